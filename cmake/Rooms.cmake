@@ -1,0 +1,25 @@
+# wsl_room(TARGET DIR...): a static library of all sources in these folders (not below them), but main.c.
+function(wsl_room target)
+  set(sources)
+  foreach(dir ${ARGN})
+    file(GLOB found CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.c ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
+    list(FILTER found EXCLUDE REGEX "/main\\.c$")
+    list(APPEND sources ${found})
+  endforeach()
+  if(NOT sources)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${target}_empty.c "typedef int ${target}_empty;\n")
+    set(sources ${CMAKE_CURRENT_BINARY_DIR}/${target}_empty.c)
+  endif()
+  add_library(${target} STATIC ${sources})
+  target_link_libraries(${target} PUBLIC wsl_flags)
+endfunction()
+
+# wsl_program(TARGET SOURCES... LINK libs...): an executable whose public API (wsl_*) job libraries can call.
+function(wsl_program target)
+  cmake_parse_arguments(P "" "" "LINK" ${ARGN})
+  add_executable(${target} ${P_UNPARSED_ARGUMENTS})
+  target_link_libraries(${target} PRIVATE wsl_flags ${P_LINK}
+    -Wl,--whole-archive $<TARGET_FILE:wsl_common> -Wl,--no-whole-archive wsl_common)
+  target_link_options(${target} PRIVATE -Wl,--export-dynamic-symbol=wsl_*)
+  install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()

@@ -1,0 +1,38 @@
+/*
+ * loop - the thin thread around something that is stepped.
+ *
+ * Managers, slots and the network loop are step functions: "do what there is to do, say when you want to be called at the
+ * latest". A wsl_loop calls step, then sleeps on its eventfd and the watched descriptors until one is ready, a waker
+ * fires, or the deadline comes. The simulator calls the same step functions itself and has no wsl_loop.
+ *
+ *     step -> deadline -> (epoll: eventfd, fds, timeout) -> step ...
+ *
+ * Threads: new/watch/run on the loop's own thread (or before it starts); wake and stop from any.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wiesel/macros.h>
+#include <wiesel/status.h>
+
+#include "base/clock.h"
+#include "base/waker.h"
+
+typedef struct wsl_loop wsl_loop;
+
+/* Returns the monotonic time (ns) by which it wants to be called again: now or the past = at once, WSL_NEVER = only when
+ * woken. */
+typedef int64_t (*wsl_step_fn)(void *self);
+
+void wsl_loop_free(wsl_loop *loop);
+/* spin_pauses: how often to look for a wake-up before sleeping (0 = sleep at once). */
+WSL_NEW_BY(wsl_loop_free) wsl_loop *wsl_loop_new(wsl_clock *clock, wsl_step_fn step, void *self, uint32_t spin_pauses);
+
+wsl_waker wsl_loop_waker(wsl_loop *loop);
+void wsl_loop_watch(wsl_loop *loop, int fd);   /* readable -> step; level-triggered */
+void wsl_loop_unwatch(wsl_loop *loop, int fd);
+
+void wsl_loop_run(wsl_loop *loop);             /* until stopped */
+WSL_MUST_CHECK wsl_status wsl_loop_start(wsl_loop *loop, const char *thread_name, wsl_error *err); /* on a thread of its own */
+void wsl_loop_stop(wsl_loop *loop);            /* asks, and joins if started; the current step ends first */

@@ -1,0 +1,149 @@
+/*
+ * connector - what a source or sink implements. Built-in and user connectors look alike: one const descriptor with
+ * name, option table and functions.
+ *
+ * A SOURCE has two halves. The enumerator runs on the JobManager and finds splits; readers run in slots and are handed
+ * splits. A source without splits (socket, datagen, collection) has no enumerator: every reader begins by itself and
+ * uses subtask and parallelism to take its share.
+ *
+ * A SINK has writers in slots (committers come with checkpoints).
+ *
+ * Threads: enumerators on the JobManager's loop, readers and writers on their slot's loop. No callback blocks longer than
+ * one read or write of a local file takes.
+ */
+#pragma once
+#include <wiesel/config.h>
+#include <wiesel/row.h>
+#include <wiesel/status.h>
+#include <wiesel/type.h>
+
+/* The seams, handed in; see base/clock.h, base/fs.h. */
+struct wsl_clock;
+struct wsl_fs;
+struct wsl_format;
+
+/* A split is opaque bytes to everyone but its connector, with a name for people ("trades/0007.json[0..33554432)"). */
+typedef struct wsl_split {
+    const char *name;
+    const void *bytes;
+    uint32_t size;
+} wsl_split;
+
+enum { WSL_SPLIT_SIZE_MAX = 64 << 10, WSL_SPLIT_NAME_MAX = 512 };
+
+/* ---- enumerator ---- */
+
+typedef struct wsl_enum_ctx wsl_enum_ctx;
+struct wsl_enum_ctx {
+    struct wsl_fs *fs;
+    struct wsl_clock *clock;
+    const wsl_config *config; /* checked against the descriptor's options */
+    uint32_t parallelism;
+    /* Adds a split at the end of the list from which readers are served; copies it. */
+    wsl_status (*add_split)(wsl_enum_ctx *ctx, const wsl_split *split);
+};
+
+typedef struct wsl_enumerator_class {
+    size_t size;
+    wsl_status (*open)(void *self, wsl_enum_ctx *ctx, wsl_error *err);
+    /* Looks for new splits. WSL_OK: call again at *out_next_ms (wall clock); WSL_END: there will never be more. An error
+     * with err->retriable set is logged and tried again, any other fails the job. */
+    wsl_status (*discover)(void *self, wsl_enum_ctx *ctx, int64_t *out_next_ms, wsl_error *err);
+    void (*close)(void *self);
+} wsl_enumerator_class;
+
+/* ---- reader ---- */
+
+typedef struct wsl_source_ctx wsl_source_ctx;
+struct wsl_source_ctx {
+    const struct wsl_source_ctx_ops *ops;
+    struct wsl_fs *fs;
+    struct wsl_clock *clock;
+    const wsl_config *config;
+    const wsl_schema *schema;        /* of the rows to emit */
+    const struct wsl_format *format; /* decoder for the option "format"; NULL if the connector has none */
+    const char *operator_name;
+    uint32_t subtask;
+    uint32_t parallelism;
+    uint8_t *out_tip; /* free memory for the next row: [out_tip, out_end) */
+    uint8_t *out_end;
+};
+
+typedef struct wsl_source_ctx_ops {
+    /* Room for a row of at least `bytes`; sets out_tip and out_end. */
+    wsl_status (*make_room)(wsl_source_ctx *ctx, uint32_t bytes);
+    /* Commits the row built at out_tip. */
+    wsl_status (*emit)(wsl_source_ctx *ctx, wsl_row *row);
+    /* Rows that could not be decoded, by the policy of option "on-error"; see format.h. */
+    wsl_status (*bad_record)(wsl_source_ctx *ctx, const char *reason, const char *where, uint64_t offset, wsl_str raw);
+    /* Poll me again when this descriptor is readable / at this monotonic time, though I said WSL_AGAIN. fd -1 clears. */
+    void (*wake_on_fd)(wsl_source_ctx *ctx, int fd);
+    void (*wake_at)(wsl_source_ctx *ctx, int64_t monotonic_ns);
+    /* Ask the enumerator for one more split; it arrives by add_split, or no_more_splits is called. */
+    void (*request_split)(wsl_source_ctx *ctx);
+    void (*split_finished)(wsl_source_ctx *ctx, const char *split_name);
+    void (*count)(wsl_source_ctx *ctx, const char *metric, int64_t delta);
+} wsl_source_ctx_ops;
+
+typedef struct wsl_reader_class {
+    size_t size;
+    wsl_status (*open)(void *self, wsl_source_ctx *ctx, wsl_error *err);
+    wsl_status (*add_split)(void *self, wsl_source_ctx *ctx, const wsl_split *split, wsl_error *err);
+    void (*no_more_splits)(void *self, wsl_source_ctx *ctx);
+    /* Emits at most max_rows rows. WSL_OK: call again soon; WSL_AGAIN: nothing now, wake me; WSL_END: finished. */
+    wsl_status (*poll)(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_error *err);
+    void (*close)(void *self, wsl_source_ctx *ctx);
+} wsl_reader_class;
+
+typedef struct wsl_source_class {
+    const char *name; /* "file", "socket", "datagen", "collection" */
+    const char *help;
+    const wsl_option *options;              /* ended by a NULL name */
+    bool has_format;                        /* takes "format", "on-error" and the format's options */
+    const wsl_enumerator_class *enumerator; /* NULL: no splits */
+    const wsl_reader_class *reader;
+    /* Checks that need no cluster (a path that must exist...), before anything starts. May be NULL. */
+    wsl_status (*validate)(struct wsl_fs *fs, const wsl_config *config, const wsl_schema *schema, wsl_error *err);
+} wsl_source_class;
+
+/* ---- sink ---- */
+
+typedef struct wsl_sink_ctx wsl_sink_ctx;
+struct wsl_sink_ctx {
+    struct wsl_fs *fs;
+    struct wsl_clock *clock;
+    const wsl_config *config;
+    const wsl_schema *schema;
+    const struct wsl_format *format; /* encoder */
+    const char *operator_name;
+    const char *job_id;              /* 32 hex digits */
+    uint32_t subtask;
+    uint32_t parallelism;
+    void *host;                      /* the task's, for the two functions below */
+    /* Appends to the TaskManager's standard output file (print sink). */
+    wsl_status (*write_stdout)(wsl_sink_ctx *ctx, const char *data, size_t size);
+    /* Sends encoded rows to the client (collect sink). WSL_AGAIN: the client is behind, keep them and try again. */
+    wsl_status (*send_to_client)(wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n);
+};
+
+typedef struct wsl_writer_class {
+    size_t size;
+    wsl_status (*open)(void *self, wsl_sink_ctx *ctx, wsl_error *err);
+    /* WSL_OK: all n rows taken. WSL_AGAIN: *out_taken rows taken, call again later with the rest. */
+    wsl_status (*write)(void *self, wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n, uint32_t *out_taken,
+                        wsl_error *err);
+    /* Nothing more to write for the moment: hand what is buffered to the operating system. */
+    wsl_status (*flush)(void *self, wsl_sink_ctx *ctx, wsl_error *err);
+    /* The input ended: make everything durable and visible. */
+    wsl_status (*finish)(void *self, wsl_sink_ctx *ctx, wsl_error *err);
+    void (*close)(void *self, wsl_sink_ctx *ctx); /* after finish, cancel or failure */
+} wsl_writer_class;
+
+typedef struct wsl_sink_class {
+    const char *name; /* "print", "file", "blackhole", "collect" */
+    const char *help;
+    const wsl_option *options;
+    bool has_format;
+    const wsl_writer_class *writer;
+    wsl_status (*validate)(struct wsl_fs *fs, const wsl_config *config, const wsl_schema *schema, wsl_error *err);
+} wsl_sink_class;

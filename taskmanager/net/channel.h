@@ -1,0 +1,91 @@
+/*
+ * channel - FIFO of buffers from one producer to one consumer, with its credit account.
+ *
+ *     producer --send--> [ ring of buffers ] --receive--> consumer
+ *         ^                                                  |
+ *         +--------------- granted (credits) ----------------+
+ *
+ * One credit is the consumer's promise of room for one buffer. Without credit the producer does not send. That chain is
+ * the whole of backpressure. There is one struct for all three bodies of design §4:
+ *
+ *     same slot, other slot    producer = the producing task's slot, consumer = the consuming task's slot
+ *     other process            two channels: task -> network loop (outbound) and network loop -> task (inbound). The
+ *                              network loop forwards what it receives from the outbound one while the remote consumer's
+ *                              credits last, which it adds to `granted` as they arrive; on the other side the network
+ *                              loop sends a credit message for every grant of the task.
+ *
+ * Who has news hears of it by its inbox: a channel enters the consumer's inbox when a buffer is sent, the producer's
+ * inbox when credit is granted, each at most once until it is looked at.
+ *
+ * Invariants: sent - received <= credits <= ring capacity; sequence numbers of a channel's buffers are 0, 1, 2...
+ * Threads: producer's functions on the producer's loop, consumer's on the consumer's. The struct is freed when both ends
+ * have closed it (tm_channel_unref by each).
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wiesel/status.h>
+
+#include "base/mailbox.h"
+#include "data/buffer.h"
+
+typedef struct tm_channel tm_channel;
+
+typedef struct tm_channel_end {
+    wsl_letter letter;           /* first: goes into `inbox` */
+    tm_channel *channel;
+    _Atomic(bool) listed;        /* is in the inbox */
+    wsl_mailbox *inbox;          /* of the loop that owns this end */
+    void *owner;                 /* for that loop */
+} tm_channel_end;
+
+/* Names a channel between processes. */
+typedef struct tm_channel_key {
+    uint64_t job;      /* first 8 bytes of the job id */
+    uint32_t attempt;
+    uint32_t edge;
+    uint32_t from;     /* producer subtask */
+    uint32_t to;       /* consumer subtask */
+} tm_channel_key;
+
+struct tm_channel {
+    tm_channel_end producer;
+    tm_channel_end consumer;
+    tm_channel_key key;
+    wsl_buffer **ring;
+    uint32_t mask;
+    _Atomic(uint32_t) references;
+
+    _Alignas(64) _Atomic(uint32_t) head;    /* buffers ever sent; written by the producer */
+    _Atomic(uint32_t) backlog;              /* buffers waiting at the producer for credit */
+    _Alignas(64) _Atomic(uint32_t) tail;    /* buffers ever received; written by the consumer */
+    _Atomic(uint32_t) granted;              /* credits ever granted; written by the consumer */
+    _Atomic(bool) consumer_closed;
+    _Atomic(bool) producer_closed;
+};
+
+enum { TM_CHANNEL_CREDITS_MAX = 1 << 14 };
+
+/* Made with two references, one for each end; ring has room for max_credits. */
+tm_channel *tm_channel_new(const tm_channel_key *key, uint32_t max_credits);
+void tm_channel_bind_producer(tm_channel *ch, wsl_mailbox *inbox, void *owner);
+void tm_channel_bind_consumer(tm_channel *ch, wsl_mailbox *inbox, void *owner);
+void tm_channel_unref(tm_channel *ch); /* the last one releases what is still in the ring */
+
+/* Producer. */
+static inline uint32_t tm_channel_credits(const tm_channel *ch)
+{
+    return atomic_load_explicit(&ch->granted, memory_order_acquire) -
+           atomic_load_explicit(&ch->head, memory_order_relaxed);
+}
+void tm_channel_send(tm_channel *ch, wsl_buffer *buffer); /* takes it; asserts credit */
+
+/* Consumer. */
+wsl_buffer *tm_channel_receive(tm_channel *ch);           /* NULL: nothing */
+void tm_channel_grant(tm_channel *ch, uint32_t credits);
+uint32_t tm_channel_queued(const tm_channel *ch);         /* any thread: sent and not yet received */
+
+/* Inbox: the channels with news, as letters of their ends. Clear `listed` first, then look at the channel. */
+static inline tm_channel_end *tm_channel_end_of(wsl_letter *letter) { return (tm_channel_end *)(void *)letter; }

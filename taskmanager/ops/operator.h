@@ -1,0 +1,130 @@
+/*
+ * operator - what runs inside a task: a chain (a tree, really) of operators, each a const class over batches of rows.
+ *
+ * A batch is an array of pointers to rows of kind DATA, valid during the call only. An operator takes all rows it is given
+ * (it never says "again"): what it cannot finish now (a resumable flat_map, a sink that is behind, a long burst of timers)
+ * it copies aside with tm_pending and sets op->pending; the task then steps nothing else of the chain until tm_op_resume
+ * has worked that off. Marks that arrive meanwhile queue up behind, so order is kept.
+ *
+ * Output goes through tm_op_emit_*: to chained operators by direct call, to channels by the task's outputs. emit never
+ * blocks.
+ *
+ * A failure is a status other than WSL_OK; its sentence was put into the task's error by tm_op_fail, which adds the
+ * operator's name. The first failure wins.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include <wiesel/connector.h>
+#include <wiesel/context.h>
+#include <wiesel/function.h>
+#include <wiesel/row.h>
+#include <wiesel/status.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "control.pb-c.h"
+#include "data/key.h"
+
+typedef struct tm_op tm_op;
+typedef struct tm_op_class tm_op_class;
+typedef struct tm_op_host tm_op_host;
+typedef struct tm_op_env tm_op_env;
+typedef struct tm_output tm_output; /* net/output.h: partitioner and channels of one outgoing edge */
+
+enum { TM_BATCH_ROWS = 512 }; /* rows of one batch at most */
+
+/* What an operator may ask of the task that runs it. */
+struct tm_op_host {
+    void (*wake_at)(tm_op_host *host, tm_op *op, int64_t monotonic_ns); /* tm_op_resume at that time at the latest */
+    void (*wake_on_fd)(tm_op_host *host, tm_op *op, int fd);            /* -1 clears */
+    void (*request_split)(tm_op_host *host, tm_op *op, const char *finished);
+    wsl_status (*write_stdout)(tm_op_host *host, const char *data, size_t size);
+    wsl_status (*send_to_client)(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n);
+    void (*end_of_client_data)(tm_op_host *host, tm_op *op);
+    wsl_error *error; /* of the task */
+};
+
+struct tm_op_env {
+    const Wsl__Pb__Operator *desc;
+    const wsl_schema *input[2];     /* NULL for sources */
+    const wsl_schema *output;       /* NULL for sinks */
+    const wsl_key_spec *key;        /* of input 0, for keyed operators; else NULL */
+    const wsl_schema *key_schema;   /* row of the key fields */
+    uint32_t subtask;
+    uint32_t parallelism;
+    uint32_t max_parallelism;
+    const char *job_id;             /* 32 hex digits */
+    const char *job_name;
+    const void *artifact;           /* wsl_plugin *, NULL for jobs of built-in operators; see plugin/plugin.h */
+    const wsl_config *job_config;   /* option table wsl_job_options */
+    wsl_clock *clock;
+    wsl_fs *fs;
+    wsl_rng *rng;
+    const wsl_logger *log;
+    tm_op_host *host;
+};
+
+struct tm_op_class {
+    const char *kind;
+    size_t size; /* of the struct that begins with tm_op; zeroed */
+    wsl_status (*open)(tm_op *op, wsl_error *err);
+    wsl_status (*on_rows)(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
+    wsl_status (*on_watermark)(tm_op *op, int64_t watermark); /* NULL: forward */
+    wsl_status (*on_idle)(tm_op *op, bool idle);              /* NULL: forward */
+    /* Goes on with what is pending, or polls the source, or fires processing-time timers. WSL_OK: more to do at once (if
+     * op->pending or it is a source); WSL_AGAIN: nothing until woken; WSL_END: the source has ended. */
+    wsl_status (*resume)(tm_op *op);
+    wsl_status (*on_end)(tm_op *op);                          /* input ended, after watermark MAX; NULL: nothing */
+    wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more); /* sources */
+    wsl_status (*flush)(tm_op *op);                           /* the task has nothing else to do (sinks write out) */
+    void (*close)(tm_op *op);                                 /* always called once if open was */
+};
+
+typedef struct tm_target {
+    tm_op *op;         /* chained: direct call ... */
+    uint32_t input;
+    tm_output *output; /* ... or an outgoing edge */
+} tm_target;
+
+typedef struct tm_targets {
+    tm_target *target;
+    uint32_t n;
+} tm_targets;
+
+struct tm_op {
+    const tm_op_class *cls;
+    tm_op_env env;
+    const char *name;
+    tm_targets main;
+    tm_targets *sides;      /* in the order of desc->sides */
+    uint32_t n_sides;
+    bool pending;           /* has work of its own; see resume */
+    bool pending_end;       /* on_end to be delivered once nothing is pending */
+    int64_t watermark;      /* of its input */
+    uint64_t rows_in, rows_out;
+    const wsl_row *current; /* the row in hand, for error messages; may be NULL */
+};
+
+/* By kind; NULL if unknown. */
+const tm_op_class *tm_op_class_find(const char *kind);
+
+/* ---- for operators ---- */
+wsl_status tm_op_emit_rows(tm_op *op, const wsl_row *const *rows, uint32_t n);
+wsl_status tm_op_emit_side(tm_op *op, uint32_t side, const wsl_row *const *rows, uint32_t n);
+wsl_status tm_op_emit_watermark(tm_op *op, int64_t watermark); /* to main and side outputs */
+wsl_status tm_op_emit_idle(tm_op *op, bool idle);
+wsl_status tm_op_emit_end(tm_op *op);
+wsl_status tm_op_fail(tm_op *op, wsl_status status, const char *format, ...) WSL_PRINTF(3, 4);
+
+/* ---- for the task and for emit: deliver to an operator, through its pending queue if it has one ---- */
+wsl_status tm_op_deliver_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
+wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark);
+wsl_status tm_op_deliver_idle(tm_op *op, bool idle);
+wsl_status tm_op_deliver_end(tm_op *op);
+
+/* ---- implemented by net/output.c ---- */
+wsl_status tm_output_rows(tm_output *output, const wsl_row *const *rows, uint32_t n);
+wsl_status tm_output_mark(tm_output *output, wsl_row_kind kind, int64_t timestamp); /* to every channel */
