@@ -14,8 +14,16 @@
  *                              credits last, which it adds to `granted` as they arrive; on the other side the network
  *                              loop sends a credit message for every grant of the task.
  *
- * Who has news hears of it by its inbox: a channel enters the consumer's inbox when a buffer is sent, the producer's
- * inbox when credit is granted, each at most once until it is looked at.
+ * Who has news hears of it by its inbox: a channel's end enters the consumer's inbox when a buffer is sent, the producer's
+ * inbox when credit is granted, each at most once until it is looked at. A letter holds a reference on the channel, so an
+ * end may be closed while its letter is still under way:
+ *
+ *     for (wsl_letter *l = wsl_mailbox_take_all(&inbox), *next; l != NULL; l = next) {
+ *         next = l->next;                                    (before open: the letter may be posted again after it)
+ *         tm_channel_end *end = tm_channel_end_open(l);
+ *         if (end->owner != NULL) { ... look at end->channel ... }
+ *         tm_channel_unref(end->channel);
+ *     }
  *
  * Invariants: sent - received <= credits <= ring capacity; sequence numbers of a channel's buffers are 0, 1, 2...
  * Threads: producer's functions on the producer's loop, consumer's on the consumer's. The struct is freed when both ends
@@ -37,8 +45,8 @@ typedef struct tm_channel_end {
     wsl_letter letter;           /* first: goes into `inbox` */
     tm_channel *channel;
     _Atomic(bool) listed;        /* is in the inbox */
-    wsl_mailbox *inbox;          /* of the loop that owns this end */
-    void *owner;                 /* for that loop */
+    _Atomic(wsl_mailbox *) inbox; /* of the loop that owns this end; NULL until bound */
+    void *owner;                 /* for that loop alone; NULL: closed, or not open yet */
 } tm_channel_end;
 
 /* Names a channel between processes. */
@@ -62,17 +70,19 @@ struct tm_channel {
     _Atomic(uint32_t) backlog;              /* buffers waiting at the producer for credit */
     _Alignas(64) _Atomic(uint32_t) tail;    /* buffers ever received; written by the consumer */
     _Atomic(uint32_t) granted;              /* credits ever granted; written by the consumer */
-    _Atomic(bool) consumer_closed;
-    _Atomic(bool) producer_closed;
 };
 
 enum { TM_CHANNEL_CREDITS_MAX = 1 << 14 };
 
-/* Made with two references, one for each end; ring has room for max_credits. */
+/* Made with two references, one for each end; the ring has room for max_credits buffers. */
 tm_channel *tm_channel_new(const tm_channel_key *key, uint32_t max_credits);
-void tm_channel_bind_producer(tm_channel *ch, wsl_mailbox *inbox, void *owner);
-void tm_channel_bind_consumer(tm_channel *ch, wsl_mailbox *inbox, void *owner);
-void tm_channel_unref(tm_channel *ch); /* the last one releases what is still in the ring */
+tm_channel *tm_channel_ref(tm_channel *ch);
+void tm_channel_unref(tm_channel *ch); /* NULL is fine; the last one releases what is still in the ring */
+
+/* Says where an end's news go; any thread. What is already there is news at once. `owner` is set by the end's own loop
+ * (end->owner = ...) when it opens the channel, and to NULL before it gives its reference back. */
+void tm_channel_bind_producer(tm_channel *ch, wsl_mailbox *inbox);
+void tm_channel_bind_consumer(tm_channel *ch, wsl_mailbox *inbox);
 
 /* Producer. */
 static inline uint32_t tm_channel_credits(const tm_channel *ch)
@@ -87,5 +97,10 @@ wsl_buffer *tm_channel_receive(tm_channel *ch);           /* NULL: nothing */
 void tm_channel_grant(tm_channel *ch, uint32_t credits);
 uint32_t tm_channel_queued(const tm_channel *ch);         /* any thread: sent and not yet received */
 
-/* Inbox: the channels with news, as letters of their ends. Clear `listed` first, then look at the channel. */
-static inline tm_channel_end *tm_channel_end_of(wsl_letter *letter) { return (tm_channel_end *)(void *)letter; }
+/* Takes a letter for read: from here on new news make a new letter. The caller owns the letter's reference. */
+static inline tm_channel_end *tm_channel_end_open(wsl_letter *letter)
+{
+    tm_channel_end *end = (tm_channel_end *)(void *)letter;
+    atomic_store_explicit(&end->listed, false, memory_order_seq_cst);
+    return end;
+}
