@@ -16,6 +16,7 @@
 #include <wiesel/row.h>
 #include <wiesel/status.h>
 #include <wiesel/type.h>
+#include <wiesel/version.h>
 
 /* The seams, handed in; see base/clock.h, base/fs.h. */
 struct wsl_clock;
@@ -28,6 +29,14 @@ typedef struct wsl_split {
     const void *bytes;
     uint32_t size;
 } wsl_split;
+
+/* What a source with on-error=side-output gives on its side output WSL_BAD_RECORDS. */
+#define WSL_BAD_RECORDS "bad-records"
+WSL_ROW(wsl_bad_record,
+        (string, reason), /* why it could not be decoded */
+        (string, place),  /* file, host:port... */
+        (int64, offset),  /* of the record's first byte in it */
+        (string, raw));   /* the bytes as they came */
 
 enum { WSL_SPLIT_SIZE_MAX = 64 << 10, WSL_SPLIT_NAME_MAX = 512 };
 
@@ -100,6 +109,7 @@ typedef struct wsl_source_class {
     const char *help;
     const wsl_option *options;              /* ended by a NULL name */
     bool has_format;                        /* takes "format", "on-error" and the format's options */
+    bool single;                            /* has one reader only (a socket): parallelism 1 whatever the job's is */
     const wsl_enumerator_class *enumerator; /* NULL: no splits */
     const wsl_reader_class *reader;
     /* Checks that need no cluster (a path that must exist...), before anything starts. May be NULL. */
@@ -147,3 +157,15 @@ typedef struct wsl_sink_class {
     const wsl_writer_class *writer;
     wsl_status (*validate)(struct wsl_fs *fs, const wsl_config *config, const wsl_schema *schema, wsl_error *err);
 } wsl_sink_class;
+
+/* ---- connectors of a job library ----
+ *
+ *     WSL_SOURCE_CONNECTOR(ticker, .help = "...", .options = ticker_options, .reader = &ticker_reader);
+ *
+ * at file scope exports a source that the same library's jobs use by the name "ticker". Built-in names win. */
+#define WSL_SOURCE_CONNECTOR(token, ...)                                                           \
+    extern const wsl_source_class wiesel_source_##token;                                           \
+    WSL_EXPORT const wsl_source_class wiesel_source_##token = {.name = #token, __VA_ARGS__}
+#define WSL_SINK_CONNECTOR(token, ...)                                                             \
+    extern const wsl_sink_class wiesel_sink_##token;                                               \
+    WSL_EXPORT const wsl_sink_class wiesel_sink_##token = {.name = #token, __VA_ARGS__}

@@ -25,7 +25,6 @@ typedef enum wsl_function_kind {
     WSL_FN_KEYED_PROCESS = 3, /* with state and timers */
     WSL_FN_REDUCE = 4,        /* rolling reduce on a keyed stream: emits the new value for every row */
     WSL_FN_PARTITION = 5,     /* custom partitioner */
-    WSL_FN_SINK = 6,
 } wsl_function_kind;
 
 typedef struct wsl_side {
@@ -72,4 +71,3 @@ typedef struct wsl_function {
 #define WSL_KEYED_PROCESS(symbol, ...) WSL_FUNCTION_(symbol, WSL_FN_KEYED_PROCESS, __VA_ARGS__)
 #define WSL_REDUCE(symbol, ...) WSL_FUNCTION_(symbol, WSL_FN_REDUCE, __VA_ARGS__)
 #define WSL_PARTITION(symbol, ...) WSL_FUNCTION_(symbol, WSL_FN_PARTITION, __VA_ARGS__)
-#define WSL_SINK(symbol, ...) WSL_FUNCTION_(symbol, WSL_FN_SINK, __VA_ARGS__)
