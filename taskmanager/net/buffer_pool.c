@@ -153,7 +153,6 @@ void wsl_buffer_pool_free(wsl_buffer_pool *pool)
     if (pool == NULL) {
         return;
     }
-    pool->waker = (wsl_waker){0};
     give_back(pool->region, pool->local);
     pool->local = NULL;
     pool_drop(pool);

@@ -47,6 +47,7 @@ typedef struct tm_channel_end {
     _Atomic(bool) listed;        /* is in the inbox */
     _Atomic(wsl_mailbox *) inbox; /* of the loop that owns this end; NULL until bound */
     void *owner;                 /* for that loop alone; NULL: closed, or not open yet */
+    uint32_t index;              /* for that loop alone: which of the owner's channels this is */
 } tm_channel_end;
 
 /* Names a channel between processes. */

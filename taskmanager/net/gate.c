@@ -1,0 +1,148 @@
+/*
+ * gate - see gate.h.
+ */
+#include "taskmanager/net/gate.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+typedef struct in_channel {
+    tm_gate_input in;
+    uint32_t outstanding;  /* credits given and not yet used up by a received buffer */
+    uint32_t floating;     /* how many of the gate's floating buffers this channel holds */
+    uint32_t backlog;      /* as announced with its last buffer */
+    bool ready;            /* in the ready list */
+    struct in_channel *next_ready;
+} in_channel;
+
+struct tm_gate {
+    uint32_t n;
+    uint32_t exclusive;
+    uint32_t floating_free;
+    in_channel *channels;
+    in_channel *ready_head;
+    in_channel *ready_tail;
+    tm_gate_stats stats;
+};
+
+tm_gate *tm_gate_new(const tm_gate_input *inputs, uint32_t n, uint32_t exclusive, uint32_t floating, void *owner)
+{
+    WSL_ASSERT(n > 0 && exclusive > 0);
+    tm_gate *g = wsl_zalloc(sizeof *g);
+    g->n = n;
+    g->exclusive = exclusive;
+    g->floating_free = floating;
+    g->channels = wsl_calloc(n, sizeof *g->channels);
+    for (uint32_t i = 0; i < n; i++) {
+        g->channels[i].in = inputs[i];
+        inputs[i].channel->consumer.owner = owner;
+        inputs[i].channel->consumer.index = i;
+    }
+    return g;
+}
+
+void tm_gate_free(tm_gate *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < g->n; i++) {
+        tm_channel *ch = g->channels[i].in.channel;
+        ch->consumer.owner = NULL;
+        tm_channel_unref(ch);
+    }
+    free(g->channels);
+    free(g);
+}
+
+static void make_ready(tm_gate *g, in_channel *c)
+{
+    if (c->ready) {
+        return;
+    }
+    c->ready = true;
+    c->next_ready = NULL;
+    if (g->ready_tail != NULL) {
+        g->ready_tail->next_ready = c;
+    } else {
+        g->ready_head = c;
+    }
+    g->ready_tail = c;
+}
+
+void tm_gate_open(tm_gate *g)
+{
+    for (uint32_t i = 0; i < g->n; i++) {
+        in_channel *c = &g->channels[i];
+        c->outstanding = g->exclusive;
+        tm_channel_grant(c->in.channel, g->exclusive);
+    }
+}
+
+void tm_gate_on_news(tm_gate *g, tm_channel *ch)
+{
+    in_channel *c = &g->channels[ch->consumer.index];
+    WSL_ASSERT(c->in.channel == ch);
+    if (tm_channel_queued(ch) > 0) {
+        make_ready(g, c);
+    }
+}
+
+bool tm_gate_has_input(const tm_gate *g) { return g->ready_head != NULL; }
+
+wsl_buffer *tm_gate_next(tm_gate *g, uint32_t *out_channel)
+{
+    while (g->ready_head != NULL) {
+        in_channel *c = g->ready_head;
+        g->ready_head = c->next_ready;
+        if (g->ready_head == NULL) {
+            g->ready_tail = NULL;
+        }
+        c->ready = false;
+        wsl_buffer *b = tm_channel_receive(c->in.channel);
+        if (b == NULL) {
+            continue;
+        }
+        WSL_ASSERT(c->outstanding > 0);
+        c->outstanding--;
+        c->backlog = b->backlog;
+        g->stats.buffers++;
+        g->stats.bytes += b->used;
+        if (tm_channel_queued(c->in.channel) > 0) {
+            make_ready(g, c);
+        }
+        *out_channel = (uint32_t)(c - g->channels);
+        return b;
+    }
+    return NULL;
+}
+
+void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer)
+{
+    in_channel *c = &g->channels[channel];
+    wsl_buffer_release(buffer);
+
+    /* `outstanding` is one short of exclusive + floating: give that credit again, or return it to the floating share when
+     * nothing waits at the producer any more. */
+    const uint32_t unused = c->outstanding - tm_channel_queued(c->in.channel);
+    uint32_t grant = 1;
+    if (c->floating > 0 && c->backlog == 0) {
+        c->floating--;
+        g->floating_free++;
+        grant = 0;
+    }
+    while (g->floating_free > 0 && c->backlog > unused + grant) {
+        g->floating_free--;
+        c->floating++;
+        grant++;
+    }
+    if (grant > 0) {
+        c->outstanding += grant;
+        tm_channel_grant(c->in.channel, grant);
+    }
+}
+
+uint32_t tm_gate_channels(const tm_gate *g) { return g->n; }
+const tm_gate_input *tm_gate_channel(const tm_gate *g, uint32_t i) { return &g->channels[i].in; }
+uint32_t tm_gate_credits(const tm_gate *g, uint32_t i) { return tm_channel_credits(g->channels[i].in.channel); }
+tm_gate_stats tm_gate_get_stats(const tm_gate *g) { return g->stats; }
