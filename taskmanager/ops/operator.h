@@ -45,6 +45,9 @@ struct tm_op_host {
     wsl_status (*send_to_client)(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n);
     void (*end_of_client_data)(tm_op_host *host, tm_op *op);
     wsl_error *error; /* of the task */
+    /* Set by the task's outputs while they live on overdraft: operators that multiply rows stop at the next row and go on
+     * when they are resumed. */
+    bool congested;
 };
 
 struct tm_op_env {
@@ -59,7 +62,12 @@ struct tm_op_env {
     const char *job_id;             /* 32 hex digits */
     const char *job_name;
     const void *artifact;           /* wsl_plugin *, NULL for jobs of built-in operators; see plugin/plugin.h */
-    const wsl_config *job_config;   /* option table wsl_job_options */
+    const wsl_function *function;   /* desc->function, resolved; NULL if it names none */
+    const wsl_source_class *source; /* desc->connector of a source */
+    const wsl_sink_class *sink;     /* ... of a sink */
+    const wsl_schema *const *sides; /* schemas of desc->sides */
+    bool after_source;              /* chained right behind a source */
+    const wsl_config *job_config;   /* option table wsl_job_options; NULL: all defaults */
     wsl_clock *clock;
     wsl_fs *fs;
     wsl_rng *rng;
@@ -74,10 +82,12 @@ struct tm_op_class {
     wsl_status (*on_rows)(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
     wsl_status (*on_watermark)(tm_op *op, int64_t watermark); /* NULL: forward */
     wsl_status (*on_idle)(tm_op *op, bool idle);              /* NULL: forward */
-    /* Goes on with what is pending, or polls the source, or fires processing-time timers. WSL_OK: more to do at once (if
-     * op->pending or it is a source); WSL_AGAIN: nothing until woken; WSL_END: the source has ended. */
+    /* Goes on with what is pending of its own, or polls the source, or fires processing-time timers. Clears pending when
+     * none of its own work is left. WSL_OK: more to do at once (if op->pending or it is a source); WSL_AGAIN: nothing
+     * until woken; WSL_END: the source has ended. */
     wsl_status (*resume)(tm_op *op);
-    wsl_status (*on_end)(tm_op *op);                          /* input ended, after watermark MAX; NULL: nothing */
+    /* Input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
+    wsl_status (*on_end)(tm_op *op);
     wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more); /* sources */
     wsl_status (*flush)(tm_op *op);                           /* the task has nothing else to do (sinks write out) */
     void (*close)(tm_op *op);                                 /* always called once if open was */
@@ -94,6 +104,18 @@ typedef struct tm_targets {
     uint32_t n;
 } tm_targets;
 
+/* A user metric, made at its first use. */
+typedef struct tm_op_count {
+    char *name;
+    int64_t value;
+} tm_op_count;
+
+/* What the operators of one chain share. */
+typedef struct tm_op_shared {
+    uint32_t n_pending;       /* operators with pending set */
+    uint64_t overdraft_bytes; /* that one operator may put aside: task.overdraft.max */
+} tm_op_shared;
+
 struct tm_op {
     const tm_op_class *cls;
     tm_op_env env;
@@ -106,6 +128,13 @@ struct tm_op {
     int64_t watermark;      /* of its input */
     uint64_t rows_in, rows_out;
     const wsl_row *current; /* the row in hand, for error messages; may be NULL */
+    tm_op_count *counts;
+    uint32_t n_counts;
+    tm_op_shared *shared;
+    struct tm_pending *queue; /* rows and marks that wait until nothing is pending; see pending.h */
+    uint32_t left;            /* rows of the running batch that tm_op_suspend put off, while resuming */
+    bool resuming;            /* the running batch comes from the queue */
+    bool opened;
 };
 
 /* By kind; NULL if unknown. */
@@ -118,12 +147,28 @@ wsl_status tm_op_emit_watermark(tm_op *op, int64_t watermark); /* to main and si
 wsl_status tm_op_emit_idle(tm_op *op, bool idle);
 wsl_status tm_op_emit_end(tm_op *op);
 wsl_status tm_op_fail(tm_op *op, wsl_status status, const char *format, ...) WSL_PRINTF(3, 4);
+wsl_status tm_op_vfail(tm_op *op, wsl_status status, const char *format, va_list args) WSL_PRINTF(3, 0);
+/* Adds to a user metric. Names are copied; at most TM_OP_COUNTS_MAX per operator, later ones are not counted. */
+void tm_op_count_add(tm_op *op, const char *metric, int64_t delta);
+enum { TM_OP_COUNTS_MAX = 256 };
+void tm_op_set_pending(tm_op *op, bool pending);
+/* From inside on_rows: these last n rows of the batch are to be done later; sets pending. */
+wsl_status tm_op_suspend(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
+/* Should an operator that has more to emit wait? Something behind it is pending, or the outputs are on overdraft. */
+static inline bool tm_op_blocked(const tm_op *op)
+{
+    return WSL_UNLIKELY(op->env.host->congested || op->shared->n_pending > (uint32_t)op->pending);
+}
 
 /* ---- for the task and for emit: deliver to an operator, through its pending queue if it has one ---- */
 wsl_status tm_op_deliver_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
 wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark);
 wsl_status tm_op_deliver_idle(tm_op *op, bool idle);
 wsl_status tm_op_deliver_end(tm_op *op);
+/* Goes on with what is pending, in order: the class's own work, then what waits behind it; polls a source. The task calls
+ * this, never cls->resume. WSL_OK: more to do at once; WSL_AGAIN: nothing to do until woken (wake_at, wake_on_fd, drained
+ * outputs); WSL_END: the source has ended, and its end was passed on. */
+wsl_status tm_op_resume(tm_op *op);
 
 /* ---- implemented by net/output.c ---- */
 wsl_status tm_output_rows(tm_output *output, const wsl_row *const *rows, uint32_t n);
