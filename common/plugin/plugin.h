@@ -3,7 +3,7 @@
  * graph (WSL_JOB in <wiesel/env.h>).
  *
  * Before anything of a library runs its bytes are inspected (elf.h): a file that is no shared object, is for another kind of
- * machine, has no `wiesel_abi_version` or another number in it is refused with a sentence that says what to do. Only then it
+ * machine, has no `wiesel_abi_version`, or another number in it is refused with a sentence that says what to do. Only then it
  * is opened, with all symbols resolved at once and none given to other libraries.
  *
  * Threads: open and free anywhere; lookups from any thread. Functions and connectors found live as long as the plugin.
