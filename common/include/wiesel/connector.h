@@ -12,6 +12,7 @@
  * one read or write of a local file takes.
  */
 #pragma once
+#include <wiesel/bad_record.h>
 #include <wiesel/config.h>
 #include <wiesel/row.h>
 #include <wiesel/status.h>
@@ -29,14 +30,6 @@ typedef struct wsl_split {
     const void *bytes;
     uint32_t size;
 } wsl_split;
-
-/* What a source with on-error=side-output gives on its side output WSL_BAD_RECORDS. */
-#define WSL_BAD_RECORDS "bad-records"
-WSL_ROW(wsl_bad_record,
-        (string, reason), /* why it could not be decoded */
-        (string, place),  /* file, host:port... */
-        (int64, offset),  /* of the record's first byte in it */
-        (string, raw));   /* the bytes as they came */
 
 enum { WSL_SPLIT_SIZE_MAX = 64 << 10, WSL_SPLIT_NAME_MAX = 512 };
 

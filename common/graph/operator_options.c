@@ -1,0 +1,163 @@
+#include "graph/operator_options.h"
+
+#include "base/strbuf.h"
+#include "base/suggest.h"
+#include "format/format.h"
+#include "graph/operator_kind.h"
+#include "plugin/registry.h"
+
+/* clang-format off */
+const wsl_option wsl_where_options[] = {
+    {.name = "expr", .type = WSL_OPT_STRING, .required = true, .help = "The predicate; rows for which it is true are kept."},
+    {.name = NULL},
+};
+const wsl_option wsl_select_options[] = {
+    {.name = "expr", .type = WSL_OPT_STRING, .required = true, .help = "The projection: expr [AS name], ...; * stands for all fields."},
+    {.name = NULL},
+};
+const wsl_option wsl_aggregate_options[] = {
+    {.name = "expr", .type = WSL_OPT_STRING, .required = true, .help = "Key fields and aggregates: symbol, SUM(delta) AS net, ..."},
+    {.name = NULL},
+};
+const wsl_option wsl_split_options[] = {
+    {.name = "field", .type = WSL_OPT_STRING, .required = true, .help = "The STRING field to split."},
+    {.name = "separator", .type = WSL_OPT_STRING, .help = "Literal text between the parts; unset: any run of white space."},
+    {.name = "as", .type = WSL_OPT_STRING, .default_value = "word", .help = "Name of the one field of the output."},
+    {.name = "lower", .type = WSL_OPT_BOOL, .default_value = "false", .help = "Turn ASCII letters into lower case."},
+    {.name = "skip-empty", .type = WSL_OPT_BOOL, .default_value = "true", .help = "Drop empty parts."},
+    {.name = NULL},
+};
+const wsl_option wsl_watermarks_options[] = {
+    {.name = "timestamp", .type = WSL_OPT_STRING, .help = "Field or expression that is the row's timestamp; unset: rows keep theirs."},
+    {.name = "strategy", .type = WSL_OPT_ENUM, .default_value = "bounded", .choices = "bounded|monotonous|none",
+     .help = "How the watermark follows the timestamps."},
+    {.name = "bound", .type = WSL_OPT_DURATION, .default_value = "0", .min = "0", .help = "Strategy bounded: how late rows may be."},
+    {.name = "idleness", .type = WSL_OPT_DURATION, .default_value = "0", .min = "0",
+     .help = "Without rows for this long the subtask no longer holds others' watermarks back; 0: never."},
+    {.name = "emit", .type = WSL_OPT_ENUM, .choices = "periodic|per-record", .help = "When to emit; unset: as watermark.emit of the job."},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static uint32_t add_format_options(bool has_format, uint32_t n, const wsl_option **out_tables)
+{
+    if (has_format) {
+        out_tables[n++] = wsl_format_options;
+    }
+    return n;
+}
+
+uint32_t wsl_source_option_tables(const wsl_source_class *cls, const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])
+{
+    uint32_t n = 0;
+    if (cls->options != NULL) {
+        out_tables[n++] = cls->options;
+    }
+    return add_format_options(cls->has_format, n, out_tables);
+}
+
+uint32_t wsl_sink_option_tables(const wsl_sink_class *cls, const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])
+{
+    uint32_t n = 0;
+    if (cls->options != NULL) {
+        out_tables[n++] = cls->options;
+    }
+    return add_format_options(cls->has_format, n, out_tables);
+}
+
+/* ---- finding connectors ---- */
+
+const wsl_source_class *wsl_find_source(const wsl_plugin *plugin, const char *name, wsl_error *err)
+{
+    const wsl_source_class *cls = wsl_source_class_find(name);
+    if (cls == NULL && plugin != NULL) {
+        cls = wsl_plugin_source(plugin, name);
+    }
+    if (cls == NULL) {
+        wsl_strbuf known;
+        wsl_suggest near;
+        char hint[WSL_SUGGEST_TEXT_MAX];
+        wsl_strbuf_init(&known);
+        wsl_suggest_init(&near, name);
+        for (const wsl_source_class *const *c = wsl_source_classes(); *c != NULL; c++) {
+            wsl_strbuf_printf(&known, "%s%s", known.size > 0 ? ", " : "", (*c)->name);
+            wsl_suggest_offer(&near, (*c)->name);
+        }
+        (void)wsl_fail(err, WSL_NOT_FOUND, "there is no source connector '%s' (there are %s)%s", name, known.data,
+                       wsl_suggest_text(&near, hint));
+        wsl_strbuf_fini(&known);
+    }
+    return cls;
+}
+
+const wsl_sink_class *wsl_find_sink(const wsl_plugin *plugin, const char *name, wsl_error *err)
+{
+    const wsl_sink_class *cls = wsl_sink_class_find(name);
+    if (cls == NULL && plugin != NULL) {
+        cls = wsl_plugin_sink(plugin, name);
+    }
+    if (cls == NULL) {
+        wsl_strbuf known;
+        wsl_suggest near;
+        char hint[WSL_SUGGEST_TEXT_MAX];
+        wsl_strbuf_init(&known);
+        wsl_suggest_init(&near, name);
+        for (const wsl_sink_class *const *c = wsl_sink_classes(); *c != NULL; c++) {
+            wsl_strbuf_printf(&known, "%s%s", known.size > 0 ? ", " : "", (*c)->name);
+            wsl_suggest_offer(&near, (*c)->name);
+        }
+        (void)wsl_fail(err, WSL_NOT_FOUND, "there is no sink connector '%s' (there are %s)%s", name, known.data,
+                       wsl_suggest_text(&near, hint));
+        wsl_strbuf_fini(&known);
+    }
+    return cls;
+}
+
+/* ---- one operator's configuration ---- */
+
+static wsl_status tables_of(const Wsl__Pb__Operator *op, const wsl_operator_kind *kind, const wsl_plugin *plugin,
+                            const wsl_option *tables[WSL_OPERATOR_OPTION_TABLES_MAX], uint32_t *out_n, wsl_error *err)
+{
+    *out_n = 0;
+    if (kind->source) {
+        const wsl_source_class *cls = wsl_find_source(plugin, op->connector, err);
+        if (cls == NULL) {
+            return wsl_fail_prefix(err, WSL_NOT_FOUND, "'%s'", op->name);
+        }
+        *out_n = wsl_source_option_tables(cls, tables);
+    } else if (kind->sink) {
+        const wsl_sink_class *cls = wsl_find_sink(plugin, op->connector, err);
+        if (cls == NULL) {
+            return wsl_fail_prefix(err, WSL_NOT_FOUND, "'%s'", op->name);
+        }
+        *out_n = wsl_sink_option_tables(cls, tables);
+    } else if (kind->options != NULL) {
+        tables[(*out_n)++] = kind->options;
+    }
+    return WSL_OK;
+}
+
+wsl_status wsl_operator_config_new(const Wsl__Pb__Operator *op, const wsl_plugin *plugin, wsl_config **out_config,
+                                   wsl_error *err)
+{
+    const wsl_option *tables[WSL_OPERATOR_OPTION_TABLES_MAX];
+    uint32_t n_tables = 0;
+    const wsl_operator_kind *kind = wsl_operator_kind_find(op->kind);
+    if (kind == NULL) {
+        return wsl_fail(err, WSL_NOT_FOUND, "'%s': there is no operator kind '%s'", op->name, op->kind);
+    }
+    WSL_TRY(tables_of(op, kind, plugin, tables, &n_tables, err));
+    WSL_AUTO(wsl_config) config = wsl_config_new(tables, n_tables);
+    wsl_status status = WSL_OK;
+    for (size_t i = 0; i < op->n_options && status == WSL_OK; i++) {
+        status = wsl_config_set(config, op->options[i]->key, op->options[i]->value, NULL, err);
+    }
+    if (status == WSL_OK) {
+        status = wsl_config_check(config, err);
+    }
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(err, status, "'%s'", op->name);
+    }
+    *out_config = WSL_TAKE(config);
+    return WSL_OK;
+}
