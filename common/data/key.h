@@ -10,7 +10,8 @@
  *     hash = h >> 32                                              (32 bits, in the row header)
  *
  * key group = hash * max_parallelism >> 32;  subtask = key group * parallelism / max_parallelism.
- * Equal values of one field have equal hashes whatever row they stand in. Arrays, maps and rows hash their bytes.
+ * Equal values of one field have equal hashes whatever row they stand in. Arrays and rows hash their bytes; a map
+ * cannot be a key, its entries have no order.
  */
 #pragma once
 #include <stdint.h>
@@ -56,3 +57,6 @@ uint32_t wsl_default_max_parallelism(uint32_t parallelism); /* clamp(2^ceil(log2
 /* Writes the key as a row of its own (key fields only, header zero but size and nulls) to `out`: the form in which state
  * keeps keys, compared with memcmp. Returns its size, or 0 if it is larger than capacity. */
 uint32_t wsl_key_extract(const wsl_key_spec *spec, const wsl_row *row, void *out, uint32_t capacity);
+
+/* The schema of the rows that wsl_key_extract writes: the key fields, in key_by order. Free with wsl_schema_free. */
+wsl_schema *wsl_key_schema_new(const wsl_key_spec *spec, const wsl_schema *schema);

@@ -54,7 +54,8 @@ static wsl_status broken(pb_walk *w, const ProtobufCMessageDescriptor *type)
 }
 
 /* A length-delimited field: goes into messages, counts packed values, passes over strings. */
-static wsl_status walk_bytes(pb_walk *w, const ProtobufCMessageDescriptor *type, uint64_t tag, pb_cursor *c, uint32_t depth)
+static wsl_status walk_bytes(pb_walk *w, const ProtobufCMessageDescriptor *type, uint64_t tag, pb_cursor *c,
+                             uint32_t depth)
 {
     uint64_t size = 0;
     if (!read_varint(c, &size) || size > (uint64_t)(c->end - c->at)) {

@@ -1,9 +1,10 @@
 /*
  * pb_check - a look at protobuf bytes of a stranger before they are unpacked.
  *
- * protobuf-c recurses once per nested message without a limit and allocates a struct for each, however few bytes it came
- * in. This walks the bytes by the descriptor, without allocating, and refuses what nests too deeply or holds too many
- * members; after it, unpacking needs bounded stack and memory. Wire errors it meets on the way are refused as well.
+ * protobuf-c recurses once per nested message without a limit and allocates a struct for each, however few bytes it
+ * came in. This walks the bytes by the descriptor, without allocating, and refuses what nests too deeply or holds too
+ * many members; after it, unpacking needs bounded stack and memory. Wire errors it meets on the way are refused as
+ * well.
  *
  * Threads: any.
  */

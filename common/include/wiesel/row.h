@@ -120,7 +120,8 @@ static inline uint32_t wsl_row_fixed_size(uint32_t n_fields)
     return (uint32_t)sizeof(wsl_row) + 8 * (n_fields + more_nulls);
 }
 
-/* Is this a well-formed row of `schema` within `available` bytes? For everything that comes from a socket or a file. */
+/* Is this a well-formed row of `schema` within `available` bytes? For everything that comes from a socket or a file. Marks
+ * (other kinds than DATA) are well-formed too if they have at most two slots; look at `kind` where none may come. */
 WSL_MUST_CHECK wsl_status wsl_row_check(const void *bytes, uint32_t available, const wsl_schema *schema, wsl_error *err);
 
 /* ---- writing: a row is built in place in memory that has room; see context.h for where it comes from ---- */

@@ -67,8 +67,8 @@ struct wsl_schema {
     const wsl_field *fields;
 };
 
-/* "INT64", "DECIMAL(10,2)", "ARRAY<STRING>", "ROW<a INT64, b STRING>", each " NOT NULL" where so. Always terminated;
- * returns the length it would need, like snprintf. */
+/* "INT64", "DECIMAL(10,2)", "ARRAY<STRING>", "ROW<a INT64, b STRING>", each " NOT NULL" where so; of a schema what stands
+ * inside ROW<...>. Always terminated; returns the length it would need, like snprintf. */
 size_t wsl_type_text(const wsl_type *type, char *out, size_t out_size);
 size_t wsl_schema_text(const wsl_schema *schema, char *out, size_t out_size);
 
