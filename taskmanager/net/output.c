@@ -91,6 +91,7 @@ wsl_status tm_output_new(const tm_output_spec *spec, tm_output **out_output, wsl
         o->channels[i].channel = spec->channels[i];
         o->channels[i].peer = spec->peers != NULL ? spec->peers[i] : i;
         spec->channels[i]->producer.owner = spec->owner;
+        spec->channels[i]->producer.index = spec->index;
     }
     if (o->partition == WSL__PB__PARTITION__HASH) {
         o->key = *spec->key;

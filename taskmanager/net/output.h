@@ -41,7 +41,8 @@ typedef struct tm_output_spec {
     uint32_t queue_max;             /* full buffers per channel that may wait for credit */
     uint64_t overdraft_max;         /* bytes */
     uint64_t row_size_max;
-    void *owner;                    /* put into the channels' producer ends: the task */
+    void *owner;                    /* put into the channels' producer ends: the task ... */
+    uint32_t index;                 /* ... and which of its outputs this is */
 } tm_output_spec;
 
 void tm_output_free(tm_output *o); /* closes its channel ends; what was not sent is dropped */

@@ -2,9 +2,10 @@
  * operator - what runs inside a task: a chain (a tree, really) of operators, each a const class over batches of rows.
  *
  * A batch is an array of pointers to rows of kind DATA, valid during the call only. An operator takes all rows it is given
- * (it never says "again"): what it cannot finish now (a resumable flat_map, a sink that is behind, a long burst of timers)
- * it copies aside with tm_pending and sets op->pending; the task then steps nothing else of the chain until tm_op_resume
- * has worked that off. Marks that arrive meanwhile queue up behind, so order is kept.
+ * (it never says "again"): rows it cannot finish now (a resumable flat_map, a sink that is behind) it puts aside with
+ * tm_op_suspend, other unfinished work (a long burst of timers) it notes with op->busy. Either way op->pending is set; the
+ * task then steps nothing else of the chain until tm_op_resume has worked that off. Rows and marks that arrive meanwhile
+ * queue up behind, so order is kept.
  *
  * Output goes through tm_op_emit_*: to chained operators by direct call, to channels by the task's outputs. emit never
  * blocks.
@@ -82,9 +83,9 @@ struct tm_op_class {
     wsl_status (*on_rows)(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
     wsl_status (*on_watermark)(tm_op *op, int64_t watermark); /* NULL: forward */
     wsl_status (*on_idle)(tm_op *op, bool idle);              /* NULL: forward */
-    /* Goes on with what is pending of its own, or polls the source, or fires processing-time timers. Clears pending when
-     * none of its own work is left. WSL_OK: more to do at once (if op->pending or it is a source); WSL_AGAIN: nothing
-     * until woken; WSL_END: the source has ended. */
+    /* Goes on with the work that set op->busy, or polls the source, or fires processing-time timers. Clears busy when none
+     * of it is left. WSL_OK: more to do at once (if busy or it is a source); WSL_AGAIN: nothing until woken; WSL_END: the
+     * source has ended. May be NULL. */
     wsl_status (*resume)(tm_op *op);
     /* Input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
     wsl_status (*on_end)(tm_op *op);
@@ -123,9 +124,15 @@ struct tm_op {
     tm_targets main;
     tm_targets *sides;      /* in the order of desc->sides */
     uint32_t n_sides;
-    bool pending;           /* has work of its own; see resume */
-    bool pending_end;       /* on_end to be delivered once nothing is pending */
-    int64_t watermark;      /* of its input */
+    bool pending;           /* has unfinished work; kept by operator.c: busy, or end_again, or something is queued */
+    bool busy;              /* set and cleared by the class: unfinished work of its own, which resume goes on with */
+    bool waiting;           /* set by the class when it suspends because it needs a wake-up, not just another turn */
+    bool end_again;         /* on_end said WSL_AGAIN */
+    bool ended;             /* its end was passed on */
+    bool out_idle;          /* last emitted status */
+    int64_t watermark;      /* of its input; WSL_TIME_MIN before the first */
+    int64_t watermark_out;  /* the last one it emitted; WSL_TIME_MIN before the first */
+    int64_t out_watermark;  /* last emitted */
     uint64_t rows_in, rows_out;
     const wsl_row *current; /* the row in hand, for error messages; may be NULL */
     tm_op_count *counts;
@@ -134,7 +141,7 @@ struct tm_op {
     struct tm_pending *queue; /* rows and marks that wait until nothing is pending; see pending.h */
     uint32_t left;            /* rows of the running batch that tm_op_suspend put off, while resuming */
     bool resuming;            /* the running batch comes from the queue */
-    bool opened;
+    bool opened;              /* open was called */
 };
 
 /* By kind; NULL if unknown. */
@@ -151,8 +158,7 @@ wsl_status tm_op_vfail(tm_op *op, wsl_status status, const char *format, va_list
 /* Adds to a user metric. Names are copied; at most TM_OP_COUNTS_MAX per operator, later ones are not counted. */
 void tm_op_count_add(tm_op *op, const char *metric, int64_t delta);
 enum { TM_OP_COUNTS_MAX = 256 };
-void tm_op_set_pending(tm_op *op, bool pending);
-/* From inside on_rows: these last n rows of the batch are to be done later; sets pending. */
+/* From inside on_rows: these last n rows of the batch are to be done later, by another on_rows. */
 wsl_status tm_op_suspend(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
 /* Should an operator that has more to emit wait? Something behind it is pending, or the outputs are on overdraft. */
 static inline bool tm_op_blocked(const tm_op *op)

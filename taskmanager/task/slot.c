@@ -1,0 +1,407 @@
+/*
+ * slot - see slot.h.
+ *
+ * Invariant: when tm_slot_step returns a deadline in the future, the mailbox and the inbox were empty after the last task
+ * was stepped, so every later post finds an empty box and wakes the loop.
+ */
+#include "taskmanager/task/slot.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum {
+    SLICE_NS = 500000,                  /* how long one call of step may go on */
+    FD_POLL_NS = 10 * WSL_NS_PER_MS,    /* without a loop that watches descriptors */
+};
+
+typedef enum mail_kind { MAIL_DEPLOY, MAIL_CANCEL, MAIL_FAIL, MAIL_SPLIT, MAIL_COLLECT_ACK } mail_kind;
+
+typedef struct mail {
+    wsl_letter letter; /* first */
+    mail_kind kind;
+    tm_task *task;
+    tm_task_key key;
+    tm_channel_key channel;
+    bool inbound;
+    bool no_more;
+    uint32_t operator_id;
+    uint64_t sequence;
+    char *text;
+    void *bytes;
+    uint32_t size;
+} mail;
+
+struct tm_slot {
+    tm_slot_options options;
+    wsl_mailbox box;   /* mail */
+    wsl_mailbox inbox; /* ends of channels */
+    tm_task **tasks;
+    uint32_t n_tasks, capacity;
+    void (*watch)(void *arg, int fd);
+    void (*unwatch)(void *arg, int fd);
+    void *watch_arg;
+    uint64_t stdout_failures;
+};
+
+tm_slot *tm_slot_new(const tm_slot_options *options)
+{
+    tm_slot *s = wsl_zalloc(sizeof *s);
+    s->options = *options;
+    wsl_mailbox_init(&s->box, (wsl_waker){0});
+    wsl_mailbox_init(&s->inbox, (wsl_waker){0});
+    return s;
+}
+
+void tm_slot_bind(tm_slot *s, wsl_waker waker, void (*watch)(void *arg, int fd), void (*unwatch)(void *arg, int fd),
+                  void *arg)
+{
+    s->box.waker = waker;
+    s->inbox.waker = waker;
+    s->watch = watch;
+    s->unwatch = unwatch;
+    s->watch_arg = arg;
+}
+
+wsl_mailbox *tm_slot_inbox(tm_slot *s) { return &s->inbox; }
+
+static void mail_free(mail *m)
+{
+    free(m->text);
+    free(m->bytes);
+    free(m);
+}
+
+void tm_report_free(tm_report *report)
+{
+    if (report != NULL) {
+        free(report->text);
+        free(report->rows);
+        free(report);
+    }
+}
+
+static void take_inbox(tm_slot *s)
+{
+    for (wsl_letter *l = wsl_mailbox_take_all(&s->inbox), *next; l != NULL; l = next) {
+        next = l->next;
+        tm_channel_end *end = tm_channel_end_open(l);
+        if (end->owner != NULL) {
+            tm_task_on_channel(end->owner, end);
+        }
+        tm_channel_unref(end->channel);
+    }
+}
+
+void tm_slot_free(tm_slot *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        tm_task_free(s->tasks[i]);
+    }
+    s->n_tasks = 0;
+    for (wsl_letter *l = wsl_mailbox_take_all(&s->box), *next; l != NULL; l = next) {
+        next = l->next;
+        mail *m = (mail *)(void *)l;
+        if (m->kind == MAIL_DEPLOY) {
+            tm_task_free(m->task);
+        }
+        mail_free(m);
+    }
+    take_inbox(s);
+    free(s->tasks);
+    free(s);
+}
+
+/* ---- services for tasks ---- */
+
+static tm_report *report_new(tm_slot *s, tm_report_kind kind, tm_task *task)
+{
+    tm_report *r = wsl_zalloc(sizeof *r);
+    r->kind = kind;
+    r->slot = s->options.index;
+    r->task = task;
+    return r;
+}
+
+static bool is_terminal(Wsl__Pb__TaskState state)
+{
+    return state == WSL__PB__TASK_STATE__TASK_FINISHED || state == WSL__PB__TASK_STATE__TASK_CANCELED ||
+           state == WSL__PB__TASK_STATE__TASK_FAILED;
+}
+
+static void on_state(void *arg, tm_task *task, Wsl__Pb__TaskState state)
+{
+    tm_slot *s = arg;
+    if (is_terminal(state)) {
+        for (uint32_t i = 0; i < s->n_tasks; i++) {
+            if (s->tasks[i] == task) {
+                s->tasks[i] = NULL; /* compacted after the round */
+            }
+        }
+    }
+    tm_report *r = report_new(s, TM_REPORT_STATE, task);
+    r->state = state;
+    wsl_mailbox_post(s->options.control, &r->letter);
+}
+
+static void on_split_request(void *arg, tm_task *task, uint32_t operator_id, const char *finished)
+{
+    tm_slot *s = arg;
+    tm_report *r = report_new(s, TM_REPORT_SPLIT_REQUEST, task);
+    r->operator_id = operator_id;
+    r->text = finished != NULL ? wsl_strdup(finished) : NULL;
+    wsl_mailbox_post(s->options.control, &r->letter);
+}
+
+static wsl_status on_stdout(void *arg, const char *data, size_t size)
+{
+    tm_slot *s = arg;
+    return s->options.write_stdout(s->options.stdout_arg, data, size);
+}
+
+static wsl_status on_collect(void *arg, tm_task *task, uint32_t operator_id, const wsl_row *const *rows, uint32_t n,
+                             uint64_t sequence)
+{
+    tm_slot *s = arg;
+    tm_report *r = report_new(s, TM_REPORT_COLLECT, task);
+    r->operator_id = operator_id;
+    r->sequence = sequence;
+    r->n_rows = n;
+    r->end = n == 0;
+    for (uint32_t i = 0; i < n; i++) {
+        r->rows_size += rows[i]->size;
+    }
+    r->rows = wsl_alloc(r->rows_size + 1);
+    size_t at = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        memcpy(r->rows + at, rows[i], rows[i]->size);
+        at += rows[i]->size;
+    }
+    wsl_mailbox_post(s->options.control, &r->letter);
+    return WSL_OK;
+}
+
+static void on_watch(void *arg, int fd)
+{
+    tm_slot *s = arg;
+    if (s->watch != NULL) {
+        s->watch(s->watch_arg, fd);
+    }
+}
+
+static void on_unwatch(void *arg, int fd)
+{
+    tm_slot *s = arg;
+    if (s->unwatch != NULL) {
+        s->unwatch(s->watch_arg, fd);
+    }
+}
+
+/* ---- mail ---- */
+
+static tm_task *find_task(const tm_slot *s, const tm_task_key *key)
+{
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        if (s->tasks[i] != NULL && tm_task_key_equal(tm_task_get_key(s->tasks[i]), key)) {
+            return s->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+static void deploy(tm_slot *s, tm_task *task)
+{
+    if (s->n_tasks == s->capacity) {
+        s->capacity = s->capacity == 0 ? 8 : s->capacity * 2;
+        s->tasks = wsl_realloc(s->tasks, s->capacity * sizeof(tm_task *));
+    }
+    s->tasks[s->n_tasks++] = task;
+    const tm_task_services services = {
+        .arg = s,
+        .state_changed = on_state,
+        .request_split = on_split_request,
+        .write_stdout = on_stdout,
+        .send_to_client = on_collect,
+        .watch_fd = on_watch,
+        .unwatch_fd = on_unwatch,
+    };
+    tm_task_open(task, &services);
+}
+
+static bool task_uses(const tm_task *task, const tm_channel_key *channel, bool inbound)
+{
+    const tm_task_key *key = tm_task_get_key(task);
+    uint64_t job;
+    memcpy(&job, key->job.bytes, sizeof job);
+    if (job != channel->job || key->attempt != channel->attempt) {
+        return false;
+    }
+    const Wsl__Pb__DeployTask *d = tm_task_deployment(task);
+    if (inbound) {
+        for (size_t i = 0; i < d->n_inputs; i++) {
+            if (d->inputs[i]->edge->id == channel->edge && key->subtask == channel->to) {
+                return true;
+            }
+        }
+        return false;
+    }
+    for (size_t i = 0; i < d->n_outputs; i++) {
+        if (d->outputs[i]->edge->id == channel->edge && key->subtask == channel->from) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void open_mail(tm_slot *s, mail *m)
+{
+    switch (m->kind) {
+    case MAIL_DEPLOY:
+        deploy(s, m->task);
+        return;
+    case MAIL_FAIL:
+        for (uint32_t i = 0; i < s->n_tasks; i++) {
+            if (s->tasks[i] != NULL && task_uses(s->tasks[i], &m->channel, m->inbound)) {
+                tm_task_fail(s->tasks[i], WSL_UNREACHABLE, m->text);
+            }
+        }
+        return;
+    case MAIL_CANCEL:
+    case MAIL_SPLIT:
+    case MAIL_COLLECT_ACK:
+        break;
+    }
+    tm_task *task = find_task(s, &m->key);
+    if (task == NULL) {
+        return; /* it has ended meanwhile */
+    }
+    if (m->kind == MAIL_CANCEL) {
+        tm_task_cancel(task);
+    } else if (m->kind == MAIL_SPLIT) {
+        const wsl_split split = {m->text, m->bytes, m->size};
+        tm_task_on_split(task, m->operator_id, m->bytes != NULL ? &split : NULL, m->no_more);
+    } else {
+        tm_task_on_collect_ack(task, m->operator_id, m->sequence);
+    }
+}
+
+static void take_mail(tm_slot *s)
+{
+    for (wsl_letter *l = wsl_mailbox_take_all(&s->box), *next; l != NULL; l = next) {
+        next = l->next;
+        mail *m = (mail *)(void *)l;
+        open_mail(s, m);
+        mail_free(m);
+    }
+}
+
+/* ---- the loop's step ---- */
+
+static void compact(tm_slot *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        if (s->tasks[i] != NULL) {
+            s->tasks[n++] = s->tasks[i];
+        }
+    }
+    s->n_tasks = n;
+}
+
+/* One step of each task. True if any of them ran. */
+static bool round_of_tasks(tm_slot *s, int64_t *now_ns)
+{
+    bool ran = false;
+    bool gone = false;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        tm_task *task = s->tasks[i];
+        if (task == NULL) {
+            gone = true;
+            continue;
+        }
+        const tm_step step = tm_task_step(task, now_ns);
+        ran |= step == TM_STEP_RAN || step == TM_STEP_ENDED;
+        if (step != TM_STEP_RAN && s->tasks[i] != NULL) {
+            tm_task_flush(task);
+        }
+        gone |= s->tasks[i] == NULL;
+    }
+    if (gone) {
+        compact(s);
+    }
+    return ran;
+}
+
+static int64_t next_deadline(const tm_slot *s, int64_t now_ns)
+{
+    int64_t deadline = WSL_NEVER;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        const int64_t d = tm_task_deadline(s->tasks[i]);
+        deadline = d < deadline ? d : deadline;
+        if (tm_task_fd(s->tasks[i]) >= 0 && s->watch == NULL && now_ns + FD_POLL_NS < deadline) {
+            deadline = now_ns + FD_POLL_NS;
+        }
+    }
+    return deadline;
+}
+
+int64_t tm_slot_step(tm_slot *s)
+{
+    int64_t now = wsl_now_ns(s->options.clock);
+    const int64_t until = now + SLICE_NS;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        if (tm_task_fd(s->tasks[i]) >= 0) {
+            tm_task_on_fd(s->tasks[i]); /* why we were woken is not known; a poll too many costs a read */
+        }
+    }
+    for (;;) {
+        take_mail(s);
+        take_inbox(s);
+        compact(s);
+        const bool ran = round_of_tasks(s, &now);
+        if (!ran && wsl_mailbox_is_empty(&s->box) && wsl_mailbox_is_empty(&s->inbox)) {
+            return next_deadline(s, now);
+        }
+        if (now >= until) {
+            return now;
+        }
+    }
+}
+
+/* ---- posting ---- */
+
+static void post(tm_slot *s, mail m)
+{
+    mail *copy = wsl_alloc(sizeof *copy);
+    *copy = m;
+    wsl_mailbox_post(&s->box, &copy->letter);
+}
+
+void tm_slot_post_deploy(tm_slot *s, tm_task *task) { post(s, (mail){.kind = MAIL_DEPLOY, .task = task}); }
+
+void tm_slot_post_cancel(tm_slot *s, const tm_task_key *key) { post(s, (mail){.kind = MAIL_CANCEL, .key = *key}); }
+
+void tm_slot_post_fail(tm_slot *s, const tm_channel_key *key, bool inbound, const char *reason)
+{
+    post(s, (mail){.kind = MAIL_FAIL, .channel = *key, .inbound = inbound, .text = wsl_strdup(reason)});
+}
+
+void tm_slot_post_split(tm_slot *s, const tm_task_key *key, uint32_t operator_id, const wsl_split *split, bool no_more)
+{
+    mail m = {.kind = MAIL_SPLIT, .key = *key, .operator_id = operator_id, .no_more = no_more};
+    if (split != NULL) {
+        m.text = wsl_strdup(split->name);
+        m.bytes = wsl_memdup(split->bytes, split->size);
+        m.size = split->size;
+    }
+    post(s, m);
+}
+
+void tm_slot_post_collect_ack(tm_slot *s, const tm_task_key *key, uint32_t operator_id, uint64_t sequence)
+{
+    post(s, (mail){.kind = MAIL_COLLECT_ACK, .key = *key, .operator_id = operator_id, .sequence = sequence});
+}

@@ -1,0 +1,514 @@
+/*
+ * task - see task.h. Building and taking apart is in task_build.c; this file is the life between open and end.
+ *
+ *     step:  1 what is pending in the chain      (nothing else is fed before it is done)
+ *            2 room in every output, or blocked
+ *            3 one poll of the source, or one input buffer
+ *
+ * Time is booked from state changes: what passed since the last step belongs to the condition that step left behind.
+ */
+#include "taskmanager/task/task_internal.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum { CHANNEL_SAMPLE_NS = 50 * WSL_NS_PER_MS };
+
+/* ---- state ---- */
+
+/* Every move of a task's life. Rows: from; a bit per state it may go to. */
+static const uint16_t allowed_moves[] = {
+    [WSL__PB__TASK_STATE__TASK_DEPLOYING] =
+        1 << WSL__PB__TASK_STATE__TASK_INITIALIZING | 1 << WSL__PB__TASK_STATE__TASK_CANCELED,
+    [WSL__PB__TASK_STATE__TASK_INITIALIZING] = 1 << WSL__PB__TASK_STATE__TASK_RUNNING |
+                                               1 << WSL__PB__TASK_STATE__TASK_FAILED |
+                                               1 << WSL__PB__TASK_STATE__TASK_CANCELED,
+    [WSL__PB__TASK_STATE__TASK_RUNNING] = 1 << WSL__PB__TASK_STATE__TASK_FINISHED |
+                                          1 << WSL__PB__TASK_STATE__TASK_FAILED |
+                                          1 << WSL__PB__TASK_STATE__TASK_CANCELED,
+    [WSL__PB__TASK_STATE__TASK_FAILED] = 0,
+};
+
+static void move_to(tm_task *t, Wsl__Pb__TaskState state)
+{
+    WSL_ASSERT(t->state < (int)WSL_ARRAY_LEN(allowed_moves) && (allowed_moves[t->state] >> state & 1));
+    t->state = state;
+    if (t->services.state_changed != NULL) {
+        t->services.state_changed(t->services.arg, t, state);
+    }
+}
+
+static bool has_ended(const tm_task *t)
+{
+    return t->state == WSL__PB__TASK_STATE__TASK_FINISHED || t->state == WSL__PB__TASK_STATE__TASK_CANCELED ||
+           t->state == WSL__PB__TASK_STATE__TASK_FAILED;
+}
+
+Wsl__Pb__TaskState tm_task_state(const tm_task *t) { return t->state; }
+const wsl_error *tm_task_error(const tm_task *t) { return &t->error; }
+const char *tm_task_error_operator(const tm_task *t) { return t->error_operator != NULL ? t->error_operator : ""; }
+
+static void end(tm_task *t, Wsl__Pb__TaskState state)
+{
+    tm_task_teardown(t);
+    t->deadline = WSL_NEVER;
+    move_to(t, state);
+}
+
+static void fail_with_error(tm_task *t, wsl_status status)
+{
+    if (t->error.text[0] == 0) {
+        (void)wsl_fail(&t->error, status, "%s", wsl_status_text(status));
+    }
+    end(t, WSL__PB__TASK_STATE__TASK_FAILED);
+}
+
+void tm_task_fail(tm_task *t, wsl_status status, const char *reason)
+{
+    if (has_ended(t)) {
+        return;
+    }
+    (void)wsl_fail(&t->error, status, "%s", reason);
+    t->error.retriable = true; /* from outside: a lost peer, not the job's own doing */
+    if (t->state == WSL__PB__TASK_STATE__TASK_DEPLOYING) {
+        t->state = WSL__PB__TASK_STATE__TASK_INITIALIZING;
+    }
+    end(t, WSL__PB__TASK_STATE__TASK_FAILED);
+}
+
+void tm_task_cancel(tm_task *t)
+{
+    if (!has_ended(t)) {
+        end(t, WSL__PB__TASK_STATE__TASK_CANCELED);
+    }
+}
+
+void tm_task_open(tm_task *t, const tm_task_services *services)
+{
+    t->services = *services;
+    move_to(t, WSL__PB__TASK_STATE__TASK_INITIALIZING);
+    const wsl_status status = tm_task_build(t);
+    if (status != WSL_OK) {
+        fail_with_error(t, status);
+        return;
+    }
+    if (t->gate != NULL) {
+        tm_gate_open(t->gate);
+    }
+    const int64_t now = wsl_now_ns(t->seams.clock);
+    atomic_store(&t->shared.since_ns, now);
+    atomic_store(&t->shared.condition, TM_STEP_IDLE);
+    t->next_sample_ns = now;
+    move_to(t, WSL__PB__TASK_STATE__TASK_RUNNING);
+}
+
+/* ---- input ---- */
+
+static wsl_status pass_on(tm_task *t, const tm_valve_out *out)
+{
+    tm_op *head = tm_chain_head(t->chain);
+    if (out->became_active) {
+        WSL_TRY(tm_op_deliver_idle(head, false));
+    }
+    if (out->advanced) {
+        atomic_store_explicit(&t->shared.input_watermark, out->watermark, memory_order_relaxed);
+        WSL_TRY(tm_op_deliver_watermark(head, out->watermark));
+    }
+    if (out->became_idle) {
+        WSL_TRY(tm_op_deliver_idle(head, true));
+    }
+    return WSL_OK;
+}
+
+static wsl_status on_mark(tm_task *t, uint32_t channel, const wsl_row *row)
+{
+    tm_valve_out out = {0};
+    switch ((wsl_row_kind)row->kind) {
+    case WSL_KIND_WATERMARK:
+        tm_valve_watermark(&t->valve, channel, row->timestamp, &out);
+        return pass_on(t, &out);
+    case WSL_KIND_IDLE:
+        tm_valve_idle(&t->valve, channel, &out);
+        return pass_on(t, &out);
+    case WSL_KIND_ACTIVE:
+        tm_valve_active(&t->valve, channel, &out);
+        return pass_on(t, &out);
+    case WSL_KIND_END:
+        if (t->channel_ended[channel]) {
+            return wsl_fail(&t->error, WSL_FORMAT, "an input channel ended twice");
+        }
+        t->channel_ended[channel] = true;
+        t->n_channels_ended++;
+        tm_valve_end(&t->valve, channel, &out);
+        WSL_TRY(pass_on(t, &out));
+        if (t->n_channels_ended == tm_gate_channels(t->gate)) {
+            t->input_ended = true;
+            return tm_op_deliver_end(tm_chain_head(t->chain));
+        }
+        return WSL_OK;
+    case WSL_KIND_MARKER:
+    case WSL_KIND_BARRIER:
+    case WSL_KIND_DATA:
+        break;
+    }
+    return wsl_fail(&t->error, WSL_FORMAT, "a mark of kind %u is not known to this version", row->kind);
+}
+
+static wsl_status run_buffer(tm_task *t, const wsl_buffer *b, uint32_t channel)
+{
+    const wsl_row *rows[TM_BATCH_ROWS];
+    tm_op *head = tm_chain_head(t->chain);
+    const uint32_t input = tm_gate_channel(t->gate, channel)->input;
+    uint32_t n = 0;
+    uint64_t total = 0;
+    for (uint32_t at = 0; at < b->used;) {
+        const wsl_row *row = wsl_buffer_row_at(b, at);
+        at += row->size;
+        if (WSL_LIKELY(row->kind == WSL_KIND_DATA)) {
+            rows[n++] = row;
+            if (n == TM_BATCH_ROWS) {
+                WSL_TRY(tm_op_deliver_rows(head, input, rows, n));
+                total += n;
+                n = 0;
+            }
+            continue;
+        }
+        if (n > 0) {
+            WSL_TRY(tm_op_deliver_rows(head, input, rows, n));
+            total += n;
+            n = 0;
+        }
+        WSL_TRY(on_mark(t, channel, row));
+    }
+    if (n > 0) {
+        WSL_TRY(tm_op_deliver_rows(head, input, rows, n));
+        total += n;
+    }
+    t->rows_in += total;
+    return WSL_OK;
+}
+
+/* ---- stepping ---- */
+
+static bool outputs_have_room(tm_task *t)
+{
+    for (uint32_t i = 0; i < t->n_outputs; i++) {
+        if (!tm_output_has_room(t->outputs[i])) {
+            /* credit may have come; a large row may wait alone in its buffer */
+            (void)tm_output_flush(t->outputs[i]);
+            if (!tm_output_has_room(t->outputs[i])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool outputs_are_sent(tm_task *t)
+{
+    bool sent = true;
+    for (uint32_t i = 0; i < t->n_outputs; i++) {
+        sent &= tm_output_flush(t->outputs[i]);
+    }
+    return sent;
+}
+
+static wsl_status fire_wakes(tm_task *t, int64_t now_ns)
+{
+    if (now_ns < t->deadline) {
+        return WSL_OK;
+    }
+    int64_t next = WSL_NEVER;
+    for (uint32_t i = 0; i < t->n_wakes; i++) {
+        tm_task_wake *w = &t->wakes[i];
+        if (w->at_ns > now_ns) {
+            next = w->at_ns < next ? w->at_ns : next;
+            continue;
+        }
+        w->at_ns = WSL_NEVER;
+        if (w->op == tm_chain_head(t->chain) && t->is_source) {
+            t->source_waits = false; /* the poll below is its resume */
+            continue;
+        }
+        const wsl_status status = tm_op_resume(w->op);
+        if (status != WSL_OK && status != WSL_AGAIN) {
+            return status;
+        }
+        next = w->at_ns < next ? w->at_ns : next;
+    }
+    t->deadline = next;
+    return WSL_OK;
+}
+
+static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
+{
+    *out_step = TM_STEP_RAN;
+    if (tm_chain_has_pending(t->chain)) {
+        if (!outputs_have_room(t)) {
+            *out_step = TM_STEP_BLOCKED;
+            return WSL_OK;
+        }
+        const wsl_status status = tm_chain_resume(t->chain);
+        if (status == WSL_AGAIN) {
+            *out_step = TM_STEP_BLOCKED;
+            return fire_wakes(t, now_ns);
+        }
+        return status;
+    }
+    if (t->input_ended) {
+        *out_step = outputs_are_sent(t) ? TM_STEP_ENDED : TM_STEP_BLOCKED;
+        return WSL_OK;
+    }
+    if (!outputs_have_room(t)) {
+        *out_step = TM_STEP_BLOCKED;
+        return WSL_OK;
+    }
+    WSL_TRY(fire_wakes(t, now_ns));
+    if (tm_chain_has_pending(t->chain)) {
+        return WSL_OK; /* timers that were due left work behind */
+    }
+    if (t->is_source) {
+        if (t->source_waits) {
+            *out_step = TM_STEP_IDLE;
+            return WSL_OK;
+        }
+        const wsl_status status = tm_op_resume(tm_chain_head(t->chain));
+        if (status == WSL_AGAIN) {
+            t->source_waits = true;
+            *out_step = TM_STEP_IDLE;
+            return WSL_OK;
+        }
+        if (status == WSL_END) {
+            t->input_ended = true;
+            return WSL_OK;
+        }
+        return status;
+    }
+    uint32_t channel = 0;
+    wsl_buffer *b = tm_gate_next(t->gate, &channel);
+    if (b == NULL) {
+        *out_step = TM_STEP_IDLE;
+        return WSL_OK;
+    }
+    const wsl_status status = run_buffer(t, b, channel);
+    tm_gate_done(t->gate, channel, b);
+    return status;
+}
+
+static void book_time(tm_task *t, int64_t from_ns, int64_t to_ns, tm_step step)
+{
+    tm_task_shared *s = &t->shared;
+    const int64_t since = atomic_load_explicit(&s->since_ns, memory_order_relaxed);
+    const uint64_t waited = from_ns > since ? (uint64_t)(from_ns - since) : 0;
+    _Atomic(uint64_t) *waiting = atomic_load_explicit(&s->condition, memory_order_relaxed) == TM_STEP_BLOCKED
+                                     ? &s->backpressured_ns
+                                     : &s->idle_ns;
+    if (waited > 0) {
+        atomic_store_explicit(waiting, atomic_load_explicit(waiting, memory_order_relaxed) + waited,
+                              memory_order_relaxed);
+    }
+    const uint64_t busy = atomic_load_explicit(&s->busy_ns, memory_order_relaxed) + (uint64_t)(to_ns - from_ns);
+    atomic_store_explicit(&s->busy_ns, busy, memory_order_relaxed);
+    atomic_store_explicit(&s->since_ns, to_ns, memory_order_relaxed);
+    atomic_store_explicit(&s->condition, step, memory_order_relaxed);
+}
+
+static void publish(tm_task *t, int64_t now_ns)
+{
+    if (now_ns < t->next_sample_ns) {
+        return;
+    }
+    t->next_sample_ns = now_ns + CHANNEL_SAMPLE_NS;
+    tm_task_publish(t);
+}
+
+tm_step tm_task_step(tm_task *t, int64_t *now_ns)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
+        return TM_STEP_ENDED;
+    }
+    const int64_t before = *now_ns;
+    atomic_store_explicit(&t->shared.stepping_since_ns, before, memory_order_relaxed);
+    tm_step step = TM_STEP_RAN;
+    const wsl_status status = step_once(t, before, &step);
+    const int64_t after = wsl_now_ns(t->seams.clock);
+    atomic_store_explicit(&t->shared.stepping_since_ns, 0, memory_order_relaxed);
+    *now_ns = after;
+    if (status != WSL_OK) {
+        tm_task_publish(t);
+        fail_with_error(t, status);
+        return TM_STEP_ENDED;
+    }
+    book_time(t, before, after, step);
+    if (step == TM_STEP_ENDED) {
+        tm_task_publish(t);
+        end(t, WSL__PB__TASK_STATE__TASK_FINISHED);
+        return step;
+    }
+    publish(t, after);
+    if (step != TM_STEP_RAN) {
+        t->wants_flush = true;
+    }
+    return step;
+}
+
+void tm_task_flush(tm_task *t)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING || !t->wants_flush) {
+        return;
+    }
+    const int64_t now = t->flush_interval_ns > 0 ? wsl_now_ns(t->seams.clock) : 0;
+    if (now < t->next_flush_ns) {
+        return; /* tm_task_deadline brings us back */
+    }
+    t->wants_flush = false;
+    t->next_flush_ns = now + t->flush_interval_ns;
+    const wsl_status status = tm_chain_flush(t->chain);
+    if (status != WSL_OK && status != WSL_AGAIN) {
+        fail_with_error(t, status);
+        return;
+    }
+    (void)outputs_are_sent(t);
+}
+
+int64_t tm_task_deadline(const tm_task *t)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
+        return WSL_NEVER;
+    }
+    if (t->wants_flush && t->flush_interval_ns > 0 && t->next_flush_ns < t->deadline) {
+        return t->next_flush_ns;
+    }
+    return t->deadline;
+}
+
+/* ---- news ---- */
+
+void tm_task_on_channel(tm_task *t, tm_channel_end *end_of)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
+        return;
+    }
+    if (end_of == &end_of->channel->consumer) {
+        tm_gate_on_news(t->gate, end_of->channel);
+        return;
+    }
+    /* credit: what waited goes; partly filled buffers go with the next flush */
+    tm_output_send_queued(t->outputs[end_of->index]);
+    t->wants_flush = true;
+}
+
+void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, bool no_more)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
+        return;
+    }
+    tm_op *op = tm_chain_find(t->chain, operator_id);
+    if (op == NULL || op->cls->on_split == NULL) {
+        return;
+    }
+    t->source_waits = false;
+    const wsl_status status = op->cls->on_split(op, split, no_more);
+    if (status != WSL_OK) {
+        fail_with_error(t, status);
+    }
+}
+
+void tm_task_on_collect_ack(tm_task *t, uint32_t operator_id, uint64_t sequence)
+{
+    for (uint32_t i = 0; i < t->n_collects; i++) {
+        if (t->collects[i].operator_id == operator_id) {
+            t->collects[i].acknowledged = sequence;
+        }
+    }
+}
+
+/* ---- what the chain asks of us ---- */
+
+static tm_task *task_of(tm_op_host *host) { return (tm_task *)(void *)((char *)host - offsetof(tm_task, host)); }
+
+static void host_wake_at(tm_op_host *host, tm_op *op, int64_t at_ns)
+{
+    tm_task *t = task_of(host);
+    uint32_t i = 0;
+    while (i < t->n_wakes && t->wakes[i].op != op) {
+        i++;
+    }
+    WSL_ASSERT(i < tm_chain_size(t->chain));
+    if (i == t->n_wakes) {
+        t->wakes[t->n_wakes++] = (tm_task_wake){.op = op, .fd = -1};
+    }
+    t->wakes[i].at_ns = at_ns;
+    t->deadline = WSL_NEVER;
+    for (i = 0; i < t->n_wakes; i++) {
+        t->deadline = t->wakes[i].at_ns < t->deadline ? t->wakes[i].at_ns : t->deadline;
+    }
+}
+
+static void host_wake_on_fd(tm_op_host *host, tm_op *op, int fd)
+{
+    tm_task *t = task_of(host);
+    (void)op; /* only sources have descriptors, and a chain has one source */
+    if (t->fd >= 0 && t->services.unwatch_fd != NULL) {
+        t->services.unwatch_fd(t->services.arg, t->fd);
+    }
+    t->fd = fd;
+    if (fd >= 0 && t->services.watch_fd != NULL) {
+        t->services.watch_fd(t->services.arg, fd);
+    }
+}
+
+void tm_task_on_fd(tm_task *t) { t->source_waits = false; }
+int tm_task_fd(const tm_task *t) { return t->fd; }
+
+static void host_request_split(tm_op_host *host, tm_op *op, const char *finished)
+{
+    tm_task *t = task_of(host);
+    t->services.request_split(t->services.arg, t, op->env.desc->id, finished);
+}
+
+static wsl_status host_write_stdout(tm_op_host *host, const char *data, size_t size)
+{
+    tm_task *t = task_of(host);
+    return t->services.write_stdout(t->services.arg, data, size);
+}
+
+enum { COLLECT_WINDOW = 8 }; /* messages on their way to the client */
+
+static wsl_status host_send_to_client(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n)
+{
+    tm_task *t = task_of(host);
+    for (uint32_t i = 0; i < t->n_collects; i++) {
+        tm_task_collect *c = &t->collects[i];
+        if (c->operator_id != op->env.desc->id) {
+            continue;
+        }
+        if (c->sent - c->acknowledged >= COLLECT_WINDOW) {
+            return WSL_AGAIN;
+        }
+        c->sent++;
+        return t->services.send_to_client(t->services.arg, t, c->operator_id, rows, n, c->sent);
+    }
+    return WSL_NOT_FOUND;
+}
+
+static void host_end_of_client_data(tm_op_host *host, tm_op *op)
+{
+    tm_task *t = task_of(host);
+    (void)t->services.send_to_client(t->services.arg, t, op->env.desc->id, NULL, 0, 0);
+}
+
+void tm_task_init_host(tm_task *t)
+{
+    t->host = (tm_op_host){
+        .wake_at = host_wake_at,
+        .wake_on_fd = host_wake_on_fd,
+        .request_split = host_request_split,
+        .write_stdout = host_write_stdout,
+        .send_to_client = host_send_to_client,
+        .end_of_client_data = host_end_of_client_data,
+        .error = &t->error,
+    };
+}

@@ -1,0 +1,111 @@
+/*
+ * task - one subtask of a vertex: a gate, a chain of operators, outputs.
+ *
+ *     gate --buffer--> marks through the valve, rows in batches --> chain --> outputs
+ *
+ * Made on the control loop from a deployment, opened, stepped and closed on its slot's loop, freed on the control loop
+ * after its terminal state was reported:
+ *
+ *     DEPLOYING --open--> INITIALIZING --> RUNNING --end of input, all sent--> FINISHED
+ *                                             |--cancel--> CANCELED
+ *                                             `--error---> FAILED
+ *
+ * One step is one input buffer, or one poll of the source, or one go at what is pending: short, so that mail is never kept
+ * waiting. A task whose outputs have no room is not stepped.
+ *
+ * Threads: as said; the counters in tm_task_shared may be read from any.
+ */
+#pragma once
+#include <stdatomic.h>
+
+#include <wiesel/status.h>
+
+#include "base/id.h"
+#include "control.pb-c.h"
+#include "net/seams.h"
+#include "taskmanager/net/buffer_pool.h"
+#include "taskmanager/net/channel.h"
+#include "taskmanager/ops/operator.h"
+
+typedef struct tm_task tm_task;
+typedef struct tm_slot tm_slot;
+
+typedef struct tm_task_key {
+    wsl_id job;
+    uint32_t vertex;
+    uint32_t subtask;
+    uint32_t attempt;
+} tm_task_key;
+
+bool tm_task_key_equal(const tm_task_key *a, const tm_task_key *b);
+
+typedef enum tm_step {
+    TM_STEP_RAN,     /* did something, wants more */
+    TM_STEP_IDLE,    /* no input */
+    TM_STEP_BLOCKED, /* backpressured: no room for output, or a sink that is behind */
+    TM_STEP_ENDED,   /* terminal; the state says how */
+} tm_step;
+
+/* Counters that others read; written by the slot once per step. */
+typedef struct tm_task_shared {
+    _Atomic(uint64_t) rows_in, rows_out, bytes_in, bytes_out, buffers_in, buffers_out;
+    _Atomic(uint64_t) busy_ns, backpressured_ns, idle_ns;
+    _Atomic(int64_t) since_ns;  /* when the present condition began ... */
+    _Atomic(uint32_t) condition; /* ... a tm_step */
+    _Atomic(int64_t) stepping_since_ns; /* a step is under way since then; 0: none */
+    _Atomic(int64_t) input_watermark, output_watermark;
+} tm_task_shared;
+
+/* What the task asks of its slot and, through it, of the control loop. */
+typedef struct tm_task_services {
+    void *arg;
+    void (*state_changed)(void *arg, tm_task *task, Wsl__Pb__TaskState state);
+    void (*request_split)(void *arg, tm_task *task, uint32_t operator_id, const char *finished);
+    wsl_status (*write_stdout)(void *arg, const char *data, size_t size);
+    /* Rows for the client: WSL_AGAIN while earlier ones are not acknowledged. */
+    wsl_status (*send_to_client)(void *arg, tm_task *task, uint32_t operator_id, const wsl_row *const *rows,
+                                 uint32_t n, uint64_t sequence);
+    void (*watch_fd)(void *arg, int fd);
+    void (*unwatch_fd)(void *arg, int fd);
+} tm_task_services;
+
+typedef struct tm_task_spec {
+    tm_task_key key;
+    Wsl__Pb__DeployTask *deploy;   /* owned by the task */
+    tm_channel **inputs;           /* per producer of each gate, in order; the references move to the task */
+    tm_channel **outputs;          /* per consumer of each output edge, in order */
+    const void *artifact;          /* wsl_plugin *, outlives the task */
+    wsl_config *config;            /* job options; owned */
+    wsl_buffer_region *region;
+    uint32_t exclusive_buffers;    /* per channel */
+    uint32_t floating_buffers;     /* per gate */
+    wsl_seams seams;
+} tm_task_spec;
+
+tm_task *tm_task_new(const tm_task_spec *spec);
+void tm_task_free(tm_task *task); /* closed, or never opened */
+
+const tm_task_key *tm_task_get_key(const tm_task *task);
+const Wsl__Pb__DeployTask *tm_task_deployment(const tm_task *task);
+tm_task_shared *tm_task_get_shared(tm_task *task);
+const void *tm_task_artifact(const tm_task *task);
+
+/* ---- slot loop ---- */
+void tm_task_open(tm_task *task, const tm_task_services *services); /* reports RUNNING or FAILED */
+tm_step tm_task_step(tm_task *task, int64_t *now_ns);               /* *now_ns: the time before; becomes the time after */
+/* Nothing to do: partly filled buffers leave, sinks write out. */
+void tm_task_flush(tm_task *task);
+void tm_task_cancel(tm_task *task);                                 /* reports CANCELED unless it has ended */
+void tm_task_fail(tm_task *task, wsl_status status, const char *reason);
+void tm_task_on_channel(tm_task *task, tm_channel_end *end);        /* news of one of its channels */
+void tm_task_on_split(tm_task *task, uint32_t operator_id, const wsl_split *split, bool no_more);
+void tm_task_on_collect_ack(tm_task *task, uint32_t operator_id, uint64_t sequence);
+void tm_task_on_fd(tm_task *task);                                  /* its descriptor may be readable */
+int tm_task_fd(const tm_task *task);                                /* -1: none */
+int64_t tm_task_deadline(const tm_task *task);                      /* WSL_NEVER, or when it wants to be stepped */
+Wsl__Pb__TaskState tm_task_state(const tm_task *task);
+const wsl_error *tm_task_error(const tm_task *task);
+const char *tm_task_error_operator(const tm_task *task);            /* "" if none */
+
+/* ---- any loop: fills the message with the counters (arrays are malloc'ed; free with the message's free_unpacked) ---- */
+void tm_task_fill_metrics(tm_task *task, int64_t now_ns, Wsl__Pb__TaskMetrics *out_metrics);

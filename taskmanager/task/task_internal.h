@@ -1,0 +1,90 @@
+/*
+ * task_internal - the task's struct, shared by task.c (its life) and task_build.c (making and taking apart). For no one
+ * else.
+ */
+#pragma once
+#include "taskmanager/net/gate.h"
+#include "taskmanager/net/output.h"
+#include "taskmanager/ops/chain.h"
+#include "taskmanager/task/task.h"
+#include "taskmanager/time/valve.h"
+
+typedef struct tm_task_wake {
+    tm_op *op;
+    int64_t at_ns;
+    int fd;
+} tm_task_wake;
+
+typedef struct tm_task_collect {
+    uint32_t operator_id;
+    uint64_t sent;
+    uint64_t acknowledged;
+} tm_task_collect;
+
+/* One channel's numbers for metrics. */
+typedef struct tm_task_channel_sample {
+    uint32_t edge;
+    uint32_t peer;
+    bool inbound;
+    _Atomic(uint32_t) credits;
+    _Atomic(uint32_t) queue;
+    _Atomic(int64_t) watermark;
+    _Atomic(bool) idle;
+} tm_task_channel_sample;
+
+struct tm_task {
+    tm_task_key key;
+    Wsl__Pb__DeployTask *deploy;
+    tm_channel **in_channels;
+    uint32_t n_in_channels;
+    tm_channel **out_channels;
+    uint32_t n_out_channels;
+    const void *artifact;
+    wsl_config *config;
+    wsl_buffer_region *region;
+    uint32_t exclusive_buffers;
+    uint32_t floating_buffers;
+    wsl_seams seams;
+    wsl_rng rng;
+    char job_id[WSL_ID_TEXT_SIZE];
+
+    /* slot loop */
+    tm_task_services services;
+    tm_op_host host;
+    Wsl__Pb__TaskState state;
+    wsl_error error;
+    char *error_operator;
+    wsl_schema *input_schema[2];
+    tm_gate *gate;
+    tm_valve valve;
+    bool *channel_ended;
+    uint32_t n_channels_ended;
+    tm_chain *chain;
+    tm_output **outputs;
+    uint32_t n_outputs;
+    bool is_source;
+    bool source_waits;    /* said AGAIN; until a wake-up */
+    bool input_ended;     /* the end was delivered to the head */
+    bool wants_flush;
+    int64_t flush_interval_ns;
+    int64_t next_flush_ns;
+    tm_task_wake *wakes;
+    uint32_t n_wakes;
+    int64_t deadline;     /* earliest of the wakes */
+    int fd;               /* the source waits for it; -1: none */
+    tm_task_collect *collects;
+    uint32_t n_collects;
+    uint64_t rows_in;
+    int64_t next_sample_ns;
+
+    /* any loop */
+    tm_task_shared shared;
+    tm_task_channel_sample *samples;
+    uint32_t n_samples;
+    _Atomic(uint32_t) n_samples_ready; /* 0 until built */
+};
+
+WSL_MUST_CHECK wsl_status tm_task_build(tm_task *t); /* fills t->error when it fails */
+void tm_task_teardown(tm_task *t);                   /* whatever was built; may be called again */
+void tm_task_init_host(tm_task *t);
+void tm_task_publish(tm_task *t);                    /* counters to where others read them */
