@@ -4,6 +4,8 @@
  * wsl_fs_posix is the real one; fs_mem.h is one in memory that can fail or run full on demand.
  * Errors carry the path and the operating system's words. A full disk is WSL_NO_SPACE, a missing path WSL_NOT_FOUND.
  *
+ * An open file can be read whatever its mode; writes go to its end (all modes but WSL_OPEN_READ), also after truncate.
+ *
  * Threads: a wsl_fs from any; a wsl_file from one at a time.
  */
 #pragma once
@@ -67,6 +69,7 @@ wsl_fs *wsl_fs_posix(void); /* a constant object, never freed */
 /* Whole file into a malloc'ed block with a 0 byte behind it (not counted). WSL_TOO_LARGE beyond max. */
 WSL_MUST_CHECK wsl_status wsl_fs_read_all(wsl_fs *fs, const char *path, size_t max, char **out_data, size_t *out_size,
                                           wsl_error *err);
-/* Write to path.tmp-<random>, sync, rename, sync the directory: the file is there whole or not at all. */
+/* Write to .<name>.tmp-<hex> beside it, sync, rename, sync the directory: the file is there whole or not at all. Directory
+ * watchers ignore names that begin with a dot. */
 WSL_MUST_CHECK wsl_status wsl_fs_write_atomic(wsl_fs *fs, const char *path, const void *data, size_t size,
                                               wsl_error *err);

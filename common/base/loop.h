@@ -7,7 +7,11 @@
  *
  *     step -> deadline -> (epoll: eventfd, fds, timeout) -> step ...
  *
- * Threads: new/watch/run on the loop's own thread (or before it starts); wake and stop from any.
+ * A wake-up of a loop that is awake costs one atomic exchange and no system call, and none is ever lost (loop.c says why).
+ * Descriptors are looked at only before sleeping: a step that is busy asks its sockets itself.
+ *
+ * Threads: new/watch/run on the loop's own thread (or before it starts); wake and ask_stop from any; start, stop and free
+ * on the thread of the loop's owner.
  */
 #pragma once
 #include <stdbool.h>
@@ -31,8 +35,11 @@ WSL_NEW_BY(wsl_loop_free) wsl_loop *wsl_loop_new(wsl_clock *clock, wsl_step_fn s
 
 wsl_waker wsl_loop_waker(wsl_loop *loop);
 void wsl_loop_watch(wsl_loop *loop, int fd);   /* readable -> step; level-triggered */
-void wsl_loop_unwatch(wsl_loop *loop, int fd);
+void wsl_loop_unwatch(wsl_loop *loop, int fd); /* before the descriptor is closed */
 
 void wsl_loop_run(wsl_loop *loop);             /* until stopped */
 WSL_MUST_CHECK wsl_status wsl_loop_start(wsl_loop *loop, const char *thread_name, wsl_error *err); /* on a thread of its own */
-void wsl_loop_stop(wsl_loop *loop);            /* asks, and joins if started; the current step ends first */
+/* Asks the loop to end after its current step. Final: a loop that was stopped does not run again. */
+void wsl_loop_ask_stop(wsl_loop *loop);
+/* Asks, and joins if started. From within a step it only asks. */
+void wsl_loop_stop(wsl_loop *loop);

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { WORD_MAX = 64 }; /* longer words are not compared: nobody mistypes them in a way that we could mend */
 
@@ -36,6 +37,12 @@ static uint32_t distance(const char *a, size_t n, const char *b, size_t m)
     return rows[n % 3][m];
 }
 
+/* Is the word the last part of a dotted name? */
+static bool is_tail(const char *word, size_t n, const char *name, size_t m)
+{
+    return n != 0 && n < m && name[m - n - 1] == '.' && strcasecmp(name + m - n, word) == 0;
+}
+
 void wsl_suggest_init(wsl_suggest *s, const char *word)
 {
     *s = (wsl_suggest){.word = word};
@@ -50,7 +57,7 @@ void wsl_suggest_offer(wsl_suggest *s, const char *candidate)
     if (s->distance == 0 || m > WORD_MAX) {
         return;
     }
-    const uint32_t d = distance(s->word, n, candidate, m);
+    const uint32_t d = is_tail(s->word, n, candidate, m) ? 1 : distance(s->word, n, candidate, m);
     if (d < s->distance) {
         s->distance = d;
         s->best = candidate;

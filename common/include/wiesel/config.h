@@ -54,13 +54,13 @@ WSL_MUST_CHECK wsl_status wsl_config_check(const wsl_config *config, wsl_error *
 
 /* Reading: the key must be in a table (asserted) and of the named type. Unset strings give NULL, unset numbers 0. */
 bool wsl_config_is_set(const wsl_config *config, const char *key); /* given explicitly, not by default */
-const char *wsl_config_str(const wsl_config *config, const char *key);
+const char *wsl_config_str(const wsl_config *config, const char *key); /* also enums, as the table spells them */
 bool wsl_config_bool(const wsl_config *config, const char *key);
 int64_t wsl_config_int(const wsl_config *config, const char *key);
 double wsl_config_double(const wsl_config *config, const char *key);
 uint64_t wsl_config_size(const wsl_config *config, const char *key);
 int64_t wsl_config_duration_ns(const wsl_config *config, const char *key);
 
-/* Calls fn for every option in table order; value NULL if unset. */
+/* Calls fn for every option in table order; value NULL if unset, origin NULL if it is the default. */
 void wsl_config_each(const wsl_config *config,
                      void (*fn)(void *arg, const wsl_option *option, const char *value, const char *origin), void *arg);
