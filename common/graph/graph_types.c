@@ -1,0 +1,303 @@
+/*
+ * The second pass of graph_check.h: options, schemas, keys.
+ */
+#include <string.h>
+
+#include <wiesel/bad_record.h>
+
+#include "base/alloc.h"
+#include "data/key.h"
+#include "format/bad_record.h"
+#include "graph/graph_check.h"
+#include "graph/operator_kind.h"
+#include "graph/operator_options.h"
+#include "graph/pb.h"
+#include "plugin/registry.h"
+
+enum { SCHEMA_SHOWN = 300 }; /* characters of a schema in an error; two fit into a sentence */
+
+typedef struct check {
+    wsl_job_graph *graph;
+    Wsl__Pb__Operator *op;
+    const wsl_operator_kind *kind;
+    const wsl_plugin *plugin;
+    wsl_schema **schemas;
+    const wsl_schema *input; /* the first input edge's; NULL for sources */
+    const Wsl__Pb__Edge *first;
+    wsl_error *err;
+} check;
+
+static void show(const wsl_schema *schema, char out[SCHEMA_SHOWN])
+{
+    if (wsl_schema_text(schema, out, SCHEMA_SHOWN) >= SCHEMA_SHOWN) {
+        memcpy(out + SCHEMA_SHOWN - 4, "...", 4);
+    }
+}
+
+wsl_status wsl_graph_check_fits(const char *producer, const wsl_schema *from, const char *consumer, const wsl_schema *to,
+                                wsl_error *err)
+{
+    wsl_error why;
+    const wsl_status status = wsl_schema_check_assignable(from, to, &why);
+    if (status != WSL_OK) {
+        char have[SCHEMA_SHOWN];
+        char want[SCHEMA_SHOWN];
+        show(from, have);
+        show(to, want);
+        return wsl_fail(err, status, "'%s' produces (%s) but '%s' expects (%s): %s", producer, have, consumer, want,
+                        why.text);
+    }
+    return WSL_OK;
+}
+
+/* ---- inputs ---- */
+
+static const Wsl__Pb__Schema *side_schema(const Wsl__Pb__Operator *op, const char *tag)
+{
+    for (size_t i = 0; i < op->n_sides; i++) {
+        if (strcmp(op->sides[i]->tag, tag) == 0) {
+            return op->sides[i]->schema;
+        }
+    }
+    return NULL; /* not after check_shape */
+}
+
+/* What runs on an edge; the caller frees it. */
+static wsl_status edge_schema(const check *c, const Wsl__Pb__Edge *edge, wsl_schema **out_schema)
+{
+    if (!wsl_pb_is_set(edge->side)) {
+        *out_schema = wsl_schema_copy(c->schemas[edge->from]);
+        return WSL_OK;
+    }
+    const Wsl__Pb__Operator *from = c->graph->operators[edge->from];
+    const Wsl__Pb__Schema *pb = side_schema(from, edge->side);
+    const wsl_status status =
+        pb != NULL ? wsl_schema_from_pb(pb, out_schema, c->err) : wsl_fail(c->err, WSL_NOT_FOUND, "it does not exist");
+    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "side output '%s' of '%s'", edge->side, from->name) : WSL_OK;
+}
+
+static wsl_status check_keys(const check *c, const Wsl__Pb__Edge *edge, const wsl_schema *schema)
+{
+    wsl_key_spec spec;
+    const wsl_status status =
+        wsl_key_spec_init(&spec, schema, (const char *const *)edge->keys, (uint32_t)edge->n_keys, c->err);
+    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "the key of '%s' over '%s'", c->op->name,
+                                              c->graph->operators[edge->from]->name)
+                            : WSL_OK;
+}
+
+static bool same_keys(const Wsl__Pb__Edge *a, const Wsl__Pb__Edge *b)
+{
+    bool same = a->n_keys == b->n_keys;
+    for (size_t i = 0; i < a->n_keys && same; i++) {
+        same = strcmp(a->keys[i], b->keys[i]) == 0;
+    }
+    return same;
+}
+
+static wsl_status check_keyed(const check *c, const Wsl__Pb__Edge *edge)
+{
+    const char *from = c->graph->operators[edge->from]->name;
+    if (edge->partition != WSL__PB__PARTITION__HASH) {
+        return wsl_fail(c->err, WSL_INVALID,
+                        "'%s' (%s) keeps state per key, but reads '%s' without a key; say key_by before it", c->op->name,
+                        c->kind->name, from);
+    }
+    if (!same_keys(c->first, edge)) {
+        return wsl_fail(c->err, WSL_INVALID, "'%s' reads '%s' by other key fields than '%s'; all its inputs need the same",
+                        c->op->name, from, c->graph->operators[c->first->from]->name);
+    }
+    return WSL_OK;
+}
+
+/* All edges into the operator; *out_input is what the first one brings, for the caller to free. */
+static wsl_status check_inputs(check *c, wsl_schema **out_input)
+{
+    for (size_t e = 0; e < c->graph->n_edges; e++) {
+        const Wsl__Pb__Edge *edge = c->graph->edges[e];
+        if (edge->to != c->op->id) {
+            continue;
+        }
+        WSL_AUTO(wsl_schema) schema = NULL;
+        WSL_TRY(edge_schema(c, edge, &schema));
+        if (c->first == NULL) {
+            c->first = edge;
+            *out_input = wsl_schema_copy(schema);
+            c->input = *out_input;
+        } else if (!wsl_schema_equal(schema, c->input)) {
+            const wsl_status status = wsl_graph_check_fits(c->graph->operators[edge->from]->name, schema,
+                                                           c->graph->operators[c->first->from]->name, c->input, c->err);
+            return status != WSL_OK
+                       ? wsl_fail_prefix(c->err, status, "'%s' unites streams of different types", c->op->name)
+                       : wsl_fail(c->err, WSL_TYPE, "'%s' unites streams whose types differ in NOT NULL", c->op->name);
+        }
+        if (edge->partition == WSL__PB__PARTITION__HASH) {
+            WSL_TRY(check_keys(c, edge, schema));
+        }
+        if (c->kind->keyed) {
+            WSL_TRY(check_keyed(c, edge));
+        }
+        if (edge->partition == WSL__PB__PARTITION__CUSTOM && c->plugin != NULL &&
+            wsl_plugin_function(c->plugin, edge->function, WSL_FN_PARTITION, c->err) == NULL) {
+            return wsl_fail_prefix(c->err, WSL_NOT_FOUND, "the partitioner before '%s'", c->op->name);
+        }
+    }
+    return WSL_OK;
+}
+
+/* ---- the operator itself ---- */
+
+static wsl_status check_function(const check *c)
+{
+    if (!c->kind->takes_function || c->plugin == NULL) {
+        return WSL_OK;
+    }
+    const wsl_function *fn = wsl_plugin_function(c->plugin, c->op->function, c->kind->function_kind, c->err);
+    if (fn == NULL) {
+        return wsl_fail_prefix(c->err, WSL_NOT_FOUND, "'%s'", c->op->name);
+    }
+    return fn->in != NULL && c->first != NULL
+               ? wsl_graph_check_fits(c->graph->operators[c->first->from]->name, c->input, c->op->name, fn->in, c->err)
+               : WSL_OK;
+}
+
+/* A source with on-error=side-output has the side output, whoever built the graph. */
+static void add_bad_records(Wsl__Pb__Operator *op)
+{
+    if (side_schema(op, WSL_BAD_RECORDS) != NULL) {
+        return;
+    }
+    Wsl__Pb__SideOutput *side = wsl_alloc(sizeof *side);
+    wsl__pb__side_output__init(side);
+    wsl_pb_set(&side->tag, WSL_BAD_RECORDS);
+    side->schema = wsl_schema_to_pb(&wsl_bad_record_schema);
+    *WSL_PB_APPEND(op->sides, op->n_sides) = side;
+}
+
+static wsl_status check_source(const check *c, const wsl_config *config)
+{
+    Wsl__Pb__Operator *op = c->op;
+    const wsl_source_class *cls = wsl_find_source(c->plugin, op->connector, c->err);
+    if (cls == NULL) {
+        return wsl_fail_prefix(c->err, WSL_NOT_FOUND, "'%s'", op->name);
+    }
+    if (cls->single && op->parallelism > 1) {
+        return wsl_fail(c->err, WSL_INVALID,
+                        "'%s' has parallelism %u, but a %s source has one reader only; set it to 1, and rebalance after it",
+                        op->name, op->parallelism, cls->name);
+    }
+    if (cls->single) {
+        op->parallelism = 1;
+    }
+    if (cls->has_format && wsl_on_error_of(config) == WSL_ON_ERROR_SIDE_OUTPUT) {
+        add_bad_records(op);
+    }
+    return WSL_OK;
+}
+
+/* The output as the graph declares it, NULL if it does not. */
+static wsl_status declared_output(const check *c, wsl_schema **out_schema)
+{
+    if (c->op->output == NULL) {
+        return WSL_OK;
+    }
+    const wsl_status status = wsl_schema_from_pb(c->op->output, out_schema, c->err);
+    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "the output of '%s'", c->op->name) : WSL_OK;
+}
+
+static wsl_status check_declared_sides(const check *c)
+{
+    for (size_t i = 0; i < c->op->n_sides; i++) {
+        WSL_AUTO(wsl_schema) schema = NULL;
+        const wsl_status status = wsl_schema_from_pb(c->op->sides[i]->schema, &schema, c->err);
+        if (status != WSL_OK) {
+            return wsl_fail_prefix(c->err, status, "side output '%s' of '%s'", c->op->sides[i]->tag, c->op->name);
+        }
+    }
+    for (size_t i = 0; i < c->op->n_states; i++) {
+        WSL_AUTO(wsl_schema) schema = NULL;
+        const wsl_status status = wsl_schema_from_pb(c->op->states[i]->value, &schema, c->err);
+        if (status != WSL_OK) {
+            return wsl_fail_prefix(c->err, status, "state '%s' of '%s'", c->op->states[i]->name, c->op->name);
+        }
+    }
+    return WSL_OK;
+}
+
+static wsl_status derive_output(const check *c, const wsl_config *config, wsl_schema **out_schema)
+{
+    WSL_AUTO(wsl_schema) declared = NULL;
+    WSL_AUTO(wsl_schema) derived = NULL;
+    WSL_TRY(declared_output(c, &declared));
+    if (c->kind->output == WSL_OUTPUT_DECLARED) {
+        if (declared == NULL) {
+            return wsl_fail(c->err, WSL_INVALID, "'%s' has no schema; say what rows it produces", c->op->name);
+        }
+        *out_schema = WSL_TAKE(declared);
+        return WSL_OK;
+    }
+    const wsl_status status = wsl_operator_derive(c->kind, config, c->input, (const char *const *)c->first->keys,
+                                                  (uint32_t)c->first->n_keys, &derived, c->err);
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(c->err, status, "'%s'", c->op->name);
+    }
+    if (declared != NULL && !wsl_schema_equal(declared, derived)) {
+        char have[SCHEMA_SHOWN];
+        char want[SCHEMA_SHOWN];
+        show(derived, have);
+        show(declared, want);
+        return wsl_fail(c->err, WSL_TYPE, "'%s' gives (%s), but the graph says (%s)", c->op->name, have, want);
+    }
+    if (declared == NULL) {
+        c->op->output = wsl_schema_to_pb(derived);
+    }
+    *out_schema = WSL_TAKE(derived);
+    return WSL_OK;
+}
+
+/* A connector of the job's own library, and no library at hand to ask. */
+static bool on_trust(const check *c)
+{
+    if (c->plugin != NULL || !wsl_pb_is_set(c->graph->artifact)) {
+        return false;
+    }
+    return (c->kind->source && wsl_source_class_find(c->op->connector) == NULL) ||
+           (c->kind->sink && wsl_sink_class_find(c->op->connector) == NULL);
+}
+
+static wsl_status check_one(check *c)
+{
+    WSL_AUTO(wsl_schema) input = NULL;
+    WSL_AUTO(wsl_config) config = NULL;
+    WSL_TRY(check_inputs(c, &input));
+    WSL_TRY(check_function(c));
+    WSL_TRY(check_declared_sides(c));
+    if (!on_trust(c)) {
+        WSL_TRY(wsl_operator_config_new(c->op, c->plugin, &config, c->err));
+        if (c->kind->source) {
+            WSL_TRY(check_source(c, config));
+        }
+    }
+    return c->kind->output == WSL_OUTPUT_NONE ? WSL_OK : derive_output(c, config, &c->schemas[c->op->id]);
+}
+
+wsl_status wsl_graph_check_operator(wsl_job_graph *graph, uint32_t op, const wsl_plugin *plugin, wsl_schema **schemas,
+                                    wsl_error *err)
+{
+    wsl_error local;
+    check c = {.graph = graph,
+               .op = graph->operators[op],
+               .kind = wsl_operator_kind_find(graph->operators[op]->kind),
+               .plugin = plugin,
+               .schemas = schemas,
+               .err = err != NULL ? err : &local};
+    return check_one(&c);
+}
+
+wsl_status wsl_graph_check_types(wsl_job_graph *graph, const wsl_plugin *plugin, wsl_schema **schemas, wsl_error *err)
+{
+    for (uint32_t i = 0; i < graph->n_operators; i++) {
+        WSL_TRY(wsl_graph_check_operator(graph, i, plugin, schemas, err));
+    }
+    return WSL_OK;
+}
