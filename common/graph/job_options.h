@@ -6,9 +6,9 @@
 #pragma once
 #include <wiesel/config.h>
 
-#include "job_graph.pb-c.h"
+#include "base/cluster_options.h"
 
-extern const wsl_option wsl_job_options[];
+#include "job_graph.pb-c.h"
 
 /* The graph's config, checked against wsl_job_options. */
 WSL_MUST_CHECK wsl_status wsl_job_config_new(const Wsl__Pb__JobGraph *graph, wsl_config **out_config, wsl_error *err);

@@ -150,7 +150,7 @@ wsl_status wsl_operator_config_new(const Wsl__Pb__Operator *op, const wsl_plugin
     WSL_AUTO(wsl_config) config = wsl_config_new(tables, n_tables);
     wsl_status status = WSL_OK;
     for (size_t i = 0; i < op->n_options && status == WSL_OK; i++) {
-        status = wsl_config_set(config, op->options[i]->key, op->options[i]->value, NULL, err);
+        status = wsl_config_set(config, op->options[i]->key, op->options[i]->value, "options", err);
     }
     if (status == WSL_OK) {
         status = wsl_config_check(config, err);

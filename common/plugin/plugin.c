@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/id.h"
 #include "plugin/elf.h"
 
 struct wsl_plugin {
     void *handle;
     char *path;
+    char hash[WSL_ID_TEXT_SIZE];
 };
 
 void wsl_plugin_free(wsl_plugin *plugin)
@@ -26,15 +28,17 @@ void wsl_plugin_free(wsl_plugin *plugin)
 }
 
 const char *wsl_plugin_path(const wsl_plugin *plugin) { return plugin->path; }
+const char *wsl_plugin_hash(const wsl_plugin *plugin) { return plugin->hash; }
 
 /* Everything that can be said about the library before any of it runs. */
-static wsl_status inspect(wsl_fs *fs, const char *path, wsl_error *err)
+static wsl_status inspect(wsl_fs *fs, const char *path, wsl_id *out_id, wsl_error *err)
 {
     char *bytes = NULL;
     size_t size = 0;
     WSL_TRY(wsl_fs_read_all(fs, path, WSL_PLUGIN_SIZE_MAX, &bytes, &size, err));
     wsl_elf_symbol abi = {.name = WSL_ABI_SYMBOL};
     const wsl_status status = wsl_elf_inspect(path, bytes, size, &abi, 1, err);
+    *out_id = wsl_id_of_bytes(bytes, size);
     free(bytes);
     WSL_TRY(status);
     if (!abi.found || !abi.has_value) {
@@ -69,7 +73,8 @@ static wsl_status load_failed(const char *path, const char *reason, wsl_error *e
 
 wsl_status wsl_plugin_open(wsl_fs *fs, const char *path, wsl_plugin **out_plugin, wsl_error *err)
 {
-    WSL_TRY(inspect(fs, path, err));
+    wsl_id id;
+    WSL_TRY(inspect(fs, path, &id, err));
     /* A name without a slash would be searched for in the system's library folders. */
     char *real = strchr(path, '/') != NULL ? wsl_strdup(path) : wsl_asprintf("./%s", path);
     void *handle = dlopen(real, RTLD_NOW | RTLD_LOCAL);
@@ -81,6 +86,7 @@ wsl_status wsl_plugin_open(wsl_fs *fs, const char *path, wsl_plugin **out_plugin
     wsl_plugin *plugin = wsl_zalloc(sizeof *plugin);
     plugin->handle = handle;
     plugin->path = real;
+    (void)wsl_id_text(&id, plugin->hash);
     *out_plugin = plugin;
     return WSL_OK;
 }

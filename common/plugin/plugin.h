@@ -35,6 +35,8 @@ WSL_MUST_CHECK wsl_status wsl_plugin_open(wsl_fs *fs, const char *path, wsl_plug
 WSL_DEFINE_AUTO(wsl_plugin)
 
 const char *wsl_plugin_path(const wsl_plugin *plugin);
+/* Hash of the file's bytes, as 32 hex digits: the artifact's name in job graphs and transfers. */
+const char *wsl_plugin_hash(const wsl_plugin *plugin);
 
 /* The function exported as `symbol`; NULL, with the reason in err, if there is none, or it is of another kind or ABI. */
 const wsl_function *wsl_plugin_function(const wsl_plugin *plugin, const char *symbol, wsl_function_kind kind,
