@@ -114,22 +114,48 @@ bool wsl_decimal_rescale(__int128 v, uint32_t from, uint32_t to, __int128 *out)
     return round_div((wide){0, magnitude(v)}, (u128)wsl_decimal_pow10(from - to), v < 0, out);
 }
 
-/* The sum at the larger scale can exceed 38 digits by one before it is rounded to `scale`: 128 bits hold that, but only
- * if both fit when brought to that scale. */
+static int wide_compare(wide a, wide b)
+{
+    if (a.high != b.high) {
+        return a.high < b.high ? -1 : 1;
+    }
+    return a.low < b.low ? -1 : a.low > b.low;
+}
+
+static wide wide_add(wide a, wide b)
+{
+    const u128 low = a.low + b.low;
+    const u128 carry = low < a.low;
+    return (wide){a.high + b.high + carry, low};
+}
+
+static wide wide_sub(wide a, wide b)
+{
+    const u128 borrow = a.low < b.low;
+    return (wide){a.high - b.high - borrow, a.low - b.low};
+}
+
+/* At the larger scale both need up to 253 bits; magnitudes are added or subtracted there and rounded once. */
 bool wsl_decimal_add(__int128 a, uint32_t scale_a, __int128 b, uint32_t scale_b, uint32_t scale, __int128 *out)
 {
     const uint32_t common = scale_a > scale_b ? scale_a : scale_b;
-    __int128 x;
-    __int128 y;
-    __int128 sum;
-    if (!wsl_decimal_rescale(a, scale_a, common, &x) || !wsl_decimal_rescale(b, scale_b, common, &y) ||
-        __builtin_add_overflow(x, y, &sum)) {
-        return false;
+    const wide x = wide_mul(magnitude(a), (u128)wsl_decimal_pow10(common - scale_a));
+    const wide y = wide_mul(magnitude(b), (u128)wsl_decimal_pow10(common - scale_b));
+    wide sum;
+    bool negative = a < 0;
+    if ((a < 0) == (b < 0)) {
+        sum = wide_add(x, y);
+    } else if (wide_compare(x, y) >= 0) {
+        sum = wide_sub(x, y);
+    } else {
+        sum = wide_sub(y, x);
+        negative = b < 0;
     }
-    if (common <= scale) {
-        return wsl_decimal_rescale(sum, common, scale, out);
+    if (common > scale) {
+        return round_div(sum, (u128)wsl_decimal_pow10(common - scale), negative, out);
     }
-    return round_div((wide){0, magnitude(sum)}, (u128)wsl_decimal_pow10(common - scale), sum < 0, out);
+    __int128 exact;
+    return round_div(sum, 1, negative, &exact) && wsl_decimal_rescale(exact, common, scale, out);
 }
 
 bool wsl_decimal_sub(__int128 a, uint32_t scale_a, __int128 b, uint32_t scale_b, uint32_t scale, __int128 *out)
@@ -207,7 +233,7 @@ int wsl_decimal_compare(__int128 a, uint32_t scale_a, __int128 b, uint32_t scale
     const uint32_t common = scale_a > scale_b ? scale_a : scale_b;
     const wide x = wide_mul(magnitude(a), (u128)wsl_decimal_pow10(common - scale_a));
     const wide y = wide_mul(magnitude(b), (u128)wsl_decimal_pow10(common - scale_b));
-    const int order = x.high != y.high ? (x.high < y.high ? -1 : 1) : x.low < y.low ? -1 : x.low > y.low;
+    const int order = wide_compare(x, y);
     return a < 0 ? -order : order;
 }
 

@@ -240,6 +240,11 @@ static inline void wsl_row_set_timestamp(wsl_row *row, int64_t timestamp_ms)
         WSL_SET_##kind(writer, name##_f_##field, value);                                           \
     }
 
+/* `bool` is a macro of <stdbool.h>, so the kind arrives here under its other name too. */
+#define WSL_C__Bool bool
+#define WSL_ID__Bool WSL_T_BOOL
+#define WSL_GET__Bool(row, i) wsl_row_bool(row, i)
+#define WSL_SET__Bool(w, i, v) wsl_row_set_bool(w, i, v)
 #define WSL_C_bool bool
 #define WSL_C_int8 int8_t
 #define WSL_C_int16 int16_t
