@@ -316,6 +316,18 @@ wsl_status wsl_config_set_pair(wsl_config *config, const char *pair, const char 
     return status;
 }
 
+void wsl_config_copy_set(wsl_config *config, const wsl_config *from)
+{
+    for (uint32_t i = 0; i < from->n_entries; i++) {
+        const entry *const e = &from->entries[i];
+        entry *const mine = e->origin != NULL ? find(config, e->option->name) : NULL;
+        if (mine != NULL) {
+            wsl_error err;
+            WSL_ASSERT(entry_set(mine, e->text, e->origin, &err) == WSL_OK); /* a key means the same in all tables */
+        }
+    }
+}
+
 wsl_status wsl_config_check(const wsl_config *config, wsl_error *err)
 {
     for (uint32_t i = 0; i < config->n_entries; i++) {

@@ -1,6 +1,5 @@
 #include "graph/job_options.h"
 
-#include "base/cluster_options.h"
 #include "graph/job_graph.h"
 
 wsl_status wsl_job_config_new(const Wsl__Pb__JobGraph *graph, wsl_config **out_config, wsl_error *err)

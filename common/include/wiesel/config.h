@@ -49,6 +49,8 @@ WSL_MUST_CHECK wsl_status wsl_config_set(wsl_config *config, const char *key, co
                                          wsl_error *err);
 /* "key=value", for -D. */
 WSL_MUST_CHECK wsl_status wsl_config_set_pair(wsl_config *config, const char *pair, const char *origin, wsl_error *err);
+/* Takes over what `from` was given explicitly, for the keys this one knows. */
+void wsl_config_copy_set(wsl_config *config, const wsl_config *from);
 /* Are all required options set? */
 WSL_MUST_CHECK wsl_status wsl_config_check(const wsl_config *config, wsl_error *err);
 

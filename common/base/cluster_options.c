@@ -1,0 +1,108 @@
+/*
+ * cluster_options - the tables. A default here is what a cluster without any file runs with.
+ */
+#include "base/cluster_options.h"
+
+/* clang-format off */
+const wsl_option wsl_job_options[] = {
+    {.name = "pipeline.name", .type = WSL_OPT_STRING,
+     .help = "Name of the job; goes before the one its code gives."},
+    {.name = "parallelism.default", .type = WSL_OPT_INT, .default_value = "1", .min = "1", .max = "4096",
+     .help = "Parallelism of operators that do not set one."},
+    {.name = "pipeline.max-parallelism", .type = WSL_OPT_INT, .min = "1", .max = "32768",
+     .help = "Number of key groups, which no later parallelism can exceed. Unset: from the parallelism, at least 128."},
+    {.name = "pipeline.operator-chaining.enabled", .type = WSL_OPT_BOOL, .default_value = "true",
+     .also = "pipeline.operator-chaining",
+     .help = "Whether operators that are connected one to one run as one task."},
+    {.name = "pipeline.auto-watermark-interval", .type = WSL_OPT_DURATION, .default_value = "200 ms", .min = "1 ms", .max = "1 h",
+     .help = "How often periodic watermark generators emit."},
+    {.name = "watermark.emit", .type = WSL_OPT_ENUM, .default_value = "periodic", .choices = "periodic|per-record",
+     .help = "When watermarks are emitted: at each interval, or after each record that raises them."},
+    {.name = "execution.buffer-timeout.interval", .type = WSL_OPT_DURATION, .default_value = "0 ms", .min = "0", .max = "1 h",
+     .also = "execution.buffer-timeout",
+     .help = "How long output may wait in a buffer that is not full. 0: until its producer has nothing else to do, so records "
+             "leave at once when there are few and in full buffers when there are many (in Flink, where the default is 100 ms, "
+             "0 sends each record by itself). 1 ms costs a tenth of the CPU at low rates."},
+    {.name = "execution.row-size-max", .type = WSL_OPT_SIZE, .default_value = "16 mb", .min = "4 kb", .max = "64 mb",
+     .help = "Largest row that may leave an operator; a larger one fails the job."},
+    {.name = "task.overdraft.max", .type = WSL_OPT_SIZE, .default_value = "64 mb", .min = "64 kb", .max = "1 gb",
+     .help = "Output that one call of a user function may produce beyond its credits; more fails the job."},
+    {.name = "taskmanager.network.memory.buffers-per-channel", .type = WSL_OPT_INT, .default_value = "2", .min = "1", .max = "1024",
+     .help = "Exclusive buffers (credits) of each incoming channel."},
+    {.name = "taskmanager.network.memory.floating-buffers-per-gate", .type = WSL_OPT_INT, .default_value = "8", .min = "0", .max = "4096",
+     .help = "Buffers that the channels of one input share; they go where data waits."},
+    {.name = "taskmanager.network.memory.max-buffers-per-channel", .type = WSL_OPT_INT, .default_value = "10", .min = "1", .max = "4096",
+     .help = "Buffers that one outgoing channel may hold before its task stops reading."},
+    {.name = NULL},
+};
+
+const wsl_option wsl_cluster_options[] = {
+    /* ---- where things are ---- */
+    {.name = "rest.address", .type = WSL_OPT_STRING, .default_value = "127.0.0.1",
+     .help = "Where clients find the JobManager's REST interface."},
+    {.name = "rest.port", .type = WSL_OPT_INT, .default_value = "8081", .min = "0", .max = "65535",
+     .help = "Port of the REST interface and the web page. 0: any free one."},
+    {.name = "rest.bind-address", .type = WSL_OPT_STRING, .default_value = "127.0.0.1",
+     .help = "Address the REST interface is bound to."},
+    {.name = "jobmanager.rpc.address", .type = WSL_OPT_STRING, .default_value = "127.0.0.1",
+     .help = "Where TaskManagers find the JobManager."},
+    {.name = "jobmanager.rpc.port", .type = WSL_OPT_INT, .default_value = "6123", .min = "0", .max = "65535",
+     .help = "Port of the JobManager for TaskManagers. 0: any free one."},
+    {.name = "taskmanager.host", .type = WSL_OPT_STRING, .default_value = "127.0.0.1",
+     .help = "Address of this TaskManager, for binding and for its peers."},
+    {.name = "taskmanager.data.port", .type = WSL_OPT_INT, .default_value = "0", .min = "0", .max = "65535",
+     .help = "Port for data between TaskManagers. 0: any free one."},
+    {.name = "taskmanager.resource-id", .type = WSL_OPT_STRING,
+     .help = "Name of this TaskManager. Unset: host, port and six random digits."},
+    {.name = "security.insecure", .type = WSL_OPT_BOOL, .default_value = "false",
+     .help = "Allow addresses other than loopback although connections are neither encrypted nor authenticated."},
+
+    /* ---- slots and memory ---- */
+    {.name = "taskmanager.numberOfTaskSlots", .type = WSL_OPT_INT, .default_value = "1", .min = "1", .max = "1024",
+     .help = "Slots of this TaskManager; each is one thread that runs one slice of a pipeline."},
+    {.name = "taskmanager.memory.network.size", .type = WSL_OPT_SIZE, .default_value = "64 mb", .min = "1 mb", .max = "1 tb",
+     .help = "Memory for buffers between tasks; reserved at the start, touched when used."},
+    {.name = "taskmanager.memory.segment-size", .type = WSL_OPT_SIZE, .default_value = "32 kb", .min = "4 kb", .max = "1 mb",
+     .help = "Size of one buffer."},
+    {.name = "taskmanager.network.ipc", .type = WSL_OPT_BOOL, .default_value = "true",
+     .help = "TaskManagers of one host talk over ipc:// instead of TCP."},
+    {.name = "taskmanager.network.frame-size-max", .type = WSL_OPT_SIZE, .default_value = "256 kb", .min = "4 kb", .max = "16 mb",
+     .help = "How much data one network message may carry when several buffers wait."},
+    {.name = "taskmanager.loop.spin", .type = WSL_OPT_INT, .default_value = "0", .min = "0", .max = "100000",
+     .help = "CPU pauses (of some 25 ns) a slot looks for work before it sleeps. More lowers latency where cores are idle and "
+             "costs throughput where they are not."},
+
+    /* ---- life signs and patience ---- */
+    {.name = "heartbeat.interval", .type = WSL_OPT_DURATION, .default_value = "10 s", .min = "10 ms", .max = "1 h",
+     .help = "How often JobManager and TaskManagers hear from each other."},
+    {.name = "heartbeat.timeout", .type = WSL_OPT_DURATION, .default_value = "50 s", .min = "20 ms", .max = "1 d",
+     .help = "Silence after which the other side counts as lost; broken connections are noticed at once."},
+    {.name = "slot.request.timeout", .type = WSL_OPT_DURATION, .default_value = "5 min", .min = "1 ms", .max = "30 d",
+     .help = "How long a job waits for slots before it fails."},
+    {.name = "task.cancellation.timeout", .type = WSL_OPT_DURATION, .default_value = "180 s", .min = "0", .max = "1 d",
+     .help = "A task that has not ended this long after its cancel takes its TaskManager down. 0: never."},
+    {.name = "metrics.fetcher.update-interval", .type = WSL_OPT_DURATION, .default_value = "10 s", .min = "10 ms", .max = "1 h",
+     .help = "How often TaskManagers report metrics while nobody looks at them; a live view asks for more."},
+
+    /* ---- files ---- */
+    {.name = "io.tmp.dirs", .type = WSL_OPT_STRING, .default_value = "/tmp",
+     .help = "Directory for artifacts, sockets and other temporary files."},
+    {.name = "env.log.dir", .type = WSL_OPT_STRING,
+     .help = "Directory of log files. Unset: log to standard error."},
+    {.name = "log.level", .type = WSL_OPT_ENUM, .default_value = "info", .choices = "debug|info|warn|error",
+     .help = "Least important lines that are logged."},
+    {.name = "log.rotate.size", .type = WSL_OPT_SIZE, .default_value = "64 mb", .min = "4 kb", .max = "1 tb",
+     .help = "Size at which a log file is moved aside."},
+    {.name = "log.rotate.keep", .type = WSL_OPT_INT, .default_value = "5", .min = "0", .max = "1000",
+     .help = "Number of old log files that are kept."},
+    {.name = "web.dir", .type = WSL_OPT_STRING,
+     .help = "Directory of the web page's files. Unset: the ones installed with the program."},
+    {.name = NULL},
+};
+/* clang-format on */
+
+wsl_config *wsl_cluster_config_new(void)
+{
+    const wsl_option *const tables[] = {wsl_cluster_options, wsl_job_options};
+    return wsl_config_new(tables, WSL_ARRAY_LEN(tables));
+}
