@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "net/control.h"
 
 enum { CHANNEL_SAMPLE_NS = 50 * WSL_NS_PER_MS };
 
@@ -40,7 +41,7 @@ static void move_to(tm_task *t, Wsl__Pb__TaskState state)
     }
 }
 
-static bool has_ended(const tm_task *t)
+bool tm_task_has_ended(const tm_task *t)
 {
     return t->state == WSL__PB__TASK_STATE__TASK_FINISHED || t->state == WSL__PB__TASK_STATE__TASK_CANCELED ||
            t->state == WSL__PB__TASK_STATE__TASK_FAILED;
@@ -67,7 +68,7 @@ static void fail_with_error(tm_task *t, wsl_status status)
 
 void tm_task_fail(tm_task *t, wsl_status status, const char *reason)
 {
-    if (has_ended(t)) {
+    if (tm_task_has_ended(t)) {
         return;
     }
     (void)wsl_fail(&t->error, status, "%s", reason);
@@ -80,7 +81,7 @@ void tm_task_fail(tm_task *t, wsl_status status, const char *reason)
 
 void tm_task_cancel(tm_task *t)
 {
-    if (!has_ended(t)) {
+    if (!tm_task_has_ended(t)) {
         end(t, WSL__PB__TASK_STATE__TASK_CANCELED);
     }
 }
@@ -419,8 +420,13 @@ void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, 
 void tm_task_on_collect_ack(tm_task *t, uint32_t operator_id, uint64_t sequence)
 {
     for (uint32_t i = 0; i < t->n_collects; i++) {
-        if (t->collects[i].operator_id == operator_id) {
-            t->collects[i].acknowledged = sequence;
+        tm_task_collect *c = &t->collects[i];
+        if (c->operator_id != operator_id) {
+            continue;
+        }
+        while (c->acknowledged < sequence && c->acknowledged < c->sent) {
+            c->acknowledged++;
+            c->unacknowledged_bytes -= c->bytes[c->acknowledged % TM_COLLECT_MESSAGES_MAX];
         }
     }
 }
@@ -475,8 +481,6 @@ static wsl_status host_write_stdout(tm_op_host *host, const char *data, size_t s
     return t->services.write_stdout(t->services.arg, data, size);
 }
 
-enum { COLLECT_WINDOW = 8 }; /* messages on their way to the client */
-
 static wsl_status host_send_to_client(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n)
 {
     tm_task *t = task_of(host);
@@ -485,10 +489,16 @@ static wsl_status host_send_to_client(tm_op_host *host, tm_op *op, const wsl_row
         if (c->operator_id != op->env.desc->id) {
             continue;
         }
-        if (c->sent - c->acknowledged >= COLLECT_WINDOW) {
+        if (c->unacknowledged_bytes >= WSL_COLLECT_WINDOW || c->sent - c->acknowledged >= TM_COLLECT_MESSAGES_MAX) {
             return WSL_AGAIN;
         }
+        uint64_t bytes = 0;
+        for (uint32_t k = 0; k < n; k++) {
+            bytes += rows[k]->size;
+        }
         c->sent++;
+        c->bytes[c->sent % TM_COLLECT_MESSAGES_MAX] = bytes;
+        c->unacknowledged_bytes += bytes;
         return t->services.send_to_client(t->services.arg, t, c->operator_id, rows, n, c->sent);
     }
     return WSL_NOT_FOUND;

@@ -104,6 +104,7 @@ void tm_task_on_fd(tm_task *task);                                  /* its descr
 int tm_task_fd(const tm_task *task);                                /* -1: none */
 int64_t tm_task_deadline(const tm_task *task);                      /* WSL_NEVER, or when it wants to be stepped */
 Wsl__Pb__TaskState tm_task_state(const tm_task *task);
+bool tm_task_has_ended(const tm_task *task);
 const wsl_error *tm_task_error(const tm_task *task);
 const char *tm_task_error_operator(const tm_task *task);            /* "" if none */
 

@@ -385,7 +385,7 @@ void tm_task_publish(tm_task *t)
         if (op->main.n == 0) {
             rows_out += t->n_outputs == 0 ? op->rows_in : 0; /* a sink: what it wrote */
         }
-        watermark = op->watermark_out < watermark ? op->watermark_out : watermark;
+        watermark = op->out_watermark < watermark ? op->out_watermark : watermark;
     }
     put(&s->rows_out, rows_out);
     put(&s->bytes_out, bytes_out);

@@ -15,10 +15,15 @@ typedef struct tm_task_wake {
     int fd;
 } tm_task_wake;
 
+enum { TM_COLLECT_MESSAGES_MAX = 64 };
+
+/* Rows on their way to the client: bounded by WSL_COLLECT_WINDOW bytes and a number of messages. */
 typedef struct tm_task_collect {
     uint32_t operator_id;
     uint64_t sent;
     uint64_t acknowledged;
+    uint64_t unacknowledged_bytes;
+    uint64_t bytes[TM_COLLECT_MESSAGES_MAX]; /* of the messages not acknowledged, by sequence */
 } tm_task_collect;
 
 /* One channel's numbers for metrics. */
