@@ -1,6 +1,6 @@
 /*
- * bad_record - what is done with a record that could not be decoded: fail the job, skip it, or send it to a side output.
- * The source operator (not the connector) decides by these.
+ * bad_record - what is done with a record that could not be decoded: fail the job, skip it, or send it to a side
+ * output. The source operator (not the connector) decides by these.
  *
  * Threads: any; no state.
  */
@@ -24,7 +24,7 @@ wsl_status wsl_bad_record_fail(wsl_error *err, const char *reason, const char *w
 
 /* Memory that suffices for wsl_bad_record_build. */
 uint32_t wsl_bad_record_room(const char *reason, const char *where, wsl_str raw);
-/* Builds the row (wsl_bad_record_schema) in `memory` (8-byte aligned); raw is cut and made valid UTF-8. NULL if it does not
- * fit, which it does with `capacity` >= wsl_bad_record_room. */
+/* Builds the row (wsl_bad_record_schema) in `memory` (8-byte aligned); raw is cut and made valid UTF-8. NULL if it does
+ * not fit, which it does with `capacity` >= wsl_bad_record_room. */
 wsl_row *wsl_bad_record_build(void *memory, uint32_t capacity, const char *reason, const char *where, uint64_t offset,
                               wsl_str raw);

@@ -1,0 +1,124 @@
+/*
+ * json_plan.c - see the header.
+ */
+#include "format/json_plan.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static void type_fini(wsl_json_type *t)
+{
+    if (t->element != NULL) {
+        type_fini(t->element);
+        free(t->element);
+    }
+    wsl_json_plan_free(t->row);
+}
+
+static void type_init(wsl_json_type *t, const wsl_type *type)
+{
+    *t = (wsl_json_type){.type = type};
+    if (type->id == WSL_T_ARRAY || type->id == WSL_T_MAP) {
+        t->element = (wsl_json_type *)wsl_zalloc(sizeof *t->element);
+        type_init(t->element, type->element);
+    } else if (type->id == WSL_T_ROW) {
+        t->row = wsl_json_plan_new(type->row);
+    }
+}
+
+static uint32_t hash_name(const char *name, uint32_t size)
+{
+    uint32_t h = 2166136261u;
+    for (uint32_t i = 0; i < size; i++) {
+        h = (h ^ (unsigned char)name[i]) * 16777619u;
+    }
+    return h ^ h >> 15;
+}
+
+void wsl_json_plan_free(wsl_json_plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < plan->schema->n_fields; i++) {
+        type_fini(&plan->types[i]);
+    }
+    free(plan->types);
+    free(plan->name_size);
+    free(plan->order);
+    free(plan->table);
+    free(plan);
+}
+
+wsl_json_plan *wsl_json_plan_new(const wsl_schema *schema)
+{
+    const uint32_t n = schema->n_fields;
+    wsl_json_plan *plan = (wsl_json_plan *)wsl_zalloc(sizeof *plan);
+    plan->schema = schema;
+    plan->types = (wsl_json_type *)wsl_calloc(n, sizeof *plan->types);
+    plan->name_size = (uint32_t *)wsl_calloc(n, sizeof *plan->name_size);
+    plan->n_order = n + WSL_JSON_EXTRA_KEYS;
+    plan->order = (wsl_json_key *)wsl_calloc(plan->n_order, sizeof *plan->order);
+    plan->table_mask = 7;
+    while (plan->table_mask < 2 * n) {
+        plan->table_mask = plan->table_mask * 2 + 1;
+    }
+    plan->table = (int32_t *)wsl_calloc(plan->table_mask + 1, sizeof *plan->table);
+    memset(plan->table, 0xFF, (plan->table_mask + 1) * sizeof *plan->table);
+    plan->all_flat = true;
+    for (uint32_t i = 0; i < n; i++) {
+        const wsl_field *field = &schema->fields[i];
+        type_init(&plan->types[i], &field->type);
+        plan->all_flat &= plan->types[i].element == NULL && plan->types[i].row == NULL;
+        plan->first_not_null |= field->type.not_null && i < 32 ? 1u << i : 0;
+        plan->late_not_null |= field->type.not_null && i >= 32;
+        plan->name_size[i] = (uint32_t)strlen(field->name);
+        uint32_t at = hash_name(field->name, plan->name_size[i]) & plan->table_mask;
+        while (plan->table[at] >= 0) {
+            at = (at + 1) & plan->table_mask;
+        }
+        plan->table[at] = (int32_t)i;
+        wsl_json_plan_learn(plan, i, field->name, plan->name_size[i], (int32_t)i);
+    }
+    return plan;
+}
+
+int32_t wsl_json_plan_find(const wsl_json_plan *plan, const char *name, uint32_t size)
+{
+    for (uint32_t at = hash_name(name, size) & plan->table_mask;; at = (at + 1) & plan->table_mask) {
+        const int32_t field = plan->table[at];
+        if (field < 0) {
+            return WSL_JSON_UNKNOWN;
+        }
+        if (plan->name_size[field] == size && memcmp(plan->schema->fields[field].name, name, size) == 0) {
+            return field;
+        }
+    }
+}
+
+/* No character that JSON writes differently. */
+static bool stands_for_itself(const char *name, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        if (name[i] == '"' || name[i] == '\\' || (unsigned char)name[i] < 0x20) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void wsl_json_plan_learn(wsl_json_plan *plan, uint32_t position, const char *name, uint32_t size, int32_t field)
+{
+    if (position >= plan->n_order) {
+        return;
+    }
+    wsl_json_key *key = &plan->order[position];
+    *key = (wsl_json_key){.field = field};
+    if (size < WSL_JSON_KEY_INLINE && stands_for_itself(name, size)) {
+        memcpy(key->token, name, size);
+        key->token[size] = '"';
+        key->size = size + 1;
+        key->mask = (1u << key->size) - 1;
+    }
+}
