@@ -5,9 +5,8 @@
 #include "data/decimal.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "base/number.h"
 
 typedef unsigned __int128 u128;
 
@@ -377,24 +376,14 @@ double wsl_decimal_to_double(__int128 v, uint32_t scale)
     if (v >= -exact && v <= exact && scale < 23) {
         return (double)v / exact_powers[scale]; /* both exact, one correct rounding */
     }
-    char text[WSL_DECIMAL_TEXT_MAX + 8];
-    const size_t n = wsl_decimal_print(v, 0, text);
-    (void)snprintf(text + n, sizeof text - n, "e-%u", scale);
-    return strtod(text, NULL);
+    char text[WSL_DECIMAL_TEXT_MAX];
+    double d = 0;
+    (void)wsl_parse_whole_double(text, wsl_decimal_print(v, scale, text), &d);
+    return d;
 }
 
 bool wsl_decimal_of_double(double v, uint32_t precision, uint32_t scale, __int128 *out)
 {
-    char text[64];
-    if (!isfinite(v) || fabs(v) > 1e39) {
-        return false;
-    }
-    /* 17 digits name the double; the shortest form that reads back as it is what people mean. */
-    for (int n = 15; n <= 17; n++) {
-        (void)snprintf(text, sizeof text, "%.*e", n - 1, v);
-        if (strtod(text, NULL) == v) {
-            break;
-        }
-    }
-    return wsl_decimal_parse(text, strlen(text), precision, scale, out);
+    char text[WSL_NUMBER_TEXT_MAX]; /* the shortest digits that mean v: what people see is what is rounded */
+    return isfinite(v) && wsl_decimal_parse(text, wsl_print_double(v, text), precision, scale, out);
 }
