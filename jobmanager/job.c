@@ -1,0 +1,373 @@
+#include "jobmanager/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/strbuf.h"
+#include "graph/operator_options.h"
+#include "jobmanager/exec/deploy.h"
+#include "jobmanager/jm_core.h"
+#include "plugin/registry.h"
+
+/* ---- making one ---- */
+
+static wsl_status add_source(jm_job *job, const Wsl__Pb__Operator *op, wsl_error *err)
+{
+    const wsl_source_class *cls = wsl_source_class_find(op->connector);
+    if (cls == NULL || cls->enumerator == NULL) {
+        return WSL_OK; /* the job's own connector, or one whose readers begin by themselves */
+    }
+    WSL_AUTO(wsl_config) config = NULL;
+    WSL_TRY(wsl_operator_config_new(op, NULL, &config, err));
+    if (cls->validate != NULL) {
+        const wsl_status status = cls->validate(job->jm->seams.fs, config, job->plan->schemas[op->id], err);
+        if (status != WSL_OK) {
+            return wsl_fail_prefix(err, status, "operator '%s'", op->name);
+        }
+    }
+    const jm_source_options options = {
+        .operator_id = op->id,
+        .operator_name = op->name,
+        .cls = cls,
+        .config = WSL_TAKE(config),
+        .parallelism = op->parallelism,
+        .answer = jm_job_answer_split,
+        .answer_arg = job,
+    };
+    wsl_seams seams = job->jm->seams;
+    seams.log = job->log;
+    job->sources = wsl_realloc(job->sources, (job->n_sources + 1) * sizeof(jm_source *));
+    job->sources[job->n_sources++] = jm_source_new(&options, &seams);
+    return WSL_OK;
+}
+
+static wsl_status add_collect(jm_job *job, const Wsl__Pb__Operator *op, wsl_error *err)
+{
+    const wsl_job_graph *graph = job->plan->graph;
+    for (size_t i = 0; i < graph->n_edges; i++) {
+        if (graph->edges[i]->to != op->id) {
+            continue;
+        }
+        wsl_schema *schema = NULL;
+        const Wsl__Pb__Schema *pb = jm_edge_schema(job->plan, graph->edges[i]);
+        if (pb == NULL) {
+            break;
+        }
+        WSL_TRY(wsl_schema_from_pb(pb, &schema, err));
+        job->collects = wsl_realloc(job->collects, (job->n_collects + 1) * sizeof(jm_collect *));
+        job->collects[job->n_collects++] = jm_collect_new(op->id, schema, op->parallelism, jm_job_ack_collect, job);
+        return WSL_OK;
+    }
+    return wsl_fail(err, WSL_INVALID, "collect sink '%s' has no input with a schema", op->name);
+}
+
+static wsl_status add_connectors(jm_job *job, wsl_error *err)
+{
+    const wsl_job_graph *graph = job->plan->graph;
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        const Wsl__Pb__Operator *op = graph->operators[i];
+        if (strcmp(op->kind, "source") == 0) {
+            WSL_TRY(add_source(job, op, err));
+        } else if (strcmp(op->kind, "sink") == 0 && strcmp(op->connector, "collect") == 0) {
+            WSL_TRY(add_collect(job, op, err));
+        }
+    }
+    return WSL_OK;
+}
+
+static void enter(jm_job *job, jm_job_state state)
+{
+    job->state = state;
+    job->entered_ms[state] = wsl_wall_ms(job->jm->seams.clock);
+}
+
+wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl_config *config, jm_job **out_job,
+                      wsl_error *err)
+{
+    jm_job *job = wsl_zalloc(sizeof *job);
+    job->jm = self;
+    job->id = *id;
+    (void)wsl_id_text(id, job->id_text);
+    job->number = ++self->last_job_number;
+    job->plan = plan;
+    job->config = config;
+    job->log = self->seams.log == NULL ? NULL : wsl_logger_with(self->seams.log, "job=%s", job->id_text);
+    enter(job, JM_JOB_INITIALIZING);
+    job->attempt = 1;
+    jm_exec_graph_init(&job->graph, plan, job->entered_ms[JM_JOB_INITIALIZING]);
+    jm_sharing_init(&job->sharing, plan);
+    const wsl_status status = add_connectors(job, err);
+    if (status != WSL_OK) {
+        job->plan = NULL; /* still the caller's */
+        job->config = NULL;
+        jm_job_free(job);
+        return status;
+    }
+    jm_job_move(job, JM_JOB_ACCEPT);
+    job->waits_until_ns = wsl_now_ns(self->seams.clock) + self->options.slot_timeout_ns;
+    *out_job = job;
+    return WSL_OK;
+}
+
+static void free_parts(jm_job *job)
+{
+    for (uint32_t i = 0; i < job->n_sources; i++) {
+        jm_source_free(job->sources[i]);
+    }
+    free(job->sources);
+    job->sources = NULL;
+    job->n_sources = 0;
+}
+
+void jm_job_free(jm_job *job)
+{
+    if (job == NULL) {
+        return;
+    }
+    free_parts(job);
+    for (uint32_t i = 0; i < job->n_collects; i++) {
+        jm_collect_free(job->collects[i]);
+    }
+    free(job->collects);
+    for (uint32_t i = 0; i < job->n_failures; i++) {
+        free(job->failures[i].text);
+        free(job->failures[i].task_name);
+        free(job->failures[i].tm_id);
+    }
+    free(job->failures);
+    jm_exec_graph_fini(&job->graph);
+    jm_sharing_fini(&job->sharing);
+    free(job->slots);
+    free(job->slot_live);
+    wsl_job_plan_free(job->plan);
+    wsl_config_free(job->config);
+    wsl_logger_free(job->log);
+    free(job);
+}
+
+/* ---- moves ---- */
+
+static void on_ended(jm_job *job)
+{
+    free_parts(job);
+    for (uint32_t i = 0; i < job->n_collects; i++) {
+        jm_collect_close(job->collects[i]);
+    }
+}
+
+void jm_job_move(jm_job *job, jm_job_event event)
+{
+    jm_job_state next;
+    const bool move = jm_job_next(job->state, event, &next);
+    WSL_ASSERT(move);
+    if (next == job->state) {
+        return;
+    }
+    const jm_job_state from = job->state;
+    enter(job, next);
+    wsl_log(job->log, WSL_LOG_INFO, "job.state", "from=%s to=%s name=%s", jm_job_state_name(from),
+            jm_job_state_name(next), jm_job_name(job));
+    if (jm_job_state_is_final(next)) {
+        on_ended(job);
+    }
+}
+
+static void leave_slot(jm_job *job, uint32_t slot)
+{
+    WSL_ASSERT(job->slot_live[slot] > 0);
+    if (--job->slot_live[slot] == 0) {
+        jm_slot_pool_give_back(job->jm->pool, job->number, job->slots[slot]);
+        job->jm->schedule_wanted = true;
+    }
+}
+
+void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_event event)
+{
+    const jm_subtask *t = &job->graph.vertices[vertex].subtasks[subtask];
+    const jm_task_state from = t->state;
+    const bool move = jm_exec_graph_move(&job->graph, vertex, subtask, event, wsl_wall_ms(job->jm->seams.clock));
+    WSL_ASSERT(move);
+    if (t->state == from) {
+        return;
+    }
+    wsl_log(job->log, WSL_LOG_DEBUG, "task.state", "vertex=%u subtask=%u attempt=%u from=%s to=%s", vertex, subtask,
+            job->attempt, jm_task_state_name(from), jm_task_state_name(t->state));
+    if (jm_task_state_is_final(t->state) && job->slots != NULL) {
+        leave_slot(job, t->slot);
+    }
+}
+
+void jm_job_settle(jm_job *job)
+{
+    if (job->graph.n_live == 0 && !jm_job_state_is_final(job->state)) {
+        jm_job_move(job, JM_JOB_TASKS_DONE);
+    }
+}
+
+/* ---- ending early ---- */
+
+static void cancel_task(jm_job *job, uint32_t vertex, uint32_t subtask)
+{
+    const jm_subtask *t = &job->graph.vertices[vertex].subtasks[subtask];
+    if (jm_task_state_is_final(t->state) || t->state == JM_TASK_CANCELING) {
+        return;
+    }
+    jm_job_move_task(job, vertex, subtask, JM_TASK_CANCEL);
+    jm_worker *worker = jm_workers_by_number(&job->jm->workers, t->worker);
+    if (t->state != JM_TASK_CANCELING || worker == NULL) {
+        return; /* nobody knows of it yet, or it goes with its TaskManager */
+    }
+    Wsl__Pb__TaskId id;
+    Wsl__Pb__CancelTask cancel = WSL__PB__CANCEL_TASK__INIT;
+    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
+    cancel.task = &id;
+    (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_CANCEL, &cancel);
+}
+
+static void cancel_tasks(jm_job *job)
+{
+    for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
+        for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
+            cancel_task(job, v, i);
+        }
+    }
+}
+
+bool jm_job_cancel(jm_job *job)
+{
+    if (job->state == JM_JOB_FINISHED || job->state == JM_JOB_FAILED || job->state == JM_JOB_SUSPENDED) {
+        return false;
+    }
+    jm_job_move(job, JM_JOB_CANCEL);
+    cancel_tasks(job);
+    jm_job_settle(job);
+    return true;
+}
+
+/* Keeps a failure. One that explains the present root cause goes before it. */
+static void remember(jm_job *job, const jm_failure *failure)
+{
+    if (job->n_failures == JM_FAILURES_MAX) {
+        free(failure->text);
+        free(failure->task_name);
+        free(failure->tm_id);
+        return;
+    }
+    job->failures = wsl_realloc(job->failures, (job->n_failures + 1) * sizeof *job->failures);
+    job->failures[job->n_failures++] = *failure;
+    jm_failure *root = &job->failures[0];
+    if (failure->kind == JM_FAILURE_WORKER && root->kind == JM_FAILURE_TASK && root->retriable) {
+        jm_failure *last = &job->failures[job->n_failures - 1];
+        const jm_failure consequence = *root;
+        *root = *last;
+        *last = consequence;
+    }
+}
+
+void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t subtask, const char *tm_id,
+                 bool retriable, const char *format, ...)
+{
+    if (jm_job_state_is_final(job->state)) {
+        return;
+    }
+    char text[2 * WSL_ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    wsl_log(job->log, job->state == JM_JOB_RUNNING || job->state == JM_JOB_CREATED ? WSL_LOG_ERROR : WSL_LOG_INFO,
+            "job.failure", "state=%s reason=%s", jm_job_state_name(job->state), text);
+    if (job->state != JM_JOB_CANCELLING) {
+        char name[WSL_GRAPH_NAME_MAX + 32] = "";
+        if (vertex != UINT32_MAX) {
+            jm_task_name(&job->graph.vertices[vertex], subtask, name, sizeof name);
+        }
+        const jm_failure failure = {
+            .kind = kind,
+            .at_ms = wsl_wall_ms(job->jm->seams.clock),
+            .text = wsl_strdup(text),
+            .task_name = name[0] == '\0' ? NULL : wsl_strdup(name),
+            .tm_id = tm_id == NULL ? NULL : wsl_strdup(tm_id),
+            .retriable = retriable,
+        };
+        remember(job, &failure);
+    }
+    jm_job_move(job, JM_JOB_FAIL);
+    cancel_tasks(job);
+    jm_job_settle(job);
+}
+
+void jm_job_on_worker_lost(jm_job *job, uint64_t worker, const char *tm_id, const char *reason)
+{
+    if (jm_job_state_is_final(job->state)) {
+        return;
+    }
+    uint32_t lost = 0;
+    uint32_t vertex = UINT32_MAX;
+    uint32_t subtask = UINT32_MAX;
+    for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
+        for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
+            const jm_subtask *t = &job->graph.vertices[v].subtasks[i];
+            if (t->worker != worker || jm_task_state_is_final(t->state)) {
+                continue;
+            }
+            lost++;
+            vertex = vertex == UINT32_MAX ? v : vertex;
+            subtask = subtask == UINT32_MAX ? i : subtask;
+            jm_job_move_task(job, v, i, JM_TASK_LOSE);
+        }
+    }
+    if (lost == 0) {
+        return;
+    }
+    if (job->state == JM_JOB_CANCELLING) {
+        jm_job_settle(job);
+        return;
+    }
+    jm_job_fail(job, JM_FAILURE_WORKER, vertex, subtask, tm_id, true,
+                "TaskManager %s was lost: %s; %u of the job's %u tasks ran there", tm_id, reason, lost,
+                job->graph.n_tasks);
+}
+
+/* ---- timers ---- */
+
+static int64_t step_sources(jm_job *job, int64_t now_ns)
+{
+    int64_t deadline = WSL_NEVER;
+    const int64_t now_ms = wsl_wall_ms(job->jm->seams.clock);
+    for (uint32_t i = 0; i < job->n_sources; i++) {
+        wsl_error err = {0};
+        if (jm_source_step(job->sources[i], &err) != WSL_OK) {
+            jm_job_fail(job, JM_FAILURE_SOURCE, UINT32_MAX, 0, NULL, err.retriable, "%s", err.text);
+            return WSL_NEVER; /* its sources may be gone */
+        }
+        const int64_t due_ms = jm_source_due_ms(job->sources[i]);
+        if (due_ms != INT64_MAX) {
+            const int64_t wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+            const int64_t at = wait_ms > INT64_MAX / (2 * WSL_NS_PER_MS) ? WSL_NEVER : now_ns + wait_ms * WSL_NS_PER_MS;
+            deadline = at < deadline ? at : deadline;
+        }
+    }
+    return deadline;
+}
+
+int64_t jm_job_step(jm_job *job, int64_t now_ns)
+{
+    if (job->state == JM_JOB_RUNNING) {
+        return step_sources(job, now_ns);
+    }
+    if (job->state != JM_JOB_CREATED) {
+        return WSL_NEVER;
+    }
+    if (now_ns < job->waits_until_ns) {
+        return job->waits_until_ns;
+    }
+    jm_job_fail(job, JM_FAILURE_SLOTS, UINT32_MAX, 0, NULL, true,
+                "the job %s, and that did not change for %" PRId64
+                " s (slot.request.timeout); start more TaskManagers, free slots, or lower the parallelism",
+                jm_job_waiting(job), job->jm->options.slot_timeout_ns / WSL_NS_PER_S);
+    return WSL_NEVER;
+}

@@ -1,0 +1,129 @@
+/*
+ * job - one job: its plan, its state, its subtasks, what went wrong with it.
+ *
+ *     submit -> CREATED (waits for slots) -> RUNNING -> FINISHED
+ *                                              |-> FAILING -> FAILED        a task, source or TaskManager failed
+ *                                              |-> CANCELLING -> CANCELED   a client asked
+ *
+ * A job without restart strategy ends with its first failure: the others are canceled, and when all are in a final
+ * state the job is. Failures after the first are kept beside it; a lost TaskManager takes the place of a first failure
+ * that was only its consequence (a peer that saw its connection break).
+ *
+ * Files: job.c moves and failures, job_start.c slots and deployment, job_reports.c what TaskManagers say, job_view.c
+ * what others ask.
+ *
+ * Threads: the JobManager's loop.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <wiesel/config.h>
+
+#include "base/id.h"
+#include "base/log.h"
+#include "control.pb-c.h"
+#include "graph/job_graph.h"
+#include "jobmanager/collect.h"
+#include "jobmanager/exec/exec_graph.h"
+#include "jobmanager/sched/sharing.h"
+#include "jobmanager/sched/slot_pool.h"
+#include "jobmanager/sched/worker.h"
+#include "jobmanager/source_coord.h"
+
+struct jm;
+
+typedef enum jm_failure_kind {
+    JM_FAILURE_TASK,     /* a task reported it */
+    JM_FAILURE_WORKER,   /* a TaskManager was lost */
+    JM_FAILURE_SOURCE,   /* an enumerator */
+    JM_FAILURE_SLOTS,    /* no slots in time */
+    JM_FAILURE_PROTOCOL, /* a TaskManager said what cannot be */
+} jm_failure_kind;
+
+typedef struct jm_failure {
+    jm_failure_kind kind;
+    int64_t at_ms;
+    char *text;      /* the whole sentence */
+    char *task_name; /* NULL: no single task */
+    char *tm_id;     /* NULL: no single TaskManager */
+    bool retriable;  /* a restart could help */
+} jm_failure;
+
+typedef struct jm_job {
+    struct jm *jm;
+    wsl_id id;
+    char id_text[WSL_ID_TEXT_SIZE];
+    uint64_t number; /* owner in the slot pool */
+    wsl_job_plan *plan;
+    wsl_config *config;
+    wsl_logger *log;
+    jm_job_state state;
+    int64_t entered_ms[JM_JOB_STATE_COUNT];
+    uint32_t attempt;
+    jm_exec_graph graph;
+    jm_sharing sharing;
+    jm_slot *slots;         /* sharing.n_slots; NULL until it has them */
+    uint32_t *slot_live;    /* live subtasks in each */
+    int64_t waits_until_ns; /* CREATED: gives up then */
+    jm_failure *failures;   /* [0] is the root cause */
+    uint32_t n_failures;
+    jm_source **sources;
+    uint32_t n_sources;
+    jm_collect **collects;
+    uint32_t n_collects;
+    char waiting[160]; /* text of jm_job_waiting */
+} jm_job;
+
+/* Takes plan and config on WSL_OK. The job is CREATED and waits for slots. */
+WSL_MUST_CHECK wsl_status jm_job_new(struct jm *jm, const wsl_id *id, wsl_job_plan *plan, wsl_config *config,
+                                     jm_job **out_job, wsl_error *err);
+void jm_job_free(jm_job *job);
+
+/* ---- events ---- */
+
+/* CREATED: takes slots and deploys if there are enough. True: it waits no more. */
+bool jm_job_try_start(jm_job *job);
+/* False: it ended as FINISHED or FAILED. */
+bool jm_job_cancel(jm_job *job);
+/* Takes a sentence; task: vertex and subtask, or UINT32_MAX for none. tm_id may be NULL. */
+void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t subtask, const char *tm_id,
+                 bool retriable, const char *format, ...) WSL_PRINTF(7, 8);
+void jm_job_on_worker_lost(jm_job *job, uint64_t worker, const char *tm_id, const char *reason);
+/* Timers: enumerators, the wait for slots. Returns when it wants to be called again (monotonic). */
+int64_t jm_job_step(jm_job *job, int64_t now_ns);
+
+/* ---- reports of a worker; what does not concern a task it runs is ignored ---- */
+
+void jm_job_on_task_state(jm_job *job, jm_worker *from, Wsl__Pb__TaskStateChanged *report);
+/* Takes the metrics. */
+void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metrics);
+void jm_job_on_split_request(jm_job *job, jm_worker *from, const Wsl__Pb__SplitRequest *request);
+void jm_job_on_collect(jm_job *job, jm_worker *from, const Wsl__Pb__CollectData *data);
+
+/* ---- for job*.c ---- */
+
+/* Moves a task, keeps the slot accounts; asserts that the event is a move. */
+void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_event event);
+/* Moves the job; asserts that the event is a move. */
+void jm_job_move(jm_job *job, jm_job_event event);
+/* If every task is in a final state, so is the job. */
+void jm_job_settle(jm_job *job);
+/* Opens enumerators and finds the first splits. */
+WSL_MUST_CHECK wsl_status jm_job_open_sources(jm_job *job, wsl_error *err);
+void jm_job_answer_split(void *job, uint32_t operator_id, uint32_t subtask, jm_split_answer what,
+                         const wsl_split *split);
+void jm_job_ack_collect(void *job, uint32_t operator_id, uint32_t subtask, uint64_t sequence);
+
+/* ---- questions ---- */
+
+bool jm_job_ended(const jm_job *job);
+int64_t jm_job_start_ms(const jm_job *job);
+int64_t jm_job_end_ms(const jm_job *job); /* -1: not yet */
+const char *jm_job_waiting(jm_job *job);  /* "needs 5 slots, 4 free"; "" */
+const char *jm_job_name(const jm_job *job);
+jm_collect *jm_job_collect(const jm_job *job, uint32_t operator_id); /* UINT32_MAX: the first; NULL: none */
+const jm_vertex *jm_job_vertex(const jm_job *job, const wsl_id *id); /* NULL: none */
+/* Is v without inputs (a source), without outputs (ends in a sink)? */
+static inline bool jm_vertex_is_source(const jm_vertex *v) { return v->plan->n_inputs == 0; }
+static inline bool jm_vertex_is_sink(const jm_vertex *v) { return v->plan->n_outputs == 0; }
