@@ -98,7 +98,9 @@ void wsl_options_markdown(const wsl_option *table, wsl_strbuf *out)
     wsl_strbuf_puts(out, "| Key | Default | Type | Description |\n|---|---|---|---|\n");
     for (const wsl_option *o = table; o->name != NULL; o++) {
         wsl_strbuf_printf(out, "| `%s` | %s | ", o->name,
-                          o->default_value != NULL ? o->default_value : o->required ? "(required)" : "(none)");
+                          o->default_value != NULL ? o->default_value
+                          : o->required            ? "(required)"
+                                                   : "(none)");
         add_cell(o->type == WSL_OPT_ENUM ? o->choices : type_name(o->type), out);
         add_range(o, out);
         wsl_strbuf_puts(out, " | ");
