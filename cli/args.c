@@ -1,0 +1,179 @@
+#include "cli/args.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/number.h"
+#include "base/suggest.h"
+
+typedef enum arg_type { ARG_FLAG, ARG_TEXT, ARG_COUNT, ARG_PAIR } arg_type;
+
+typedef struct arg_row {
+    const char *name;   /* "--name"; NULL: only the letter */
+    const char *letter; /* "-n"; NULL: only the name */
+    arg_type type;
+    size_t at;
+    uint32_t verbs;
+    uint64_t min, max;
+    const char *value; /* what the help calls it */
+    const char *help;
+} arg_row;
+
+#define AT(field) offsetof(cli_args, field)
+
+/* clang-format off */
+static const arg_row rows[] = {
+    {"--parallelism",  "-p", ARG_COUNT, AT(parallelism),  CLI_RUN | CLI_INFO, 1, CLI_PARALLELISM_MAX, "N", "subtasks of operators that do not say themselves"},
+    {"--detached",     "-d", ARG_FLAG,  AT(detached),     CLI_RUN, 0, 0, NULL, "submit and return"},
+    {"--name",         NULL, ARG_TEXT,  AT(name),         CLI_RUN | CLI_INFO, 0, 0, "TEXT", "the job's name"},
+    {"--local",        NULL, ARG_FLAG,  AT(local),        CLI_RUN, 0, 0, NULL, "run in this process, without a cluster"},
+    {"--running",      "-r", ARG_FLAG,  AT(running),      CLI_LIST, 0, 0, NULL, "only jobs that run or restart"},
+    {"--scheduled",    "-s", ARG_FLAG,  AT(scheduled),    CLI_LIST, 0, 0, NULL, "only jobs that wait"},
+    {"--all",          "-a", ARG_FLAG,  AT(all),          CLI_LIST, 0, 0, NULL, "also jobs that ended"},
+    {"--taskmanagers", NULL, ARG_COUNT, AT(taskmanagers), CLI_WAIT, 0, 100000, "N", "until that many TaskManagers are registered; default 1"},
+    {"--slots",        NULL, ARG_COUNT, AT(slots),        CLI_WAIT, 0, 1000000, "N", "until there are that many slots"},
+    {"--timeout",      NULL, ARG_COUNT, AT(timeout_ms),   CLI_WAIT, 1, 86400000, "MS", "give up after so many milliseconds; default 30000"},
+    {"--pid",          NULL, ARG_COUNT, AT(pid),          CLI_WAIT, 1, INT32_MAX, "PID", "give up when this process is gone"},
+    {"--jobmanager",   "-m", ARG_TEXT,  AT(jobmanager),   CLI_CLUSTER, 0, 0, "HOST:PORT", "where the JobManager answers; default rest.address and rest.port"},
+    {"--conf",         NULL, ARG_TEXT,  AT(conf),         CLI_CLUSTER | CLI_INFO, 0, 0, "PATH", "configuration file, or directory with wiesel.yaml"},
+    {"--define",       "-D", ARG_PAIR,  AT(defines),      CLI_CLUSTER | CLI_INFO, 0, 0, "KEY=VALUE", "set an option; may be repeated"},
+    {"--json",         NULL, ARG_FLAG,  AT(json),         CLI_ALL, 0, 0, NULL, "print JSON"},
+    {"--help",         "-h", ARG_FLAG,  AT(help),         CLI_ALL, 0, 0, NULL, "print this"},
+    {0},
+};
+/* clang-format on */
+
+static bool is_end(const arg_row *row) { return row->name == NULL && row->letter == NULL; }
+
+void cli_args_fini(cli_args *args)
+{
+    free(args->defines);
+    args->defines = NULL;
+    args->n_defines = 0;
+}
+
+void cli_args_help(cli_verb_bit verb, void (*line)(void *arg, const char *text), void *arg)
+{
+    for (const arg_row *row = rows; !is_end(row); row++) {
+        char spelled[64], text[200];
+        if (!(row->verbs & verb)) {
+            continue;
+        }
+        (void)snprintf(spelled, sizeof spelled, "%s%s%s%s%s", row->letter != NULL ? row->letter : "    ",
+                       row->letter != NULL ? ", " : "", row->name, row->value != NULL ? " " : "",
+                       row->value != NULL ? row->value : "");
+        (void)snprintf(text, sizeof text, "  %-28s %s", spelled, row->help);
+        line(arg, text);
+    }
+}
+
+static wsl_status unknown_option(cli_verb_bit verb, const char *arg, wsl_error *err)
+{
+    wsl_suggest nearest;
+    char hint[WSL_SUGGEST_TEXT_MAX];
+
+    wsl_suggest_init(&nearest, arg);
+    for (const arg_row *row = rows; !is_end(row); row++) {
+        if (row->verbs & verb) {
+            wsl_suggest_offer(&nearest, row->name);
+        }
+    }
+    return wsl_fail(err, WSL_INVALID, "unknown option '%.100s'%s", arg, wsl_suggest_text(&nearest, hint));
+}
+
+/* The row that arg names, and where its value begins if it is in the same word: --name=value, -p4, -Dkey=value. */
+static const arg_row *find_row(cli_verb_bit verb, const char *arg, const char **out_value)
+{
+    const char *equals = strchr(arg, '=');
+    const size_t name_size = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
+
+    *out_value = NULL;
+    for (const arg_row *row = rows; !is_end(row); row++) {
+        if (!(row->verbs & verb)) {
+            continue;
+        }
+        if (strlen(row->name) == name_size && strncmp(row->name, arg, name_size) == 0) {
+            *out_value = equals != NULL ? equals + 1 : NULL;
+            return row;
+        }
+        if (row->letter != NULL && strncmp(row->letter, arg, 2) == 0 && (arg[2] == '\0' || row->type != ARG_FLAG)) {
+            *out_value = arg[2] != '\0' ? arg + 2 : NULL;
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static wsl_status set_value(const arg_row *row, const char *value, cli_args *args, wsl_error *err)
+{
+    void *at = (char *)args + row->at;
+    int64_t number = 0;
+
+    switch (row->type) {
+    case ARG_FLAG:
+        *(bool *)at = true;
+        return WSL_OK;
+    case ARG_TEXT:
+        *(const char **)at = value;
+        return value[0] != '\0' ? WSL_OK : wsl_fail(err, WSL_INVALID, "%s needs a value that is not empty", row->name);
+    case ARG_COUNT:
+        if (!wsl_parse_whole_int64(value, strlen(value), &number) || number < (int64_t)row->min ||
+            number > (int64_t)row->max) {
+            return wsl_fail(err, WSL_INVALID, "%s takes a whole number from %llu to %llu, not '%.60s'", row->name,
+                            (unsigned long long)row->min, (unsigned long long)row->max, value);
+        }
+        *(uint64_t *)at = (uint64_t)number;
+        return WSL_OK;
+    case ARG_PAIR:
+        if (strchr(value, '=') == NULL || value[0] == '=') {
+            return wsl_fail(err, WSL_INVALID, "-D takes key=value, not '%.100s'", value);
+        }
+        args->defines = wsl_realloc(args->defines, (args->n_defines + 1) * sizeof *args->defines);
+        args->defines[args->n_defines++] = value;
+        return WSL_OK;
+    }
+    return WSL_OK;
+}
+
+static wsl_status take_option(cli_verb_bit verb, int argc, char **argv, int *i, cli_args *args, wsl_error *err)
+{
+    const char *value = NULL;
+    const arg_row *row = find_row(verb, argv[*i], &value);
+
+    if (row == NULL) {
+        return unknown_option(verb, argv[*i], err);
+    }
+    if (row->type == ARG_FLAG && value != NULL) {
+        return wsl_fail(err, WSL_INVALID, "%s takes no value", row->name);
+    }
+    if (row->type != ARG_FLAG && value == NULL) {
+        if (*i + 1 >= argc) {
+            return wsl_fail(err, WSL_INVALID, "%s needs a value", row->name);
+        }
+        value = argv[++*i];
+    }
+    return set_value(row, value, args, err);
+}
+
+wsl_status cli_args_parse(cli_verb_bit verb, int argc, char **argv, cli_args *args, wsl_error *err)
+{
+    *args = (cli_args){.taskmanagers = 1, .timeout_ms = 30000};
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            args->job_args = argv + i + 1;
+            args->n_job_args = argc - i - 1;
+            break;
+        }
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            WSL_TRY(take_option(verb, argc, argv, &i, args, err));
+        } else if (args->n_positionals == CLI_POSITIONALS_MAX) {
+            return wsl_fail(err, WSL_INVALID, "more than %d arguments", CLI_POSITIONALS_MAX);
+        } else {
+            args->positionals[args->n_positionals++] = argv[i];
+        }
+    }
+    return WSL_OK;
+}

@@ -1,0 +1,40 @@
+/*
+ * attach - stays with a running job until it ends: shows how it does, prints collected rows, turns Ctrl-C into cancel.
+ *
+ * On a terminal one line is redrawn; otherwise a line is printed now and then. Both go to the standard error output,
+ * rows to the standard output.
+ *
+ * Threads: one, which must have SIGINT and SIGTERM blocked (cli_block_interrupts).
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "cli/job_watch.h"
+
+typedef struct cli_attach_result {
+    cli_job_status status;
+    uint64_t rows;    /* collected */
+    bool interrupted; /* we canceled it */
+} cli_attach_result;
+
+void cli_block_interrupts(void);
+
+/* The two ways to reach the job: REST, or a cluster in this process. `arg` is theirs. */
+typedef struct cli_job_link {
+    void *arg;
+    wsl_status (*poll)(void *arg, cli_job_status *out_status, wsl_error *err);
+    /* Rows from number `from` on: calls print for each; *out_next is where to go on. */
+    wsl_status (*collect)(void *arg, uint64_t from, void (*print)(void *to, const char *json), void *to,
+                          uint64_t *out_next, bool *out_end, wsl_error *err);
+    wsl_status (*cancel)(void *arg, wsl_error *err);
+    /* Until pause_ms are over or signal_fd is readable, which it says. */
+    bool (*wait)(void *arg, int signal_fd, uint32_t pause_ms);
+    /* Why the job failed, one sentence; malloc'ed, never NULL. */
+    char *(*root_cause)(void *arg);
+} cli_job_link;
+
+/* Poll signal_fd alone: `wait` for links that have nothing to do meanwhile. */
+bool cli_wait_quietly(void *arg, int signal_fd, uint32_t pause_ms);
+
+WSL_MUST_CHECK wsl_status cli_attach(cli *c, const cli_job_link *link, const char *id, bool collects,
+                                     cli_attach_result *out_result, wsl_error *err);

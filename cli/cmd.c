@@ -1,0 +1,252 @@
+#include "cli/cmd.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cluster_options.h"
+#include "base/config_file.h"
+#include "base/suggest.h"
+
+enum { CONNECT_TIMEOUT_MS = 5000, ANSWER_TIMEOUT_MS = 60000, CONFIG_NAMES_MAX = 4096 };
+
+static const cli_verb verbs[] = {
+    {"run", CLI_RUN, "run [options] JOB [-- job arguments]", "run a job: job.so, job.c (compiled first) or graph.json",
+     "Without -d stays attached: shows a live line, prints the rows of collect sinks as JSON lines to the standard "
+     "output,\n"
+     "ends with the job; Ctrl-C cancels it. What follows -- goes to the job.\n",
+     cmd_run},
+    {"info", CLI_INFO, "info [options] JOB [-- job arguments]", "show the plan of a job; nothing is executed", NULL,
+     cmd_info},
+    {"list", CLI_LIST, "list [options]", "list the jobs that run and wait", NULL, cmd_list},
+    {"cancel", CLI_CANCEL, "cancel [options] JOBID", "cancel a job; the first digits of its id will do", NULL,
+     cmd_cancel},
+    {"wait", CLI_WAIT, "wait [options]", "wait until the cluster answers and its TaskManagers are there", NULL,
+     cmd_wait},
+    {"version", CLI_VERSION, "version", "print version and ABI number", NULL, cmd_version},
+};
+
+static const char exit_codes[] =
+    "Exit codes: 0 done; 1 the job failed; 2 wrong usage or a job that cannot be built, nothing was started;\n"
+    "3 no JobManager answers; 4 no such job or file; 130 ended by Ctrl-C, the job is canceled.\n";
+
+/* ---- help ---- */
+
+static void print_line(void *arg, const char *text) { (void)fprintf((FILE *)arg, "%s\n", text); }
+
+static void print_help(FILE *to)
+{
+    (void)fprintf(to, "usage: wiesel VERB [options] [arguments]\n\n");
+    for (size_t i = 0; i < WSL_ARRAY_LEN(verbs); i++) {
+        (void)fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    (void)fprintf(
+        to,
+        "\nwiesel VERB --help tells the options of a verb; every verb knows --json.\n"
+        "Configuration: --conf PATH, else $WIESEL_CONF_DIR/wiesel.yaml, else conf/wiesel.yaml, else defaults.\n\n"
+        "%s",
+        exit_codes);
+}
+
+static void print_verb_help(const cli_verb *verb, FILE *to)
+{
+    (void)fprintf(to, "usage: wiesel %s\n\n%s\n\n", verb->usage, verb->summary);
+    if (verb->details != NULL) {
+        (void)fprintf(to, "%s\n", verb->details);
+    }
+    cli_args_help(verb->bit, print_line, to);
+    (void)fprintf(to, "\n%s", exit_codes);
+}
+
+/* ---- configuration ---- */
+
+static bool is_dir(const cli *c, const char *path)
+{
+    wsl_file_info info;
+
+    return c->fs->stat(c->fs, path, &info, NULL) == WSL_OK && info.is_dir;
+}
+
+/* malloc'ed; NULL: there is none and none was asked for. */
+static char *config_path(const cli *c)
+{
+    static const char fallback[] = "conf/wiesel.yaml";
+    const char *dir = getenv("WIESEL_CONF_DIR");
+    wsl_file_info info;
+
+    if (c->args.conf != NULL) {
+        return is_dir(c, c->args.conf) ? wsl_asprintf("%s/wiesel.yaml", c->args.conf) : wsl_strdup(c->args.conf);
+    }
+    if (dir != NULL && dir[0] != '\0') {
+        return wsl_asprintf("%s/wiesel.yaml", dir);
+    }
+    return c->fs->stat(c->fs, fallback, &info, NULL) == WSL_OK ? wsl_strdup(fallback) : NULL;
+}
+
+bool cli_is_client_option(const char *key)
+{
+    for (const wsl_option *option = wsl_cluster_options; option->name != NULL; option++) {
+        if (strcmp(option->name, key) == 0 || (option->also != NULL && strcmp(option->also, key) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+wsl_status cli_load_config(cli *c, wsl_error *err)
+{
+    if (c->config != NULL) {
+        return WSL_OK;
+    }
+    char *path = config_path(c);
+    c->config = wsl_cluster_config_new();
+    const wsl_status status = path != NULL ? wsl_config_read_file(c->config, c->fs, path, err) : WSL_OK;
+    free(path);
+    WSL_TRY(status);
+    for (uint32_t i = 0; i < c->args.n_defines; i++) {
+        WSL_TRY(wsl_config_set_pair(c->config, c->args.defines[i], "-D", err));
+    }
+    return WSL_OK;
+}
+
+wsl_status cli_connect(cli *c, wsl_error *err)
+{
+    WSL_TRY(cli_load_config(c, err));
+    char *address = c->args.jobmanager != NULL ? wsl_strdup(c->args.jobmanager)
+                                               : wsl_asprintf("%s:%lld", wsl_config_str(c->config, "rest.address"),
+                                                              (long long)wsl_config_int(c->config, "rest.port"));
+    const wsl_status status = cli_rest_new(address, CONNECT_TIMEOUT_MS, ANSWER_TIMEOUT_MS, &c->rest, err);
+    free(address);
+    return status;
+}
+
+/* ---- for the verbs ---- */
+
+int cli_exit_code(wsl_status status)
+{
+    switch (status) {
+    case WSL_OK:
+        return CLI_EXIT_OK;
+    case WSL_UNREACHABLE:
+    case WSL_TIMEOUT:
+        return CLI_EXIT_UNREACHABLE;
+    case WSL_NOT_FOUND:
+        return CLI_EXIT_NOT_FOUND;
+    case WSL_INVALID:
+    case WSL_FORMAT:
+    case WSL_TYPE:
+    case WSL_EXISTS:
+    case WSL_TOO_LARGE:
+    case WSL_UNSUPPORTED:
+        return CLI_EXIT_USAGE;
+    default:
+        return CLI_EXIT_FAILED;
+    }
+}
+
+wsl_status cli_one_argument(const cli *c, const char *what, const char **out_value, wsl_error *err)
+{
+    if (c->args.n_positionals == 0) {
+        return wsl_fail(err, WSL_INVALID, "what is missing is %s", what);
+    }
+    if (c->args.n_positionals > 1) {
+        return wsl_fail(err, WSL_INVALID, "unexpected argument '%.100s': arguments of a job stand behind --",
+                        c->args.positionals[1]);
+    }
+    *out_value = c->args.positionals[0];
+    return WSL_OK;
+}
+
+void cli_print_json(cli *c, json_t *document)
+{
+    (void)json_dumpf(document, c->out, JSON_COMPACT);
+    (void)fputc('\n', c->out);
+    (void)fflush(c->out);
+    json_decref(document);
+}
+
+/* ---- the program ---- */
+
+static const cli_verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < WSL_ARRAY_LEN(verbs); i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_verb(const char *name, FILE *err)
+{
+    wsl_suggest nearest;
+    char hint[WSL_SUGGEST_TEXT_MAX];
+
+    wsl_suggest_init(&nearest, name);
+    for (size_t i = 0; i < WSL_ARRAY_LEN(verbs); i++) {
+        wsl_suggest_offer(&nearest, verbs[i].name);
+    }
+    (void)fprintf(err, "wiesel: \"%.60s\" is not a valid verb%s See wiesel --help.\n", name,
+                  wsl_suggest_text(&nearest, hint)[0] != '\0' ? hint : ".");
+    return CLI_EXIT_USAGE;
+}
+
+static int say_error(cli *c, const cli_verb *verb, const wsl_error *err, wsl_status status)
+{
+    const int code = cli_exit_code(status);
+
+    (void)fflush(c->out);
+    (void)fprintf(c->err, "wiesel %s: %s\n", verb->name, err->text);
+    if (c->args.json) {
+        cli_print_json(c, json_pack("{s:s, s:i}", "error", err->text, "exit_code", code));
+    }
+    return code;
+}
+
+static int run_verb(cli *c, const cli_verb *verb, int argc, char **argv)
+{
+    wsl_error err = {0};
+    int code = CLI_EXIT_OK;
+    wsl_status status = cli_args_parse(verb->bit, argc, argv, &c->args, &err);
+
+    if (status == WSL_OK && c->args.help) {
+        print_verb_help(verb, c->out);
+    } else {
+        if (status == WSL_OK) {
+            status = verb->run(c, &code, &err);
+        }
+        if (status != WSL_OK) {
+            code = say_error(c, verb, &err, status);
+        }
+    }
+    cli_rest_free(c->rest);
+    wsl_config_free(c->config);
+    cli_args_fini(&c->args);
+    return code;
+}
+
+int cli_main(int argc, char **argv, FILE *out, FILE *err)
+{
+    char self[PATH_MAX];
+    const ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (argc < 2) {
+        print_help(err);
+        return CLI_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(out);
+        return CLI_EXIT_OK;
+    }
+    const char *name = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0 ? "version" : argv[1];
+    const cli_verb *verb = verb_find(name);
+    if (verb == NULL) {
+        return unknown_verb(argv[1], err);
+    }
+    self[size > 0 ? size : 0] = '\0';
+    cli c = {
+        .fs = wsl_fs_posix(), .clock = wsl_clock_real(), .out = out, .err = err, .self = size > 0 ? self : argv[0]};
+    return run_verb(&c, verb, argc - 2, argv + 2);
+}

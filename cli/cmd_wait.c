@@ -1,0 +1,83 @@
+/*
+ * cmd_wait - `wiesel wait`: returns as soon as the cluster answers and its TaskManagers are there. start-cluster.sh
+ * ends with it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cmd.h"
+
+enum { PAUSE_MS = 2 };
+
+typedef struct overview {
+    int64_t taskmanagers, slots;
+} overview;
+
+static wsl_status ask(cli *c, overview *out, wsl_error *err)
+{
+    json_t *answer = NULL;
+
+    WSL_TRY(cli_rest_call(c->rest, "GET", "/overview", NULL, &answer, err));
+    out->taskmanagers = json_integer_value(json_object_get(answer, "taskmanagers"));
+    out->slots = json_integer_value(json_object_get(answer, "slots-total"));
+    json_decref(answer);
+    return WSL_OK;
+}
+
+static bool is_gone(uint64_t pid) { return pid != 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH; }
+
+static void pause_briefly(void)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * WSL_NS_PER_MS};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+static wsl_status give_up(const cli *c, const overview *seen, bool answered, wsl_error *err)
+{
+    if (!answered) {
+        return wsl_fail_prefix(err, WSL_UNREACHABLE, "waited %llu ms", (unsigned long long)c->args.timeout_ms);
+    }
+    return wsl_fail(
+        err, WSL_TIMEOUT,
+        "waited %llu ms: %lld of %llu TaskManagers with %lld of %llu slots are there; look into the logs of the "
+        "others",
+        (unsigned long long)c->args.timeout_ms, (long long)seen->taskmanagers, (unsigned long long)c->args.taskmanagers,
+        (long long)seen->slots, (unsigned long long)c->args.slots);
+}
+
+wsl_status cmd_wait(cli *c, int *out_exit, wsl_error *err)
+{
+    const int64_t until = wsl_now_ns(c->clock) + (int64_t)c->args.timeout_ms * WSL_NS_PER_MS;
+    overview seen = {0};
+
+    (void)out_exit;
+    WSL_TRY(cli_connect(c, err));
+    for (;;) {
+        const wsl_status status = ask(c, &seen, err);
+        if (status == WSL_OK && seen.taskmanagers >= (int64_t)c->args.taskmanagers &&
+            seen.slots >= (int64_t)c->args.slots) {
+            break;
+        }
+        if (status != WSL_OK && status != WSL_UNREACHABLE) {
+            return status;
+        }
+        if (is_gone(c->args.pid)) {
+            return wsl_fail(err, WSL_UNREACHABLE, "the cluster ended before it was ready");
+        }
+        if (wsl_now_ns(c->clock) >= until) {
+            return give_up(c, &seen, status == WSL_OK, err);
+        }
+        pause_briefly();
+    }
+    if (c->args.json) {
+        cli_print_json(c, json_pack("{s:s, s:I, s:I}", "address", cli_rest_address(c->rest), "taskmanagers",
+                                    (json_int_t)seen.taskmanagers, "slots", (json_int_t)seen.slots));
+    } else {
+        (void)fprintf(c->out, "%lld TaskManager%s with %lld slots at %s\n", (long long)seen.taskmanagers,
+                      seen.taskmanagers == 1 ? "" : "s", (long long)seen.slots, cli_rest_address(c->rest));
+    }
+    return WSL_OK;
+}
