@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "graph/job_options.h"
+#include "base/cluster_options.h"
 #include "net/control.h"
 #include "taskmanager/channel_table.h"
 
@@ -38,6 +38,7 @@ typedef struct deployed {
     bool ended;             /* terminal state reported */
     bool cancel_requested;
     int64_t cancel_deadline_ns;
+    uint32_t exclusive, floating; /* credits: per channel, per gate */
     closed_letter closed;
 } deployed;
 
@@ -48,7 +49,6 @@ struct tm_executor {
     uint32_t n;
     uint64_t next_tag;
     tm_channel_table *channels;
-    uint32_t exclusive, floating;
     char stuck[300];
 };
 
@@ -59,8 +59,6 @@ tm_executor *tm_executor_new(const tm_executor_options *options)
     e->tm_id = wsl_strdup(options->tm_id);
     e->options.tm_id = e->tm_id;
     e->channels = tm_channel_table_new();
-    e->exclusive = (uint32_t)wsl_config_int(options->config, "taskmanager.network.memory.buffers-per-channel");
-    e->floating = (uint32_t)wsl_config_int(options->config, "taskmanager.network.memory.floating-buffers-per-gate");
     return e;
 }
 
@@ -312,7 +310,7 @@ static tm_channel *open_end(deployed *d, channel_set *set, const Wsl__Pb__Peer *
 {
     tm_executor *e = d->executor;
     wsl_mailbox *own = tm_slot_inbox(e->options.slots[d->slot]);
-    const uint32_t max_credits = e->exclusive + e->floating + CREDITS_MARGIN;
+    const uint32_t max_credits = d->exclusive + d->floating + CREDITS_MARGIN;
     if (is_here(e, peer)) {
         wsl_mailbox *other = tm_slot_inbox(e->options.slots[peer->slot]);
         return tm_channel_table_take(e->channels, key, producer, max_credits, producer ? own : other,
@@ -372,7 +370,7 @@ static wsl_status reserve_inbound(deployed *d, const channel_set *set, wsl_error
     if (inbound == 0) {
         return WSL_OK;
     }
-    return wsl_buffer_pool_new(e->options.region, inbound * e->exclusive + e->floating, &d->inbound_pool, err);
+    return wsl_buffer_pool_new(e->options.region, inbound * d->exclusive + d->floating, &d->inbound_pool, err);
 }
 
 static void tell_net(deployed *d, const channel_set *set)
@@ -410,6 +408,8 @@ static wsl_status start(deployed *d, wsl_error *err)
     tm_executor *e = d->executor;
     wsl_config *config = NULL;
     WSL_TRY(job_config(d->deploy, &config, err));
+    d->exclusive = (uint32_t)wsl_config_int(config, "taskmanager.network.memory.buffers-per-channel");
+    d->floating = (uint32_t)wsl_config_int(config, "taskmanager.network.memory.floating-buffers-per-gate");
     channel_set set;
     channel_set_init(&set, d->deploy);
     wsl_status status = open_channels(d, &set, err);
@@ -425,8 +425,8 @@ static wsl_status start(deployed *d, wsl_error *err)
             .artifact = d->artifact,
             .config = config,
             .region = e->options.region,
-            .exclusive_buffers = e->exclusive,
-            .floating_buffers = e->floating,
+            .exclusive_buffers = d->exclusive,
+            .floating_buffers = d->floating,
             .seams = e->options.seams,
         };
         d->uses_net = set.n_remote > 0;
@@ -511,8 +511,8 @@ static void cancel(deployed *d)
         return;
     }
     d->cancel_requested = true;
-    d->cancel_deadline_ns =
-        wsl_now_ns(e->options.seams.clock) + wsl_config_duration_ns(e->options.config, "task.cancellation.timeout");
+    const int64_t timeout = wsl_config_duration_ns(e->options.config, "task.cancellation.timeout");
+    d->cancel_deadline_ns = timeout > 0 ? wsl_now_ns(e->options.seams.clock) + timeout : WSL_NEVER;
     tm_slot_post_cancel(e->options.slots[d->slot], &d->key);
 }
 

@@ -13,7 +13,6 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/proc.h"
 #include "net/control.h"
 #include "taskmanager/artifact_cache.h"
 #include "taskmanager/executor.h"
@@ -57,7 +56,7 @@ struct tm {
     int64_t heard_ns;            /* last message of the JobManager */
     int64_t next_heartbeat_ns;
     int64_t retry_ns;
-    int64_t heartbeat_ns, heartbeat_timeout_ns;
+    int64_t heartbeat_ns, heartbeat_timeout_ns, metrics_ns;
 };
 
 const char *tm_id(const tm *t) { return t->id; }
@@ -327,21 +326,21 @@ static void connect_link(tm *t, int64_t now)
 
 static void send_register(tm *t, int64_t now)
 {
-    wsl_proc_info proc;
-    wsl_proc_read(&proc);
+    wsl_machine machine;
+    t->options.proc->machine(t->options.proc, &machine);
     Wsl__Pb__Register body;
     wsl__pb__register__init(&body);
     body.tm_id = t->id;
     body.incarnation = t->incarnation;
     body.data_address = wsl_pb_text(tm_net_address(t->net));
     body.data_address_local = wsl_pb_text(tm_net_address_local(t->net));
-    body.host_id = wsl_pb_text(proc.host_id);
+    body.host_id = wsl_pb_text(machine.host_id);
     body.slots = t->n_slots;
-    body.memory_bytes = proc.memory_bytes;
-    body.cores = proc.cores;
+    body.memory_bytes = machine.memory_bytes;
+    body.cores = machine.cores;
     body.network_bytes =
         (uint64_t)wsl_buffer_region_total(t->region) * wsl_buffer_region_buffer_size(t->region);
-    body.pid = proc.pid;
+    body.pid = t->options.pid;
     body.version = wsl_pb_text(WSL_VERSION);
     body.log_dir = wsl_pb_text(t->options.log_dir);
     if (wsl_control_send(t->endpoint, NULL, NULL, 1, WSL__PB__ENVELOPE__BODY_REGISTER, &body) != WSL_OK) {
@@ -364,6 +363,7 @@ static void on_accepted(tm *t, const Wsl__Pb__RegisterAccepted *a, int64_t now)
     if (a->heartbeat_timeout_ms > 0) {
         t->heartbeat_timeout_ns = (int64_t)a->heartbeat_timeout_ms * WSL_NS_PER_MS;
     }
+    t->metrics_ns = a->metrics_interval_ms > 0 ? (int64_t)a->metrics_interval_ms * WSL_NS_PER_MS : METRICS_INTERVAL_NS;
     t->link = LINK_REGISTERED;
     t->retry_ns = WSL_NEVER;
     t->next_heartbeat_ns = now;
@@ -448,8 +448,8 @@ static void receive(tm *t, int64_t now)
 
 static void send_heartbeat(tm *t)
 {
-    wsl_proc_info proc;
-    wsl_proc_read(&proc);
+    wsl_proc_stats proc;
+    t->options.proc->stats(t->options.proc, &proc);
     Wsl__Pb__TmHeartbeat *h = wsl_alloc(sizeof *h);
     wsl__pb__tm_heartbeat__init(h);
     tm_executor_fill_metrics(t->executor, h);
@@ -457,7 +457,7 @@ static void send_heartbeat(tm *t)
     h->process = wsl_alloc(sizeof *h->process);
     wsl__pb__process_metrics__init(h->process);
     h->process->rss_bytes = proc.rss_bytes;
-    h->process->cpu_ns = proc.cpu_ns;
+    h->process->cpu_ns = (uint64_t)proc.cpu_ns;
     h->process->threads = proc.threads;
     h->process->open_files = proc.open_files;
     h->process->network_bytes_total = size * wsl_buffer_region_total(t->region);
@@ -473,8 +473,8 @@ static int64_t heartbeat(tm *t, int64_t now)
         lose_link(t, "no heartbeat of the JobManager within heartbeat.timeout", now);
         return now;
     }
-    const int64_t interval = tm_executor_tasks(t->executor) > 0 && t->heartbeat_ns > METRICS_INTERVAL_NS
-                                 ? METRICS_INTERVAL_NS
+    const int64_t interval = tm_executor_tasks(t->executor) > 0 && t->heartbeat_ns > t->metrics_ns
+                                 ? t->metrics_ns
                                  : t->heartbeat_ns;
     if (t->next_heartbeat_ns > now + interval) {
         t->next_heartbeat_ns = now + interval; /* a task came: metrics more often */

@@ -16,6 +16,7 @@
 #include <wiesel/config.h>
 #include <wiesel/status.h>
 
+#include "base/proc.h"
 #include "net/seams.h"
 #include "taskmanager/net/net.h"
 #include "taskmanager/task/slot.h"
@@ -25,6 +26,8 @@ typedef struct tm tm;
 typedef struct tm_options {
     const wsl_config *config;     /* table wsl_cluster_options; outlives the tm */
     wsl_seams seams;
+    wsl_proc *proc;               /* what this process uses */
+    int64_t pid;                  /* for people and supervisors */
     const char *jobmanager;       /* control address; NULL: tcp://<jobmanager.rpc.address>:<port> */
     const char *data_address;     /* where the data listener binds; NULL: tcp://<taskmanager.host>:<data.port> */
     const char *data_address_local; /* ipc:// for peers on this host; NULL: none */

@@ -131,7 +131,7 @@ void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer)
         g->floating_free++;
         grant = 0;
     }
-    while (g->floating_free > 0 && c->backlog > unused + grant) {
+    while (c->backlog > 0 && g->floating_free > 0 && unused + grant < c->backlog + g->exclusive) {
         g->floating_free--;
         c->floating++;
         grant++;

@@ -276,7 +276,7 @@ static void build_samples(tm_task *t)
 
 wsl_status tm_task_build(tm_task *t)
 {
-    const int64_t interval = wsl_config_duration_ns(t->config, "execution.buffer-timeout");
+    const int64_t interval = wsl_config_duration_ns(t->config, "execution.buffer-timeout.interval");
     t->flush_interval_ns = interval > 0 ? interval : 0;
     WSL_TRY(build_gate(t));
     WSL_TRY(build_outputs(t));
