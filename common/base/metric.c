@@ -67,7 +67,7 @@ void wsl_rate_add(wsl_rate *rate, int64_t at_ns, uint64_t value, int64_t window_
         rate->n--;
     }
     /* Samples are kept at least this far apart, so that as many as there is room for span the window. */
-    const int64_t apart_ns = window_ns / (WSL_RATE_SAMPLES - 3);
+    const int64_t apart_ns = window_ns / (WSL_RATE_SAMPLES - 3) + 1;
     if (rate->n >= 2 &&
         rate->samples[place(rate, rate->n - 1)].at_ns - rate->samples[place(rate, rate->n - 2)].at_ns < apart_ns) {
         rate->n--; /* the newest is replaced */
