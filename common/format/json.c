@@ -10,7 +10,7 @@
 #include "format/text_value.h"
 #include "data/row_nested.h"
 
-static void encode_value(const wsl_format *f, const wsl_type *type, const void *base, uint64_t slot, wsl_strbuf *out);
+static void encode_value(const wsl_format *f, const wsl_json_type *t, const void *base, uint64_t slot, wsl_strbuf *out);
 
 /* ---- schema ---- */
 
@@ -62,10 +62,25 @@ static bool json_splittable(const wsl_config *config)
 
 /* ---- encoding ---- */
 
+/* Appends without asking the allocator each time: room was reserved. */
+static inline void put(wsl_strbuf *out, const void *data, size_t size)
+{
+    memcpy(out->data + out->size, data, size);
+    out->size += size;
+}
+
+static inline void make_room(wsl_strbuf *out, size_t more)
+{
+    if (WSL_UNLIKELY(out->capacity - out->size <= more)) {
+        wsl_strbuf_reserve(out, more);
+    }
+}
+
+/* Leaves the text without end; whoever called first puts it. */
 static void encode_string(const char *text, size_t size, wsl_strbuf *out)
 {
     static const char stop[16] = {'"'};
-    wsl_strbuf_reserve(out, size + 18);
+    make_room(out, size + 18);
     char *to = out->data + out->size;
     *to = '"';
     memcpy(to + 1, text, size);
@@ -73,7 +88,6 @@ static void encode_string(const char *text, size_t size, wsl_strbuf *out)
     const char *odd = wsl_scan_string(to + 1, to + 1 + size + sizeof stop);
     if (WSL_LIKELY(odd == to + 1 + size)) {
         out->size += size + 2;
-        out->data[out->size] = '\0';
     } else {
         wsl_strbuf_json(out, text, size);
     }
@@ -118,56 +132,56 @@ static void encode_flat(const wsl_format *f, const wsl_type *type, const void *b
     }
 }
 
-static void encode_element(const wsl_format *f, const wsl_type *type, wsl_array a, uint32_t i, wsl_strbuf *out)
+static void encode_element(const wsl_format *f, const wsl_json_type *t, wsl_array a, uint32_t i, wsl_strbuf *out)
 {
     if (wsl_array_is_null(a, i)) {
         wsl_strbuf_add(out, "null", 4);
     } else {
-        encode_value(f, type, a.base, wsl_array_slot(a, i), out);
+        encode_value(f, t, a.base, wsl_array_slot(a, i), out);
     }
 }
 
-static void encode_array(const wsl_format *f, const wsl_type *element, wsl_array a, wsl_strbuf *out)
+static void encode_array(const wsl_format *f, const wsl_json_type *t, wsl_array a, wsl_strbuf *out)
 {
     wsl_strbuf_putc(out, '[');
     for (uint32_t i = 0; i < a.n; i++) {
         if (i != 0) {
             wsl_strbuf_putc(out, ',');
         }
-        encode_element(f, element, a, i, out);
+        encode_element(f, t->element, a, i, out);
     }
     wsl_strbuf_putc(out, ']');
 }
 
-static void encode_map(const wsl_format *f, const wsl_type *type, wsl_map m, wsl_strbuf *out)
+static void encode_map(const wsl_format *f, const wsl_json_type *t, wsl_map m, wsl_strbuf *out)
 {
     wsl_strbuf_putc(out, '{');
     for (uint32_t i = 0; i < m.keys.n; i++) {
         if (i != 0) {
             wsl_strbuf_putc(out, ',');
         }
-        encode_flat(f, type->key, m.keys.base, wsl_array_slot(m.keys, i), true, out);
+        encode_flat(f, t->type->key, m.keys.base, wsl_array_slot(m.keys, i), true, out);
         wsl_strbuf_putc(out, ':');
-        encode_element(f, type->element, m.values, i, out);
+        encode_element(f, t->element, m.values, i, out);
     }
     wsl_strbuf_putc(out, '}');
 }
 
-static void encode_row(const wsl_format *f, const wsl_schema *schema, const wsl_row *row, wsl_strbuf *out)
+static void encode_row(const wsl_format *f, const wsl_json_plan *plan, const wsl_row *row, wsl_strbuf *out)
 {
-    wsl_strbuf_putc(out, '{');
+    const wsl_schema *schema = plan->schema;
     for (uint32_t i = 0; i < schema->n_fields; i++) {
-        const wsl_field *field = &schema->fields[i];
-        if (i != 0) {
-            wsl_strbuf_putc(out, ',');
-        }
-        encode_string(field->name, strlen(field->name), out);
-        wsl_strbuf_putc(out, ':');
-        if (wsl_row_is_null(row, i, schema->n_fields)) {
-            wsl_strbuf_add(out, "null", 4);
+        const wsl_strbuf *label = &plan->labels[i];
+        make_room(out, label->size + 40);
+        put(out, label->data, label->size);
+        if (WSL_UNLIKELY(wsl_row_is_null(row, i, schema->n_fields))) {
+            put(out, "null", 4);
         } else {
-            encode_value(f, &field->type, row, row->slot[i], out);
+            encode_value(f, &plan->types[i], row, row->slot[i], out);
         }
+    }
+    if (schema->n_fields == 0) {
+        wsl_strbuf_putc(out, '{');
     }
     wsl_strbuf_putc(out, '}');
 }
@@ -188,28 +202,31 @@ static wsl_map map_at(const void *bytes)
     return (wsl_map){array_at(keys), array_at(keys + keys_size)};
 }
 
-static void encode_value(const wsl_format *f, const wsl_type *type, const void *base, uint64_t slot, wsl_strbuf *out)
+static void encode_value(const wsl_format *f, const wsl_json_type *t, const void *base, uint64_t slot, wsl_strbuf *out)
 {
     const void *at = (const char *)base + (uint32_t)slot;
-    switch (type->id) {
+    switch (t->type->id) {
+    case WSL_T_STRING:
+        encode_string((const char *)at, slot >> 32, out);
+        break;
     case WSL_T_ARRAY:
-        encode_array(f, type->element, array_at(at), out);
+        encode_array(f, t, array_at(at), out);
         break;
     case WSL_T_MAP:
-        encode_map(f, type, map_at(at), out);
+        encode_map(f, t, map_at(at), out);
         break;
     case WSL_T_ROW:
-        encode_row(f, type->row, (const wsl_row *)at, out);
+        encode_row(f, t->row, (const wsl_row *)at, out);
         break;
     default:
-        encode_flat(f, type, base, slot, is_quoted(f, type, slot), out);
+        encode_flat(f, t->type, base, slot, is_quoted(f, t->type, slot), out);
         break;
     }
 }
 
 static void json_encode(wsl_format *f, const wsl_row *row, wsl_strbuf *out)
 {
-    encode_row(f, f->schema, row, out);
+    encode_row(f, ((const wsl_json_format *)f)->plan, row, out);
     wsl_strbuf_putc(out, '\n');
 }
 

@@ -35,6 +35,9 @@ static inline const char *blanks(const char *p)
     return p;
 }
 
+/* The same where there are mostly none. */
+static inline const char *few_blanks(const char *p) { return WSL_LIKELY((unsigned char)*p > ' ') ? p : blanks(p); }
+
 static const char *unexpected(json_in *in, const char *p, const char *wanted)
 {
     char quote[64];
@@ -462,13 +465,13 @@ static const char *value(json_in *in, const wsl_json_type *t, const char *p, wsl
 /* ---- objects ---- */
 
 /* wsl_row_set_bytes, for short strings with one load and one store. */
-static inline void put_string(json_in *in, wsl_row_writer *w, uint32_t i, const char *text, size_t size)
+static inline void put_string(const char *limit, wsl_row_writer *w, uint32_t i, const char *text, size_t size)
 {
 #ifdef __SSE2__
     static const uint8_t keep[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
                                      0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
     const uint32_t at = w->row->size;
-    if (WSL_LIKELY(size <= 16 && in->limit - text >= 16 && w->capacity - at >= 16)) {
+    if (WSL_LIKELY(size <= 16 && limit - text >= 16 && w->capacity - at >= 16)) {
         const __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(keep + 16 - size));
         const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)text);
         _mm_storeu_si128((__m128i *)(void *)((uint8_t *)w->row + at), _mm_and_si128(v, mask));
@@ -481,7 +484,8 @@ static inline void put_string(json_in *in, wsl_row_writer *w, uint32_t i, const 
 }
 
 /* The value of field i; p is at its first byte. */
-static inline const char *field_value(json_in *in, wsl_json_plan *plan, uint32_t i, const char *p, wsl_row_writer *w)
+static inline const char *field_value(json_in *in, const wsl_json_plan *plan, uint32_t i, const char *p,
+                                      const char *limit, wsl_row_writer *w)
 {
     const wsl_type *type = plan->types[i].type;
     const char *end;
@@ -490,7 +494,7 @@ static inline const char *field_value(json_in *in, wsl_json_plan *plan, uint32_t
     switch (type->id) {
     case WSL_T_INT64:
     case WSL_T_TIMESTAMP:
-        end = wsl_scan_int64(p, in->limit, &v);
+        end = wsl_scan_int64(p, limit, &v);
         if (WSL_LIKELY(end != NULL)) {
             wsl_row_set_int64(w, i, v);
             return end;
@@ -499,14 +503,14 @@ static inline const char *field_value(json_in *in, wsl_json_plan *plan, uint32_t
     case WSL_T_INT8:
     case WSL_T_INT16:
     case WSL_T_INT32:
-        end = wsl_scan_int64(p, in->limit, &v);
+        end = wsl_scan_int64(p, limit, &v);
         if (WSL_LIKELY(end != NULL && wsl_int_fits(type->id, v))) {
             wsl_row_set_int64(w, i, v);
             return end;
         }
         break;
     case WSL_T_DOUBLE:
-        end = wsl_scan_double(p, in->limit, &d);
+        end = wsl_scan_double(p, limit, &d);
         if (WSL_LIKELY(end != NULL)) {
             wsl_row_set_double(w, i, d);
             return end;
@@ -514,9 +518,9 @@ static inline const char *field_value(json_in *in, wsl_json_plan *plan, uint32_t
         break;
     case WSL_T_STRING:
         if (WSL_LIKELY(*p == '"')) {
-            end = wsl_scan_string(p + 1, in->limit);
+            end = wsl_scan_string(p + 1, limit);
             if (WSL_LIKELY(*end == '"')) {
-                put_string(in, w, i, p + 1, (size_t)(end - p - 1));
+                put_string(limit, w, i, p + 1, (size_t)(end - p - 1));
                 return WSL_LIKELY(!w->overflow) ? end + 1 : full(in);
             }
         }
@@ -527,6 +531,7 @@ static inline const char *field_value(json_in *in, wsl_json_plan *plan, uint32_t
     return value(in, &plan->types[i], p, (wsl_dest){w, NULL, i}, plan->schema->fields[i].name);
 }
 
+/* Any key; p is behind its opening quote. Returns the position behind the colon. */
 static const char *key_slow(json_in *in, wsl_json_plan *plan, uint32_t position, const char *p, int32_t *out_field)
 {
     wsl_str name;
@@ -543,18 +548,20 @@ static const char *key_slow(json_in *in, wsl_json_plan *plan, uint32_t position,
     if (name.data == p) {
         wsl_json_plan_learn(plan, position, p, name.size, *out_field);
     }
-    return end;
+    end = blanks(end);
+    return *end == ':' ? end + 1 : unexpected(in, end, "':'");
 }
 
-/* p is behind the opening quote. */
-static inline const char *key(json_in *in, wsl_json_plan *plan, uint32_t position, const char *p, int32_t *out_field)
+/* The same, for the key that was at this position in the line before. */
+static inline const char *key(json_in *in, wsl_json_plan *plan, uint32_t position, const char *p, const char *limit,
+                              int32_t *out_field)
 {
-    if (WSL_LIKELY(position < plan->n_order && in->limit - p >= WSL_JSON_KEY_INLINE)) {
+    if (WSL_LIKELY(position < plan->n_order && limit - p >= WSL_JSON_KEY_INLINE)) {
         const wsl_json_key *expected = &plan->order[position];
 #ifdef __SSE2__
         const __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p),
                                             _mm_loadu_si128((const __m128i *)(const void *)expected->token));
-        const bool hit = ((uint32_t)_mm_movemask_epi8(same) & expected->mask) == expected->mask && expected->mask != 0;
+        const bool hit = (~(uint32_t)_mm_movemask_epi8(same) & expected->mask) == 0 && expected->mask != 0;
 #else
         const bool hit = expected->mask != 0 && memcmp(p, expected->token, expected->size) == 0;
 #endif
@@ -582,33 +589,35 @@ static const char *object(json_in *in, wsl_json_plan *plan, const char *p, wsl_r
 {
     uint64_t seen[WSL_FIELDS_MAX / 64];
     memset(seen, 0, (plan->schema->n_fields + 63) / 64 * sizeof seen[0]);
-    p = blanks(p + 1);
+    const char *const limit = in->limit;
+    p = few_blanks(p + 1);
     for (uint32_t position = 0; *p != '}'; position++) {
         int32_t field = WSL_JSON_UNKNOWN;
         if (WSL_UNLIKELY(*p != '"')) {
             return unexpected(in, p, "a key in quotes");
         }
-        p = key(in, plan, position, p + 1, &field);
+        p = key(in, plan, position, p + 1, limit, &field);
         if (WSL_UNLIKELY(p == NULL)) {
             return NULL;
         }
-        p = blanks(p);
-        if (WSL_UNLIKELY(*p != ':')) {
-            return unexpected(in, p, "':'");
-        }
-        p = blanks(p + 1);
+        p = few_blanks(p);
         if (WSL_UNLIKELY(field < 0)) {
             p = skip(in, p, 0);
         } else {
             const uint32_t i = (uint32_t)field;
-            if (WSL_UNLIKELY(seen[i / 64] >> (i % 64) & 1)) {
+            const uint64_t bit = (uint64_t)1 << (i % 64);
+            if (WSL_UNLIKELY(seen[i / 64] & bit)) {
                 return wsl_format_reason(&in->json->format, "field '%s' is there twice", plan->schema->fields[i].name);
             }
-            seen[i / 64] |= (uint64_t)1 << (i % 64);
-            p = field_value(in, plan, i, p, w);
+            seen[i / 64] |= bit;
+            p = field_value(in, plan, i, p, limit, w);
         }
         if (WSL_UNLIKELY(p == NULL)) {
             return NULL;
+        }
+        if (WSL_LIKELY(p[0] == ',' && p[1] == '"')) {
+            p++;
+            continue;
         }
         p = blanks(p);
         if (*p == ',') {

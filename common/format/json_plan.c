@@ -45,6 +45,10 @@ void wsl_json_plan_free(wsl_json_plan *plan)
         type_fini(&plan->types[i]);
     }
     free(plan->types);
+    for (uint32_t i = 0; i < plan->schema->n_fields; i++) {
+        wsl_strbuf_fini(&plan->labels[i]);
+    }
+    free(plan->labels);
     free(plan->name_size);
     free(plan->order);
     free(plan->table);
@@ -58,6 +62,7 @@ wsl_json_plan *wsl_json_plan_new(const wsl_schema *schema)
     plan->schema = schema;
     plan->types = (wsl_json_type *)wsl_calloc(n, sizeof *plan->types);
     plan->name_size = (uint32_t *)wsl_calloc(n, sizeof *plan->name_size);
+    plan->labels = (wsl_strbuf *)wsl_calloc(n, sizeof *plan->labels);
     plan->n_order = n + WSL_JSON_EXTRA_KEYS;
     plan->order = (wsl_json_key *)wsl_calloc(plan->n_order, sizeof *plan->order);
     plan->table_mask = 7;
@@ -74,6 +79,10 @@ wsl_json_plan *wsl_json_plan_new(const wsl_schema *schema)
         plan->first_not_null |= field->type.not_null && i < 32 ? 1u << i : 0;
         plan->late_not_null |= field->type.not_null && i >= 32;
         plan->name_size[i] = (uint32_t)strlen(field->name);
+        wsl_strbuf_init(&plan->labels[i]);
+        wsl_strbuf_putc(&plan->labels[i], i == 0 ? '{' : ',');
+        wsl_strbuf_json(&plan->labels[i], field->name, plan->name_size[i]);
+        wsl_strbuf_putc(&plan->labels[i], ':');
         uint32_t at = hash_name(field->name, plan->name_size[i]) & plan->table_mask;
         while (plan->table[at] >= 0) {
             at = (at + 1) & plan->table_mask;
@@ -115,10 +124,11 @@ void wsl_json_plan_learn(wsl_json_plan *plan, uint32_t position, const char *nam
     }
     wsl_json_key *key = &plan->order[position];
     *key = (wsl_json_key){.field = field};
-    if (size < WSL_JSON_KEY_INLINE && stands_for_itself(name, size)) {
+    if (size + 2 <= WSL_JSON_KEY_INLINE && stands_for_itself(name, size)) {
         memcpy(key->token, name, size);
         key->token[size] = '"';
-        key->size = size + 1;
+        key->token[size + 1] = ':';
+        key->size = size + 2;
         key->mask = (1u << key->size) - 1;
     }
 }

@@ -12,6 +12,8 @@
 
 #include <wiesel/type.h>
 
+#include "base/strbuf.h"
+
 typedef struct wsl_json_plan wsl_json_plan;
 
 /* What a value must be. */
@@ -28,7 +30,7 @@ enum {
 };
 
 typedef struct wsl_json_key {
-    char token[WSL_JSON_KEY_INLINE]; /* the name and its closing quote, zeros behind */
+    char token[WSL_JSON_KEY_INLINE]; /* the name, its closing quote, a colon; zeros behind */
     uint32_t mask;                   /* a bit per byte of the token; 0: nothing learned, or a long name */
     uint32_t size;                   /* of the token */
     int32_t field;
@@ -38,6 +40,7 @@ struct wsl_json_plan {
     const wsl_schema *schema;
     wsl_json_type *types; /* of the fields */
     uint32_t *name_size;
+    wsl_strbuf *labels; /* for encoding: `,"name":` of each field */
     bool all_flat;
     uint32_t first_not_null; /* bit per NOT NULL field among the first 32 */
     bool late_not_null;      /* are there NOT NULL fields behind those? */

@@ -66,15 +66,10 @@ static inline const char *wsl_scan_two(const char *p, const char *end, char a, c
 
 static inline bool wsl_is_digit(char c) { return (unsigned char)(c - '0') < 10; }
 
-/* Are these eight bytes (loaded little-endian) all digits? */
-static inline bool wsl_eight_digits(uint64_t v)
+/* Eight digits, first digit in the lowest byte, each 0..9. */
+static inline uint32_t wsl_eight_digits_value(uint64_t digits)
 {
-    return ((v & 0xF0F0F0F0F0F0F0F0u) | ((v + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4) == 0x3333333333333333u;
-}
-static inline uint32_t wsl_eight_digits_value(uint64_t v)
-{
-    v -= 0x3030303030303030u;
-    v = v * 10 + (v >> 8); /* pairs in every second byte */
+    const uint64_t v = digits * 10 + (digits >> 8); /* pairs in every second byte */
     const uint64_t mask = 0x000000FF000000FFu;
     return (uint32_t)(((v & mask) * 0x000F424000000064u + ((v >> 16) & mask) * 0x0000271000000001u) >> 32);
 }
@@ -83,18 +78,28 @@ static inline uint32_t wsl_eight_digits_value(uint64_t v)
  * looks at how many there were: above 19 in all the value has wrapped around. */
 static inline const char *wsl_scan_digits(const char *p, const char *limit, uint64_t *value)
 {
+    static const uint32_t power[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
     uint64_t v = *value;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     while (limit - p >= 8) {
-        uint64_t eight;
-        memcpy(&eight, p, 8);
-        if (!wsl_eight_digits(eight)) {
-            break;
+        uint64_t digits;
+        memcpy(&digits, p, 8);
+        digits ^= 0x3030303030303030u;
+        /* the high bit of each byte that is no digit; right for all up to the first such byte */
+        const uint64_t other = (digits | (digits + 0x7676767676767676u)) & 0x8080808080808080u;
+        if (other != 0) {
+            const uint32_t n = (uint32_t)__builtin_ctzll(other) / 8;
+            if (n != 0) {
+                v = v * power[n] + wsl_eight_digits_value(digits << (64 - 8 * n));
+            }
+            *value = v;
+            return p + n;
         }
-        v = v * 100000000 + wsl_eight_digits_value(eight);
+        v = v * 100000000 + wsl_eight_digits_value(digits);
         p += 8;
     }
 #endif
+    (void)power;
     while (wsl_is_digit(*p)) {
         v = v * 10 + (uint64_t)(*p - '0');
         p++;
