@@ -173,7 +173,8 @@ wsl_status wsl_args_check(const wsl_args *args, wsl_error *err)
         for (uint32_t a = 0; a < *args->n_asked; a++) {
             wsl_suggest_offer(&near, args->asked[a]);
         }
-        return wsl_fail(err, WSL_INVALID, "the job does not use the argument '%.100s'%s", arg, wsl_suggest_text(&near, hint));
+        return wsl_fail(err, WSL_INVALID, "the job does not use the argument '%.100s'%s", arg,
+                        wsl_suggest_text(&near, hint));
     }
     return WSL_OK;
 }

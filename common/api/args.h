@@ -12,10 +12,10 @@ struct wsl_args {
     wsl_env *env; /* gets the errors */
     const char *const *argv;
     uint32_t argc;
-    bool *used;                            /* by position */
-    const char **asked;                    /* names, for suggestions */
+    bool *used;         /* by position */
+    const char **asked; /* names, for suggestions */
     uint32_t *n_asked;
-    bool *raw;                             /* wsl_args_at was called: the job reads them by itself */
+    bool *raw; /* wsl_args_at was called: the job reads them by itself */
 };
 
 void wsl_args_init(wsl_args *args, wsl_env *env, const char *const *argv, uint32_t argc);

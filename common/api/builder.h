@@ -1,8 +1,9 @@
 /*
  * builder - what the files of the DataStream API share: the inside of environments and streams.
  *
- * A stream is a list of origins: which operator's output (or side output), partitioned how. Operators go into the protobuf
- * graph as they are made, and their types are checked at once, so that the first error is the one nearest to its cause.
+ * A stream is a list of origins: which operator's output (or side output), partitioned how. Operators go into the
+ * protobuf graph as they are made, and their types are checked at once, so that the first error is the one nearest to
+ * its cause.
  *
  * Threads: one. Ownership: everything hangs off the environment; streams and texts lie in its arena.
  */
@@ -50,15 +51,15 @@ struct wsl_env {
     const wsl_plugin *plugin; /* NULL for an entry point that is linked in */
     wsl_arena *arena;
     wsl_args args;
-    wsl_error error;         /* the first one */
+    wsl_error error;          /* the first one */
     wsl_keyed_stream nothing; /* what is returned after an error: harmless as any stream */
     wsl_sink no_sink;
 };
 
 void wsl_env_free(wsl_env *env);
 /* argv is borrowed for the life of the environment. */
-WSL_NEW_BY(wsl_env_free) wsl_env *wsl_env_new(const wsl_plugin *plugin, const char *artifact, const char *const *argv,
-                                              uint32_t argc);
+WSL_NEW_BY(wsl_env_free)
+wsl_env *wsl_env_new(const wsl_plugin *plugin, const char *artifact, const char *const *argv, uint32_t argc);
 WSL_DEFINE_AUTO(wsl_env)
 
 static inline bool wsl_env_failed(const wsl_env *env) { return env->error.status != WSL_OK; }

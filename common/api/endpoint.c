@@ -52,14 +52,17 @@ static wsl_status encode_rows(const wsl_schema *schema, const wsl_row *const *ro
         WSL_TRY(wsl_row_check(rows[i], rows[i]->size, schema, err));
         wsl_format_encode(format, rows[i], out);
         if (out->size > WSL_GRAPH_BYTES_MAX) {
-            return wsl_fail(err, WSL_TOO_LARGE, "rows that are part of the job may take %d bytes as text at most; put them "
-                            "into a file and read that", WSL_GRAPH_BYTES_MAX);
+            return wsl_fail(err, WSL_TOO_LARGE,
+                            "rows that are part of the job may take %d bytes as text at most; put them "
+                            "into a file and read that",
+                            WSL_GRAPH_BYTES_MAX);
         }
     }
     return WSL_OK;
 }
 
-wsl_stream *wsl_from_rows(wsl_env *env, const char *name, const wsl_schema *schema, const wsl_row *const *rows, uint32_t n)
+wsl_stream *wsl_from_rows(wsl_env *env, const char *name, const wsl_schema *schema, const wsl_row *const *rows,
+                          uint32_t n)
 {
     if (wsl_env_failed(env)) {
         return &env->nothing.stream;
@@ -122,7 +125,8 @@ wsl_stream *wsl_from_strings(wsl_env *env, const char *name, const char *const *
     return stream;
 }
 
-wsl_stream *wsl_from_files(wsl_env *env, const char *name, const char *path, const char *format, const wsl_schema *schema)
+wsl_stream *wsl_from_files(wsl_env *env, const char *name, const char *path, const char *format,
+                           const wsl_schema *schema)
 {
     return wsl_from(env, name, "file", schema, WSL_OPTIONS({"path", path}, {"format", format}));
 }
@@ -151,7 +155,10 @@ wsl_sink *wsl_to(wsl_stream *stream, const char *name, const char *connector, co
 }
 
 wsl_sink *wsl_print(wsl_stream *stream, const char *name) { return wsl_to(stream, name, "print", WSL_NO_OPTIONS); }
-wsl_sink *wsl_blackhole(wsl_stream *stream, const char *name) { return wsl_to(stream, name, "blackhole", WSL_NO_OPTIONS); }
+wsl_sink *wsl_blackhole(wsl_stream *stream, const char *name)
+{
+    return wsl_to(stream, name, "blackhole", WSL_NO_OPTIONS);
+}
 wsl_sink *wsl_collect(wsl_stream *stream, const char *name) { return wsl_to(stream, name, "collect", WSL_NO_OPTIONS); }
 
 wsl_sink *wsl_to_files(wsl_stream *stream, const char *name, const char *path, const char *format)

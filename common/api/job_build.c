@@ -72,8 +72,10 @@ static wsl_status check_whole(wsl_env *env, wsl_error *err)
     WSL_TRY(wsl_graph_check_types(graph, env->plugin, env->schemas, err));
     const size_t size = wsl__pb__job_graph__get_packed_size(graph);
     if (size > WSL_GRAPH_BYTES_MAX) {
-        return wsl_fail(err, WSL_TOO_LARGE, "the job graph takes %zu bytes, at most %d are possible; read rows from files "
-                        "instead of making them part of the job", size, WSL_GRAPH_BYTES_MAX);
+        return wsl_fail(err, WSL_TOO_LARGE,
+                        "the job graph takes %zu bytes, at most %d are possible; read rows from files "
+                        "instead of making them part of the job",
+                        size, WSL_GRAPH_BYTES_MAX);
     }
     return WSL_OK;
 }

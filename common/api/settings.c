@@ -14,10 +14,11 @@ static Wsl__Pb__Operator *operator_of(wsl_env *env, uint32_t op, const char *set
         return NULL;
     }
     if (op == WSL_NO_OPERATOR) {
-        (void)wsl_env_fail(env,
-                           "%s: a stream that comes from a partitioner, union or side output has no operator of its own; "
-                           "set it on the operator before or after",
-                           setting);
+        (void)wsl_env_fail(
+            env,
+            "%s: a stream that comes from a partitioner, union or side output has no operator of its own; "
+            "set it on the operator before or after",
+            setting);
         return NULL;
     }
     return env->graph->operators[op];
@@ -27,7 +28,8 @@ static void set_parallelism(wsl_env *env, uint32_t id, uint32_t n)
 {
     Wsl__Pb__Operator *op = operator_of(env, id, "set_parallelism");
     if (op != NULL && (n < 1 || n > WSL_PARALLELISM_MAX)) {
-        (void)wsl_env_fail(env, "'%s': parallelism %u is not possible; it is 1 to %d", op->name, n, WSL_PARALLELISM_MAX);
+        (void)wsl_env_fail(env, "'%s': parallelism %u is not possible; it is 1 to %d", op->name, n,
+                           WSL_PARALLELISM_MAX);
     } else if (op != NULL) {
         op->parallelism = n;
     }

@@ -62,7 +62,8 @@ static bool is_usable(wsl_env *env, const char *name, const wsl_function *fn, ws
     if (fn->kind != kind) {
         (void)wsl_env_fail(env, "'%s': '%s' is a %s, but a %s is needed here%s", name, fn->name,
                            wsl_function_kind_text(fn->kind), wsl_function_kind_text(kind),
-                           fn->kind == WSL_FN_KEYED_PROCESS ? "; use wsl_keyed_process on a stream with wsl_key_by" : "");
+                           fn->kind == WSL_FN_KEYED_PROCESS ? "; use wsl_keyed_process on a stream with wsl_key_by"
+                                                            : "");
         return false;
     }
     return true;
@@ -209,7 +210,8 @@ static wsl_stream *apply(wsl_stream *stream, const char *kind, const char *name,
         return &env->nothing.stream;
     }
     const bool same_out = fn_kind == WSL_FN_FILTER || fn_kind == WSL_FN_REDUCE;
-    if (same_out && fn->out != NULL && wsl_graph_check_fits(name, fn->out, name, stream->schema, &env->error) != WSL_OK) {
+    if (same_out && fn->out != NULL &&
+        wsl_graph_check_fits(name, fn->out, name, stream->schema, &env->error) != WSL_OK) {
         return &env->nothing.stream;
     }
     Wsl__Pb__Operator *op = wsl_env_operator(env, kind, name);
@@ -299,8 +301,8 @@ wsl_stream *wsl_watermarks(wsl_stream *stream, const char *name, wsl_watermark_s
     (void)snprintf(bound, sizeof bound, "%lld ms", (long long)strategy.bound_ms);
     (void)snprintf(idleness, sizeof idleness, "%lld ms", (long long)strategy.idleness_ms);
     if ((size_t)strategy.kind >= WSL_ARRAY_LEN(kinds) || strategy.bound_ms < 0 || strategy.idleness_ms < 0) {
-        (void)wsl_env_fail(stream->env, "'%s': a watermark strategy with bound %s and idleness %s is not possible", name,
-                           bound, idleness);
+        (void)wsl_env_fail(stream->env, "'%s': a watermark strategy with bound %s and idleness %s is not possible",
+                           name, bound, idleness);
         return &stream->env->nothing.stream;
     }
     return with_options(stream, "watermarks", name,

@@ -13,8 +13,8 @@ typedef struct wsl_suggest {
     uint32_t distance;
 } wsl_suggest;
 
-/* Distance: characters inserted, removed, replaced, or swapped with their neighbour; letters' case costs nothing. A word is
- * near enough if at most a third of its characters (at least one) differ, or if it is the end of a dotted name
+/* Distance: characters inserted, removed, replaced, or swapped with their neighbour; letters' case costs nothing. A
+ * word is near enough if at most a third of its characters (at least one) differ, or if it is the end of a dotted name
  * ("segment-size" for "taskmanager.memory.segment-size"). */
 void wsl_suggest_init(wsl_suggest *s, const char *word);
 void wsl_suggest_offer(wsl_suggest *s, const char *candidate); /* kept by pointer */

@@ -64,6 +64,9 @@ static wsl_status resolve_partition(const wsl_job_graph *graph, Wsl__Pb__Edge *e
 
 wsl_status wsl_graph_resolve(wsl_job_graph *graph, uint32_t default_parallelism, wsl_error *err)
 {
+    if (!wsl_pb_is_set(graph->name)) {
+        wsl_pb_set(&graph->name, "Wiesel job");
+    }
     for (size_t i = 0; i < graph->n_operators; i++) {
         WSL_TRY(resolve_parallelism(graph, graph->operators[i], default_parallelism, err));
         resolve_slot_group(graph, graph->operators[i]);

@@ -17,7 +17,8 @@ enum { OPTIONS_MAX = 200, SIDES_MAX = 64, STATES_MAX = 64 };
 static wsl_status check_text(const char *what, const char *owner, const char *text, wsl_error *err)
 {
     if (strlen(text) > WSL_GRAPH_NAME_MAX) {
-        return wsl_fail(err, WSL_TOO_LARGE, "%s%s%.40s... is longer than %d bytes", owner, what, text, WSL_GRAPH_NAME_MAX);
+        return wsl_fail(err, WSL_TOO_LARGE, "%s%s%.40s... is longer than %d bytes", owner, what, text,
+                        WSL_GRAPH_NAME_MAX);
     }
     for (const char *c = text; *c != '\0'; c++) {
         if ((unsigned char)*c < ' ') {
@@ -44,7 +45,8 @@ static const wsl_operator_kind *check_kind(const Wsl__Pb__Operator *op, wsl_erro
     return kind;
 }
 
-static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_kind *kind, bool has_library, wsl_error *err)
+static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_kind *kind, bool has_library,
+                              wsl_error *err)
 {
     const bool connects = kind->source || kind->sink;
     if (connects != wsl_pb_is_set(op->connector)) {
@@ -57,11 +59,12 @@ static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_ki
                         kind->name);
     }
     if (kind->takes_function && !has_library) {
-        return wsl_fail(err, WSL_INVALID, "'%s' needs function '%s', but the job has no library", op->name, op->function);
+        return wsl_fail(err, WSL_INVALID, "'%s' needs function '%s', but the job has no library", op->name,
+                        op->function);
     }
     if (op->n_states > 0 && !kind->keyed) {
-        return wsl_fail(err, WSL_INVALID, "'%s' keeps state '%s' but its input is not keyed; key it with key_by", op->name,
-                        op->states[0]->name);
+        return wsl_fail(err, WSL_INVALID, "'%s' keeps state '%s' but its input is not keyed; key it with key_by",
+                        op->name, op->states[0]->name);
     }
     if (kind->sink && op->output != NULL) {
         return wsl_fail(err, WSL_INVALID, "'%s' is a sink: it has no output", op->name);
@@ -88,7 +91,8 @@ static wsl_status check_sides_and_states(const Wsl__Pb__Operator *op, wsl_error 
     for (size_t i = 0; i < op->n_states; i++) {
         const Wsl__Pb__StateDesc *state = op->states[i];
         if (!wsl_pb_is_set(state->name) || state->value == NULL || state->kind != WSL_STATE_VALUE) {
-            return wsl_fail(err, WSL_INVALID, "'%s' has a state without name or type, or of a kind unknown here", op->name);
+            return wsl_fail(err, WSL_INVALID, "'%s' has a state without name or type, or of a kind unknown here",
+                            op->name);
         }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(state->name, op->states[j]->name) == 0) {
@@ -102,7 +106,8 @@ static wsl_status check_sides_and_states(const Wsl__Pb__Operator *op, wsl_error 
 static wsl_status check_parallelism(const char *owner, uint32_t parallelism, uint32_t max_parallelism, wsl_error *err)
 {
     if (parallelism > WSL_PARALLELISM_MAX) {
-        return wsl_fail(err, WSL_TOO_LARGE, "%s: parallelism %u is more than %d", owner, parallelism, WSL_PARALLELISM_MAX);
+        return wsl_fail(err, WSL_TOO_LARGE, "%s: parallelism %u is more than %d", owner, parallelism,
+                        WSL_PARALLELISM_MAX);
     }
     if (max_parallelism > WSL_MAX_PARALLELISM_MAX) {
         return wsl_fail(err, WSL_TOO_LARGE, "%s: maximum parallelism %u is more than %d", owner, max_parallelism,
@@ -131,6 +136,7 @@ static wsl_status check_operator(wsl_job_graph *graph, uint32_t i, wsl_error *er
     }
     op->keyed = kind->keyed;
     WSL_TRY(check_parts(op, kind, wsl_pb_is_set(graph->artifact), err));
+    wsl_graph_add_option_sides(op);
     WSL_TRY(check_sides_and_states(op, err));
     if ((uint32_t)op->chain > WSL__PB__CHAIN_POLICY__CHAIN_NEVER) {
         return wsl_fail(err, WSL_FORMAT, "'%s' has chain policy %u, which there is not", op->name, op->chain);
@@ -168,17 +174,18 @@ static const Wsl__Pb__SideOutput *find_side(const Wsl__Pb__Operator *op, const c
 static wsl_status check_ends(const wsl_job_graph *graph, const Wsl__Pb__Edge *edge, wsl_error *err)
 {
     if (edge->from >= graph->n_operators || edge->to >= graph->n_operators) {
-        return wsl_fail(err, WSL_FORMAT, "edge %u joins operators %u and %u, but there are only %zu", edge->id, edge->from,
-                        edge->to, graph->n_operators);
+        return wsl_fail(err, WSL_FORMAT, "edge %u joins operators %u and %u, but there are only %zu", edge->id,
+                        edge->from, edge->to, graph->n_operators);
     }
     const Wsl__Pb__Operator *from = graph->operators[edge->from];
     const Wsl__Pb__Operator *to = graph->operators[edge->to];
     if (edge->from >= edge->to) {
-        return wsl_fail(err, WSL_INVALID, "'%s' reads from '%s', which comes after it: a job graph has no cycles", to->name,
-                        from->name);
+        return wsl_fail(err, WSL_INVALID, "'%s' reads from '%s', which comes after it: a job graph has no cycles",
+                        to->name, from->name);
     }
     if (strcmp(from->kind, "sink") == 0) {
-        return wsl_fail(err, WSL_INVALID, "'%s' reads from '%s', which is a sink and has no output", to->name, from->name);
+        return wsl_fail(err, WSL_INVALID, "'%s' reads from '%s', which is a sink and has no output", to->name,
+                        from->name);
     }
     if (strcmp(to->kind, "source") == 0) {
         return wsl_fail(err, WSL_INVALID, "'%s' is a source and cannot read from '%s'", to->name, from->name);
@@ -208,12 +215,12 @@ static wsl_status check_partition(const wsl_job_graph *graph, const Wsl__Pb__Edg
                         hash ? "a hash partitioner needs 1 to 16" : "only a hash partitioner has any");
     }
     if (custom != wsl_pb_is_set(edge->function)) {
-        return wsl_fail(err, WSL_INVALID, "the edge from '%s' to '%s': a custom partitioner, and only that, names a function",
-                        from, to);
+        return wsl_fail(err, WSL_INVALID,
+                        "the edge from '%s' to '%s': a custom partitioner, and only that, names a function", from, to);
     }
     if (custom && !wsl_pb_is_set(graph->artifact)) {
-        return wsl_fail(err, WSL_INVALID, "the edge from '%s' to '%s' needs function '%s', but the job has no library", from,
-                        to, edge->function);
+        return wsl_fail(err, WSL_INVALID, "the edge from '%s' to '%s' needs function '%s', but the job has no library",
+                        from, to, edge->function);
     }
     return WSL_OK;
 }
@@ -242,9 +249,6 @@ wsl_status wsl_graph_check_shape(wsl_job_graph *graph, wsl_error *err)
         return wsl_fail(err, WSL_TOO_LARGE, "the job has %zu operators and %zu edges; at most %d and %d are possible",
                         graph->n_operators, graph->n_edges, WSL_GRAPH_OPERATORS_MAX, WSL_GRAPH_EDGES_MAX);
     }
-    if (!wsl_pb_is_set(graph->name)) {
-        wsl_pb_set(&graph->name, "Wiesel job");
-    }
     WSL_TRY(check_text("name ", "the job's ", graph->name, err));
     WSL_TRY(check_parallelism("the job", graph->parallelism, graph->max_parallelism, err));
     for (uint32_t i = 0; i < graph->n_operators; i++) {
@@ -253,7 +257,8 @@ wsl_status wsl_graph_check_shape(wsl_job_graph *graph, wsl_error *err)
     WSL_TRY(check_uids(graph, err));
     for (uint32_t i = 0; i < graph->n_edges; i++) {
         if (graph->edges[i]->id != i) {
-            return wsl_fail(err, WSL_FORMAT, "edge %u of the graph has id %u; ids are positions", i, graph->edges[i]->id);
+            return wsl_fail(err, WSL_FORMAT, "edge %u of the graph has id %u; ids are positions", i,
+                            graph->edges[i]->id);
         }
         WSL_TRY(check_ends(graph, graph->edges[i], err));
         WSL_TRY(check_partition(graph, graph->edges[i], err));

@@ -18,8 +18,8 @@
  */
 char *wsl_job_plan_text(const wsl_job_plan *plan);
 
-/* Flink's PLAN object: {jid, name, type, nodes}; nodes are the vertices, sinks first. `jid` is "" before submission. A new
- * reference. */
+/* Flink's PLAN object: {jid, name, type, nodes}; nodes are the vertices, sinks first. `jid` is "" before submission. A
+ * new reference. */
 json_t *wsl_job_plan_json(const wsl_job_plan *plan, const char *jid);
 
 const char *wsl_partition_text(Wsl__Pb__Partition partition); /* "HASH" */

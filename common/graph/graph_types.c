@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "data/key.h"
-#include "format/bad_record.h"
 #include "graph/graph_check.h"
 #include "graph/operator_kind.h"
 #include "graph/operator_options.h"
@@ -34,8 +33,8 @@ static void show(const wsl_schema *schema, char out[SCHEMA_SHOWN])
     }
 }
 
-wsl_status wsl_graph_check_fits(const char *producer, const wsl_schema *from, const char *consumer, const wsl_schema *to,
-                                wsl_error *err)
+wsl_status wsl_graph_check_fits(const char *producer, const wsl_schema *from, const char *consumer,
+                                const wsl_schema *to, wsl_error *err)
 {
     wsl_error why;
     const wsl_status status = wsl_schema_check_assignable(from, to, &why);
@@ -73,7 +72,8 @@ static wsl_status edge_schema(const check *c, const Wsl__Pb__Edge *edge, wsl_sch
     const Wsl__Pb__Schema *pb = side_schema(from, edge->side);
     const wsl_status status =
         pb != NULL ? wsl_schema_from_pb(pb, out_schema, c->err) : wsl_fail(c->err, WSL_NOT_FOUND, "it does not exist");
-    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "side output '%s' of '%s'", edge->side, from->name) : WSL_OK;
+    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "side output '%s' of '%s'", edge->side, from->name)
+                            : WSL_OK;
 }
 
 static wsl_status check_keys(const check *c, const Wsl__Pb__Edge *edge, const wsl_schema *schema)
@@ -100,12 +100,13 @@ static wsl_status check_keyed(const check *c, const Wsl__Pb__Edge *edge)
     const char *from = c->graph->operators[edge->from]->name;
     if (edge->partition != WSL__PB__PARTITION__HASH) {
         return wsl_fail(c->err, WSL_INVALID,
-                        "'%s' (%s) keeps state per key, but reads '%s' without a key; say key_by before it", c->op->name,
-                        c->kind->name, from);
+                        "'%s' (%s) keeps state per key, but reads '%s' without a key; say key_by before it",
+                        c->op->name, c->kind->name, from);
     }
     if (!same_keys(c->first, edge)) {
-        return wsl_fail(c->err, WSL_INVALID, "'%s' reads '%s' by other key fields than '%s'; all its inputs need the same",
-                        c->op->name, from, c->graph->operators[c->first->from]->name);
+        return wsl_fail(c->err, WSL_INVALID,
+                        "'%s' reads '%s' by other key fields than '%s'; all its inputs need the same", c->op->name,
+                        from, c->graph->operators[c->first->from]->name);
     }
     return WSL_OK;
 }
@@ -161,10 +162,11 @@ static wsl_status check_function(const check *c)
                : WSL_OK;
 }
 
-/* A source with on-error=side-output has the side output, whoever built the graph. */
-static void add_bad_records(Wsl__Pb__Operator *op)
+void wsl_graph_add_option_sides(Wsl__Pb__Operator *op)
 {
-    if (side_schema(op, WSL_BAD_RECORDS) != NULL) {
+    const char *on_error = wsl_pb_option(op->options, op->n_options, "on-error");
+    if (strcmp(op->kind, "source") != 0 || on_error == NULL || strcmp(on_error, "side-output") != 0 ||
+        side_schema(op, WSL_BAD_RECORDS) != NULL) {
         return;
     }
     Wsl__Pb__SideOutput *side = wsl_alloc(sizeof *side);
@@ -174,7 +176,7 @@ static void add_bad_records(Wsl__Pb__Operator *op)
     *WSL_PB_APPEND(op->sides, op->n_sides) = side;
 }
 
-static wsl_status check_source(const check *c, const wsl_config *config)
+static wsl_status check_source(const check *c)
 {
     Wsl__Pb__Operator *op = c->op;
     const wsl_source_class *cls = wsl_find_source(c->plugin, op->connector, c->err);
@@ -182,15 +184,13 @@ static wsl_status check_source(const check *c, const wsl_config *config)
         return wsl_fail_prefix(c->err, WSL_NOT_FOUND, "'%s'", op->name);
     }
     if (cls->single && op->parallelism > 1) {
-        return wsl_fail(c->err, WSL_INVALID,
-                        "'%s' has parallelism %u, but a %s source has one reader only; set it to 1, and rebalance after it",
-                        op->name, op->parallelism, cls->name);
+        return wsl_fail(
+            c->err, WSL_INVALID,
+            "'%s' has parallelism %u, but a %s source has one reader only; set it to 1, and rebalance after it",
+            op->name, op->parallelism, cls->name);
     }
     if (cls->single) {
         op->parallelism = 1;
-    }
-    if (cls->has_format && wsl_on_error_of(config) == WSL_ON_ERROR_SIDE_OUTPUT) {
-        add_bad_records(op);
     }
     return WSL_OK;
 }
@@ -269,13 +269,14 @@ static wsl_status check_one(check *c)
 {
     WSL_AUTO(wsl_schema) input = NULL;
     WSL_AUTO(wsl_config) config = NULL;
+    wsl_graph_add_option_sides(c->op);
     WSL_TRY(check_inputs(c, &input));
     WSL_TRY(check_function(c));
     WSL_TRY(check_declared_sides(c));
     if (!on_trust(c)) {
         WSL_TRY(wsl_operator_config_new(c->op, c->plugin, &config, c->err));
         if (c->kind->source) {
-            WSL_TRY(check_source(c, config));
+            WSL_TRY(check_source(c));
         }
     }
     return c->kind->output == WSL_OUTPUT_NONE ? WSL_OK : derive_output(c, config, &c->schemas[c->op->id]);
@@ -300,4 +301,14 @@ wsl_status wsl_graph_check_types(wsl_job_graph *graph, const wsl_plugin *plugin,
         WSL_TRY(wsl_graph_check_operator(graph, i, plugin, schemas, err));
     }
     return WSL_OK;
+}
+
+wsl_schema **wsl_schemas_new(size_t n) { return wsl_calloc(n + 1, sizeof(wsl_schema *)); }
+
+void wsl_schemas_free(wsl_schema **schemas, size_t n)
+{
+    for (size_t i = 0; schemas != NULL && i < n; i++) {
+        wsl_schema_free(schemas[i]);
+    }
+    free(schemas);
 }

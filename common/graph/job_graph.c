@@ -55,10 +55,7 @@ void wsl_job_plan_free(wsl_job_plan *plan)
         free(plan->vertices[i].inputs);
         free(plan->vertices[i].outputs);
     }
-    for (size_t i = 0; plan->schemas != NULL && i < plan->graph->n_operators; i++) {
-        wsl_schema_free(plan->schemas[i]);
-    }
-    free(plan->schemas);
+    wsl_schemas_free(plan->schemas, plan->graph->n_operators);
     free(plan->vertices);
     free(plan->vertex_of);
     wsl_job_graph_free(plan->graph);
@@ -69,7 +66,7 @@ static wsl_status build(wsl_job_plan *plan, uint32_t default_parallelism, wsl_er
 {
     wsl_job_graph *graph = plan->graph;
     WSL_TRY(wsl_graph_check_shape(graph, err));
-    plan->schemas = wsl_calloc(graph->n_operators, sizeof(plan->schemas[0]));
+    plan->schemas = wsl_schemas_new(graph->n_operators);
     WSL_TRY(wsl_graph_check_types(graph, NULL, plan->schemas, err));
     WSL_TRY(wsl_graph_resolve_uids(graph, err));
     WSL_TRY(wsl_graph_resolve(graph, default_parallelism, err));

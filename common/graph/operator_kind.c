@@ -65,7 +65,8 @@ static wsl_status derive_aggregate(const char *expr, const wsl_schema *input, co
     return WSL_OK;
 }
 
-static wsl_status derive_split(const wsl_config *config, const wsl_schema *input, wsl_schema **out_schema, wsl_error *err)
+static wsl_status derive_split(const wsl_config *config, const wsl_schema *input, wsl_schema **out_schema,
+                               wsl_error *err)
 {
     const char *field = wsl_config_str(config, "field");
     const char *separator = wsl_config_str(config, "separator");
@@ -100,8 +101,8 @@ static wsl_status derive_watermarks(const wsl_config *config, const wsl_schema *
             char text[128];
             (void)wsl_type_text(&schema->fields[0].type, text, sizeof text);
             return wsl_fail(err, WSL_TYPE,
-                            "option 'timestamp': '%s' is %s; it must be one TIMESTAMP, or INT64 in milliseconds", timestamp,
-                            schema->n_fields != 1 ? "a list" : text);
+                            "option 'timestamp': '%s' is %s; it must be one TIMESTAMP, or INT64 in milliseconds",
+                            timestamp, schema->n_fields != 1 ? "a list" : text);
         }
     }
     *out_schema = wsl_schema_copy(input);

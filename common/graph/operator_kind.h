@@ -19,12 +19,12 @@ typedef enum wsl_output_rule {
 } wsl_output_rule;
 
 typedef struct wsl_operator_kind {
-    const char *name;          /* "where" */
-    const char *label;         /* before the operator's name in vertex names: "Source: " */
+    const char *name;  /* "where" */
+    const char *label; /* before the operator's name in vertex names: "Source: " */
     bool source;
     bool sink;
-    bool keyed;                /* input by key; keeps state */
-    bool takes_function;       /* a symbol of `function_kind` in the job's library */
+    bool keyed;          /* input by key; keeps state */
+    bool takes_function; /* a symbol of `function_kind` in the job's library */
     wsl_function_kind function_kind;
     wsl_output_rule output;
     const wsl_option *options; /* NULL: none, or the connector's */

@@ -47,7 +47,8 @@ static uint32_t add_format_options(bool has_format, uint32_t n, const wsl_option
     return n;
 }
 
-uint32_t wsl_source_option_tables(const wsl_source_class *cls, const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])
+uint32_t wsl_source_option_tables(const wsl_source_class *cls,
+                                  const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])
 {
     uint32_t n = 0;
     if (cls->options != NULL) {

@@ -21,13 +21,16 @@ extern const wsl_option wsl_watermarks_options[];
 enum { WSL_OPERATOR_OPTION_TABLES_MAX = 4 };
 
 /* The tables that hold for operators of this connector; returns how many. */
-uint32_t wsl_source_option_tables(const wsl_source_class *cls, const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX]);
-uint32_t wsl_sink_option_tables(const wsl_sink_class *cls, const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX]);
+uint32_t wsl_source_option_tables(const wsl_source_class *cls,
+                                  const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX]);
+uint32_t wsl_sink_option_tables(const wsl_sink_class *cls,
+                                const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX]);
 
 /* Built-in, else the plugin's (which may be NULL). NULL, with a sentence that lists what there is. */
 const wsl_source_class *wsl_find_source(const wsl_plugin *plugin, const char *name, wsl_error *err);
 const wsl_sink_class *wsl_find_sink(const wsl_plugin *plugin, const char *name, wsl_error *err);
 
-/* The operator's options, checked and with defaults. Errors name the operator. plugin: NULL if the job has no library. */
+/* The operator's options, checked and with defaults. Errors name the operator. plugin: NULL if the job has no library.
+ */
 WSL_MUST_CHECK wsl_status wsl_operator_config_new(const Wsl__Pb__Operator *op, const wsl_plugin *plugin,
                                                   wsl_config **out_config, wsl_error *err);

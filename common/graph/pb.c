@@ -16,10 +16,7 @@ void wsl_pb_set(char **field, const char *text)
 
 void *wsl_pb_grow(void *list, size_t n, size_t element_size) { return wsl_realloc(list, (n + 1) * element_size); }
 
-void wsl_pb_add_string(char ***list, size_t *n, const char *text)
-{
-    *WSL_PB_APPEND(*list, *n) = wsl_strdup(text);
-}
+void wsl_pb_add_string(char ***list, size_t *n, const char *text) { *WSL_PB_APPEND(*list, *n) = wsl_strdup(text); }
 
 void wsl_pb_add_option(Wsl__Pb__Option ***list, size_t *n, const char *key, const char *value)
 {

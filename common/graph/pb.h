@@ -13,7 +13,8 @@
 void wsl_pb_set(char **field, const char *text);
 static inline bool wsl_pb_is_set(const char *field) { return field != NULL && field[0] != '\0'; }
 
-/* Room for one more element in a repeated field of pointers: grows *list and counts. Returns the new element's place. */
+/* Room for one more element in a repeated field of pointers: grows *list and counts. Returns the new element's place.
+ */
 #define WSL_PB_APPEND(list, n) ((list) = wsl_pb_grow((list), (n), sizeof *(list)), &(list)[(n)++])
 void *wsl_pb_grow(void *list, size_t n, size_t element_size);
 

@@ -11,11 +11,11 @@
 #include "graph/pb.h"
 
 typedef struct place {
-    wsl_id id;          /* of what it is and what it reads, before numbering */
-    uint32_t same;      /* operators before it with the same id */
-    uint32_t twin;      /* one of them */
-    bool ambiguous;     /* itself, or something it reads, has a twin: which is which depends on the order alone */
-    uint32_t because;   /* the operator that has the twin */
+    wsl_id id;        /* of what it is and what it reads, before numbering */
+    uint32_t same;    /* operators before it with the same id */
+    uint32_t twin;    /* one of them */
+    bool ambiguous;   /* itself, or something it reads, has a twin: which is which depends on the order alone */
+    uint32_t because; /* the operator that has the twin */
 } place;
 
 static void add(wsl_strbuf *text, const char *value) { wsl_strbuf_add(text, value, strlen(value) + 1); }
@@ -104,10 +104,11 @@ wsl_status wsl_graph_resolve_uids(wsl_job_graph *graph, wsl_error *err)
         inherit(graph, places, i);
         find_twins(places, given, i);
         if (places[i].ambiguous && (op->keyed || strcmp(op->kind, "source") == 0)) {
-            status = wsl_fail(err, WSL_INVALID,
-                              "'%s' keeps state, but its place in the job does not tell it apart ('%s' and '%s' are alike): "
-                              "its state could not be restored; give it a uid",
-                              op->name, graph->operators[places[i].twin]->name, graph->operators[places[i].because]->name);
+            status =
+                wsl_fail(err, WSL_INVALID,
+                         "'%s' keeps state, but its place in the job does not tell it apart ('%s' and '%s' are alike): "
+                         "its state could not be restored; give it a uid",
+                         op->name, graph->operators[places[i].twin]->name, graph->operators[places[i].because]->name);
         }
         set_uid(op, &places[i]);
     }

@@ -114,8 +114,8 @@ static void match(const elf_view *v, const Elf64_Sym *sym, const Elf64_Shdr *str
     }
 }
 
-wsl_status wsl_elf_inspect(const char *path, const void *bytes, size_t size, wsl_elf_symbol *symbols, uint32_t n_symbols,
-                           wsl_error *err)
+wsl_status wsl_elf_inspect(const char *path, const void *bytes, size_t size, wsl_elf_symbol *symbols,
+                           uint32_t n_symbols, wsl_error *err)
 {
     elf_view v = {.path = path, .bytes = bytes, .size = size};
     for (uint32_t i = 0; i < n_symbols; i++) {

@@ -20,7 +20,7 @@ typedef struct wsl_elf_symbol {
     uint32_t value;   /*      ... and are this, as a little-endian number */
 } wsl_elf_symbol;
 
-/* Looks the symbols up in the dynamic symbol table. WSL_FORMAT, with a sentence that begins with `path`, if the bytes are no
- * shared object for this kind of machine. */
+/* Looks the symbols up in the dynamic symbol table. WSL_FORMAT, with a sentence that begins with `path`, if the bytes
+ * are no shared object for this kind of machine. */
 WSL_MUST_CHECK wsl_status wsl_elf_inspect(const char *path, const void *bytes, size_t size, wsl_elf_symbol *symbols,
                                           uint32_t n_symbols, wsl_error *err);

@@ -142,9 +142,9 @@ const wsl_function *wsl_plugin_function(const wsl_plugin *plugin, const char *sy
 {
     const wsl_function *fn = is_symbol(symbol) ? dlsym(plugin->handle, symbol) : NULL;
     if (fn == NULL) {
-        (void)wsl_fail(err, WSL_NOT_FOUND, "'%s' exports no function '%.*s'; declare it at file scope with %s(%.*s, ...)",
-                       plugin->path, WSL_SYMBOL_NAME_MAX, symbol, wsl_function_kind_text(kind), WSL_SYMBOL_NAME_MAX,
-                       symbol);
+        (void)wsl_fail(err, WSL_NOT_FOUND,
+                       "'%s' exports no function '%.*s'; declare it at file scope with %s(%.*s, ...)", plugin->path,
+                       WSL_SYMBOL_NAME_MAX, symbol, wsl_function_kind_text(kind), WSL_SYMBOL_NAME_MAX, symbol);
         return NULL;
     }
     if (fn->abi != WSL_ABI_VERSION) {

@@ -1,10 +1,10 @@
 /*
- * plugin - a job library: a shared object with a job's functions, its own connectors, and the entry point that builds the
- * graph (WSL_JOB in <wiesel/env.h>).
+ * plugin - a job library: a shared object with a job's functions, its own connectors, and the entry point that builds
+ * the graph (WSL_JOB in <wiesel/env.h>).
  *
- * Before anything of a library runs its bytes are inspected (elf.h): a file that is no shared object, is for another kind of
- * machine, has no `wiesel_abi_version`, or another number in it is refused with a sentence that says what to do. Only then it
- * is opened, with all symbols resolved at once and none given to other libraries.
+ * Before anything of a library runs its bytes are inspected (elf.h): a file that is no shared object, is for another
+ * kind of machine, has no `wiesel_abi_version`, or another number in it is refused with a sentence that says what to
+ * do. Only then it is opened, with all symbols resolved at once and none given to other libraries.
  *
  * Threads: open and free anywhere; lookups from any thread. Functions and connectors found live as long as the plugin.
  */
@@ -38,7 +38,8 @@ const char *wsl_plugin_path(const wsl_plugin *plugin);
 /* Hash of the file's bytes, as 32 hex digits: the artifact's name in job graphs and transfers. */
 const char *wsl_plugin_hash(const wsl_plugin *plugin);
 
-/* The function exported as `symbol`; NULL, with the reason in err, if there is none, or it is of another kind or ABI. */
+/* The function exported as `symbol`; NULL, with the reason in err, if there is none, or it is of another kind or ABI.
+ */
 const wsl_function *wsl_plugin_function(const wsl_plugin *plugin, const char *symbol, wsl_function_kind kind,
                                         wsl_error *err);
 /* Connectors the library exports (WSL_SOURCE_CONNECTOR, WSL_SINK_CONNECTOR); NULL if it has none of that name. */
