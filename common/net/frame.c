@@ -1,8 +1,8 @@
 /*
  * frame - see frame.h.
  *
- * Numbers are stored byte for byte as they lie in memory: Wiesel runs on little-endian machines only, which the assertion
- * below holds.
+ * Numbers are stored byte for byte as they lie in memory: Wiesel runs on little-endian machines only, which the
+ * assertion below holds.
  */
 #include "net/frame.h"
 
@@ -87,10 +87,8 @@ bool wsl_frame_add_open(wsl_frame_writer *w, uint32_t channel, uint32_t attempt,
     wsl_frame_open o = *open;
     o.identity_size = (uint32_t)strlen(identity);
     WSL_ASSERT(o.identity_size > 0 && o.identity_size <= WSL_FRAME_IDENTITY_MAX);
-    const section_header h = {.kind = WSL_FRAME_OPEN,
-                              .channel = channel,
-                              .length = (uint32_t)sizeof o + o.identity_size,
-                              .attempt = attempt};
+    const section_header h = {
+        .kind = WSL_FRAME_OPEN, .channel = channel, .length = (uint32_t)sizeof o + o.identity_size, .attempt = attempt};
     uint8_t *to = add_section(w, &h);
     if (to == NULL) {
         return false;
@@ -145,10 +143,8 @@ bool wsl_frame_add_fail(wsl_frame_writer *w, uint32_t channel, uint32_t attempt,
 
 uint32_t wsl_frame_finish(wsl_frame_writer *w)
 {
-    frame_header h = {.magic = WSL_FRAME_MAGIC,
-                      .version = WSL_FRAME_VERSION,
-                      .sections = (uint16_t)w->sections,
-                      .size = w->size};
+    frame_header h = {
+        .magic = WSL_FRAME_MAGIC, .version = WSL_FRAME_VERSION, .sections = (uint16_t)w->sections, .size = w->size};
     memcpy(w->data, &h, sizeof h);
     h.checksum = checksum_of(w->data, w->size);
     memcpy(w->data + offsetof(frame_header, checksum), &h.checksum, sizeof h.checksum);
@@ -161,7 +157,8 @@ wsl_status wsl_frame_reader_init(wsl_frame_reader *r, const void *data, size_t s
 {
     frame_header h;
     if (size < sizeof h || size > WSL_MESSAGE_SIZE_MAX) {
-        return wsl_fail(err, WSL_FORMAT, "a frame of %zu bytes is %s", size, size < sizeof h ? "too short" : "too long");
+        return wsl_fail(err, WSL_FORMAT, "a frame of %zu bytes is %s", size,
+                        size < sizeof h ? "too short" : "too long");
     }
     memcpy(&h, data, sizeof h);
     if (h.magic != WSL_FRAME_MAGIC) {
@@ -169,8 +166,8 @@ wsl_status wsl_frame_reader_init(wsl_frame_reader *r, const void *data, size_t s
     }
     if (h.version != WSL_FRAME_VERSION) {
         return wsl_fail(err, WSL_FORMAT,
-                        "a frame has version %u, this build speaks %d; run the same release on all TaskManagers", h.version,
-                        WSL_FRAME_VERSION);
+                        "a frame has version %u, this build speaks %d; run the same release on all TaskManagers",
+                        h.version, WSL_FRAME_VERSION);
     }
     if (h.size != size || h.reserved != 0) {
         return wsl_fail(err, WSL_FORMAT, "a frame says it has %u bytes but %zu arrived", h.size, size);
@@ -240,7 +237,8 @@ wsl_status wsl_frame_next(wsl_frame_reader *r, wsl_frame_section *out_section, w
     memcpy(&h, r->data + r->at, sizeof h);
     const uint32_t room = r->size - r->at - (uint32_t)sizeof h;
     if (h.length > room || ((uint64_t)h.length + 7) / 8 * 8 > room || h.flags != 0) {
-        return wsl_fail(err, WSL_FORMAT, "a section of %u bytes (flags %u) does not fit into its frame", h.length, h.flags);
+        return wsl_fail(err, WSL_FORMAT, "a section of %u bytes (flags %u) does not fit into its frame", h.length,
+                        h.flags);
     }
     wsl_frame_section s = {.kind = (wsl_frame_kind)h.kind,
                            .channel = h.channel,
@@ -274,7 +272,8 @@ bool wsl_frame_rows_ok(const uint8_t *rows, uint32_t length)
         memcpy(&size, rows + at, sizeof size);
         const uint8_t kind = rows[at + offsetof(wsl_row, kind)];
         const uint8_t op = rows[at + offsetof(wsl_row, op)];
-        if ((size & 7) != 0 || size > left || kind > WSL_KIND_END || op > WSL_OP_DELETE || size < row_size_min[kind & 7]) {
+        if ((size & 7) != 0 || size > left || kind > WSL_KIND_END || op > WSL_OP_DELETE ||
+            size < row_size_min[kind & 7]) {
             return false;
         }
         at += size;

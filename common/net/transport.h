@@ -66,8 +66,18 @@ typedef struct wsl_endpoint_options {
     uint32_t heartbeat_ms;    /* 0: no heartbeats of the transport's own */
     uint32_t heartbeat_timeout_ms;
     uint32_t high_water_mark; /* messages queued per peer before send says WSL_AGAIN; 0: the implementation's default */
+    uint32_t linger_ms;       /* close goes on sending what is queued for at most so long, in the background */
+    bool insecure;            /* use addresses beyond this host although nothing is encrypted; else they are refused */
     wsl_waker waker;          /* called when receive may have something, if fd() is -1 */
 } wsl_endpoint_options;
+
+/*
+ * When to call receive: until it says WSL_AGAIN, after each wake-up (fd readable, or the waker). Then the next news make
+ * the fd readable again; sends in between lose none. A wake-up also means that a send which said WSL_AGAIN may work now.
+ *
+ * connect returns before there is a connection, and goes on trying until there is one (processes start in any order):
+ * then comes WSL_NET_CONNECTED. After that it never tries again: the next thing to happen is WSL_NET_GONE, once.
+ */
 
 typedef struct wsl_transport_ops {
     /* Address "tcp://127.0.0.1:6123" (port 0 or *: any free one), "ipc:///path", "inproc://name", "sim://name". */
@@ -81,7 +91,7 @@ typedef struct wsl_transport_ops {
     wsl_status (*receive)(wsl_endpoint *e, wsl_net_event *out_event);
     int (*fd)(wsl_endpoint *e);              /* to be watched for reading; drain receive to WSL_AGAIN after each wake-up */
     const char *(*address)(wsl_endpoint *e); /* listener: the address really bound */
-    void (*close)(wsl_endpoint *e);          /* at once; queued messages are dropped (and released) */
+    void (*close)(wsl_endpoint *e);          /* at once; what is still queued after linger_ms is dropped (and released) */
     void (*free)(wsl_transport *t);
 } wsl_transport_ops;
 
@@ -118,7 +128,8 @@ static inline void wsl_endpoint_close(wsl_endpoint *e)
     }
 }
 
-wsl_status wsl_transport_zmq_new(wsl_transport **out_transport, wsl_error *err);
+/* All endpoints of a transport are closed before it is freed. */
+WSL_MUST_CHECK wsl_status wsl_transport_zmq_new(wsl_transport **out_transport, wsl_error *err);
 /* All inproc transports of one hub see each other's addresses. */
 typedef struct wsl_inproc_hub wsl_inproc_hub;
 wsl_inproc_hub *wsl_inproc_hub_new(void);
