@@ -6,8 +6,11 @@
  * Threads: compile anywhere; one subtask runs it.
  */
 #pragma once
+#include <wiesel/row.h>
 #include <wiesel/status.h>
 #include <wiesel/type.h>
+
+#include "expr/expr.h"
 
 typedef struct wsl_aggregate wsl_aggregate;
 
@@ -19,3 +22,21 @@ WSL_MUST_CHECK wsl_status wsl_aggregate_new(const char *text, const wsl_schema *
                                             uint32_t n_keys, wsl_aggregate **out_aggregate, wsl_error *err);
 /* The type of the rows it emits; owned by the aggregate. */
 const wsl_schema *wsl_aggregate_schema(const wsl_aggregate *aggregate);
+
+/* ---- running: evaluate a batch, then per row fold and result ----
+ *
+ * What is remembered of a key is a row of wsl_aggregate_state_schema, kept by the caller (keyed state). */
+const wsl_schema *wsl_aggregate_state_schema(const wsl_aggregate *aggregate);
+/* Evaluates the arguments for a batch. The rows stay valid until the next evaluate. A row on which that fails ends the call:
+ * *out_error_row is its index, err says why. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_evaluate(wsl_aggregate *aggregate, const wsl_row *const *rows, uint32_t n,
+                                                 uint32_t *out_error_row, wsl_error *err);
+/* The state after row i of that batch; `state` is the one before, NULL if the key is new. The new one is in memory of
+ * alloc. Fails when a sum leaves its type. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_fold(wsl_aggregate *aggregate, uint32_t i, const wsl_row *state,
+                                             wsl_expr_alloc_fn alloc, void *alloc_arg, const wsl_row **out_state,
+                                             wsl_error *err);
+/* The row to emit for row i of the batch: its key fields, op and timestamp, and the values of `state`, in memory of alloc. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_result(wsl_aggregate *aggregate, uint32_t i, const wsl_row *state,
+                                               wsl_expr_alloc_fn alloc, void *alloc_arg, const wsl_row **out_row,
+                                               wsl_error *err);

@@ -46,9 +46,6 @@ struct tm_op_host {
     wsl_status (*send_to_client)(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n);
     void (*end_of_client_data)(tm_op_host *host, tm_op *op);
     wsl_error *error; /* of the task */
-    /* Set by the task's outputs while they live on overdraft: operators that multiply rows stop at the next row and go on
-     * when they are resumed. */
-    bool congested;
 };
 
 struct tm_op_env {
@@ -131,10 +128,10 @@ struct tm_op {
     bool ended;             /* its end was passed on */
     bool out_idle;          /* last emitted status */
     int64_t watermark;      /* of its input; WSL_TIME_MIN before the first */
-    int64_t watermark_out;  /* the last one it emitted; WSL_TIME_MIN before the first */
     int64_t out_watermark;  /* last emitted */
     uint64_t rows_in, rows_out;
     const wsl_row *current; /* the row in hand, for error messages; may be NULL */
+    bool current_is_key;    /* ... is a key (a timer fires): of env.key_schema, not env.input[0] */
     tm_op_count *counts;
     uint32_t n_counts;
     tm_op_shared *shared;
@@ -160,11 +157,9 @@ void tm_op_count_add(tm_op *op, const char *metric, int64_t delta);
 enum { TM_OP_COUNTS_MAX = 256 };
 /* From inside on_rows: these last n rows of the batch are to be done later, by another on_rows. */
 wsl_status tm_op_suspend(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
-/* Should an operator that has more to emit wait? Something behind it is pending, or the outputs are on overdraft. */
-static inline bool tm_op_blocked(const tm_op *op)
-{
-    return WSL_UNLIKELY(op->env.host->congested || op->shared->n_pending > (uint32_t)op->pending);
-}
+/* Should an operator that has more to emit wait? Something behind it is pending, or an output it leads to has no room.
+ * Operators that multiply rows ask after each batch they sent on from within one. */
+bool tm_op_blocked(const tm_op *op);
 
 /* ---- for the task and for emit: deliver to an operator, through its pending queue if it has one ---- */
 wsl_status tm_op_deliver_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);

@@ -1,0 +1,79 @@
+/*
+ * fn_ctx - the context behind a user function: where its output rows are built, gathered to batches and sent on.
+ *
+ *     wsl_begin  -> out_tip in the arena            wsl_emit of the row just begun: out_tip moves on, no copy
+ *     wsl_emit   -> batch of row pointers -- full, or end of the input batch --> tm_op_emit_rows, arena starts over
+ *
+ * A row that is emitted but was not the last one begun is copied, but for the input row itself, which is passed on by
+ * reference. Output rows get the current timestamp unless they have one.
+ *
+ * `attention` tells the operator's loop to look closer after a callback: something failed though the callback said OK, or
+ * a batch went out in the middle and whoever is behind may need a pause.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include <wiesel/context.h>
+#include <wiesel/function.h>
+
+#include "taskmanager/ops/operator.h"
+
+enum { TM_ARENA_BYTES = 64 << 10, TM_SIDE_BATCH = 64 };
+
+/* Memory for rows, started over when they have been sent on. */
+typedef struct tm_row_arena {
+    uint8_t *data;
+    uint32_t size;
+    uint32_t used;
+} tm_row_arena;
+
+typedef struct tm_fn_ctx {
+    wsl_keyed_ctx k; /* first: what the function sees */
+    tm_op *op;
+    tm_row_arena rows;   /* built in place */
+    tm_row_arena copies; /* copied in */
+    const wsl_row *input;
+    bool attention;
+    wsl_status failed;   /* of a call whose status the function may have ignored */
+    uint32_t n_out;
+    uint32_t n_side;
+    uint32_t side;       /* the side output that side_out belongs to */
+    const wsl_row *out[TM_BATCH_ROWS];
+    const wsl_row *side_out[TM_SIDE_BATCH];
+} tm_fn_ctx;
+
+/* Also runs the function's open. op->env.function may be NULL: a context for built-in operators that emit rows. */
+wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err);
+void tm_fn_ctx_close(tm_fn_ctx *f); /* runs the function's close */
+
+static inline wsl_ctx *tm_fn_ctx_of(tm_fn_ctx *f) { return &f->k.ctx; }
+
+/* Before each callback for a row. */
+static inline void tm_fn_ctx_row(tm_fn_ctx *f, const wsl_row *row)
+{
+    f->input = row;
+    f->op->current = row;
+    f->k.ctx.timestamp = row->timestamp;
+    f->k.ctx.has_timestamp = row->flags & WSL_ROW_HAS_TIMESTAMP;
+}
+/* Before each callback that is not for a row. */
+void tm_fn_ctx_no_row(tm_fn_ctx *f, bool has_timestamp, int64_t timestamp);
+
+/* Sends on what was emitted; at the end of every batch. */
+wsl_status tm_fn_ctx_flush(tm_fn_ctx *f);
+/* After a callback that said `status`: what happened really. WSL_AGAIN only if the callback said so. Anything else but
+ * WSL_OK has been put into the task's error. */
+wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status);
+/* The function's finish, at the end of the input; WSL_AGAIN: call again. */
+wsl_status tm_fn_ctx_finish(tm_fn_ctx *f);
+
+wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row);
+wsl_status tm_fn_ctx_make_room(wsl_ctx *ctx, uint32_t bytes);
+/* Memory for one row of `size` bytes of a built-in operator, already counted as used; NULL after a failure. */
+wsl_row *tm_fn_ctx_alloc(tm_fn_ctx *f, uint32_t size);
+/* Gives such a row to the batch. */
+static inline wsl_status tm_fn_ctx_add(tm_fn_ctx *f, const wsl_row *row)
+{
+    f->out[f->n_out++] = row;
+    return WSL_UNLIKELY(f->n_out == TM_BATCH_ROWS) ? (f->attention = true, tm_fn_ctx_flush(f)) : WSL_OK;
+}

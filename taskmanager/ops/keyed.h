@@ -1,0 +1,45 @@
+/*
+ * keyed - what operators on a keyed stream share: the current key, its state, timers, and the keyed context that user
+ * functions see.
+ *
+ * Rows are worked on in blocks of TM_KEY_BLOCK: the state of all keys of a block is prefetched, then the callback runs row
+ * by row (tm_keyed_block, tm_keyed_select).
+ *
+ * Timers fire in runs of at most TIMERS_PER_STEP; what is left sets op->busy and goes on in resume. The watermark is
+ * passed on after all its timers have fired. Processing-time timer t fires once the clock shows t + 1.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include "taskmanager/ops/fn_ctx.h"
+#include "taskmanager/state/backend.h"
+#include "taskmanager/time/timer_service.h"
+
+typedef struct tm_keyed {
+    tm_fn_ctx f; /* first */
+    tm_key_ctx key;
+    tm_state *state;
+    const wsl_state_desc *const *descs; /* of the function, NULL-terminated; may be NULL */
+    tm_timers event;
+    tm_timers processing;
+    bool advancing; /* the watermark waits for timers */
+    int64_t armed;  /* processing time for which a wake-up was asked; WSL_TIME_MAX: none */
+} tm_keyed;
+
+/* value: NULL, or the schema of the one state of an operator that is no user function with states. */
+wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_error *err);
+void tm_keyed_close(tm_keyed *k);
+
+/* Loads the next block, at most TM_KEY_BLOCK of n rows; how many is in *out_n. */
+wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t *out_n);
+/* Row i of the block is the one in hand. */
+static inline void tm_keyed_select(tm_keyed *k, uint32_t i, const wsl_row *row)
+{
+    tm_key_ctx_select(&k->key, i, row);
+    k->f.k.key = k->key.row;
+    tm_fn_ctx_row(&k->f, row);
+}
+
+wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark);
+/* The rest of a watermark's timers, then due processing-time timers. */
+wsl_status tm_keyed_resume(tm_keyed *k);

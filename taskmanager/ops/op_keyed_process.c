@@ -1,0 +1,72 @@
+/*
+ * op_keyed_process - a user function on a keyed stream, with value state and timers.
+ */
+#include "taskmanager/ops/keyed.h"
+#include "taskmanager/ops/op_classes.h"
+
+typedef struct op_keyed_process {
+    tm_op op;
+    tm_keyed k;
+} op_keyed_process;
+
+static tm_keyed *self(tm_op *op) { return &((op_keyed_process *)(void *)op)->k; }
+
+static wsl_status keyed_process_open(tm_op *op, wsl_error *err) { return tm_keyed_open(self(op), op, NULL, err); }
+
+/* One block. *out_done < n: the rest has to wait. */
+static wsl_status process_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t *out_done)
+{
+    tm_op *op = k->f.op;
+    wsl_status (*const process)(wsl_keyed_ctx *, const wsl_row *) = op->env.function->keyed_process;
+    for (uint32_t i = 0; i < n; i++) {
+        tm_keyed_select(k, i, rows[i]);
+        wsl_status status = process(&k->f.k, rows[i]);
+        if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
+            status = tm_fn_ctx_after(&k->f, status);
+            if (status == WSL_AGAIN) {
+                *out_done = i;
+                return WSL_OK;
+            }
+            WSL_TRY(status);
+            if (tm_op_blocked(op)) {
+                *out_done = i + 1;
+                return WSL_OK;
+            }
+        }
+    }
+    *out_done = n;
+    return WSL_OK;
+}
+
+static wsl_status keyed_process_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
+{
+    tm_keyed *k = self(op);
+    uint32_t i = 0;
+    while (i < n) {
+        uint32_t block = 0, done = 0;
+        WSL_TRY(tm_keyed_block(k, rows + i, n - i, &block));
+        WSL_TRY(process_block(k, rows + i, block, &done));
+        i += done;
+        if (done < block) {
+            break;
+        }
+    }
+    WSL_TRY(tm_fn_ctx_flush(&k->f));
+    return i == n ? WSL_OK : tm_op_suspend(op, input, rows + i, n - i);
+}
+
+static wsl_status keyed_process_watermark(tm_op *op, int64_t watermark) { return tm_keyed_watermark(self(op), watermark); }
+static wsl_status keyed_process_resume(tm_op *op) { return tm_keyed_resume(self(op)); }
+static wsl_status keyed_process_end(tm_op *op) { return tm_fn_ctx_finish(&self(op)->f); }
+static void keyed_process_close(tm_op *op) { tm_keyed_close(self(op)); }
+
+const tm_op_class tm_op_keyed_process_class = {
+    .kind = "keyed_process",
+    .size = sizeof(op_keyed_process),
+    .open = keyed_process_open,
+    .on_rows = keyed_process_rows,
+    .on_watermark = keyed_process_watermark,
+    .resume = keyed_process_resume,
+    .on_end = keyed_process_end,
+    .close = keyed_process_close,
+};

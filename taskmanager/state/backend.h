@@ -1,0 +1,53 @@
+/*
+ * backend - keyed state of one operator subtask: value states of the current key (key_ctx).
+ *
+ * A backend is asked for the current key's values as callbacks need them; prefetch tells it beforehand which keys will
+ * come. States are known by their place in the list given at open.
+ *
+ * Values are rows without timestamp. A pointer from get or update is valid until the next call.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include <wiesel/state.h>
+
+#include "taskmanager/state/key_ctx.h"
+
+enum { TM_STATES_MAX = 31 }; /* value states of one operator */
+
+typedef struct tm_state tm_state;
+
+typedef struct tm_value_state {
+    const char *name;
+    const wsl_schema *schema;
+} tm_value_state;
+
+typedef struct tm_state_ops {
+    void (*free)(tm_state *s);
+    void (*prefetch)(tm_state *s); /* the block loaded into the key_ctx */
+    const wsl_row *(*value_get)(tm_state *s, uint32_t state);
+    /* Made with all fields 0 and not null if unset. NULL: the schema has fields of variable size. */
+    wsl_row *(*value_update)(tm_state *s, uint32_t state);
+    /* WSL_TYPE: not a row of the state's schema. */
+    wsl_status (*value_put)(tm_state *s, uint32_t state, const wsl_row *row);
+    void (*value_clear)(tm_state *s, uint32_t state);
+    uint64_t (*keys)(const tm_state *s);
+    uint64_t (*bytes)(const tm_state *s); /* memory held */
+} tm_state_ops;
+
+struct tm_state {
+    const tm_state_ops *ops;
+    tm_key_ctx *key; /* outlives the state */
+};
+
+static inline void tm_state_free(tm_state *s)
+{
+    if (s != NULL) {
+        s->ops->free(s);
+    }
+}
+WSL_DEFINE_AUTO(tm_state)
+
+/* In memory. The schemas live as long as the state. */
+WSL_MUST_CHECK wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_value_state *states, uint32_t n_states,
+                                           tm_state **out_state, wsl_error *err);

@@ -1,0 +1,78 @@
+#include "taskmanager/state/key_ctx.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum { KEY_ROOM = 256 };
+
+/* Types whose value is the slot, equal exactly when the slots are. Not floating point: -0.0 equals 0.0. */
+static bool is_plain_slot(const wsl_key_spec *spec)
+{
+    if (spec->n_fields != 1 || spec->wide[0]) {
+        return false;
+    }
+    return spec->type[0] != WSL_T_FLOAT && spec->type[0] != WSL_T_DOUBLE;
+}
+
+void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
+                     uint32_t max_parallelism)
+{
+    *kc = (tm_key_ctx){.spec = spec, .max_parallelism = max_parallelism, .capacity = KEY_ROOM, .place = TM_KEY_NO_PLACE};
+    kc->first_group = wsl_key_group_first(subtask, max_parallelism, parallelism);
+    kc->n_groups = wsl_key_group_first(subtask + 1, max_parallelism, parallelism) - kc->first_group;
+    kc->row = wsl_zalloc(KEY_ROOM);
+    kc->fast = is_plain_slot(spec);
+    kc->fast_field = spec->field[0];
+    kc->row->size = wsl_row_fixed_size(spec->n_fields);
+}
+
+void tm_key_ctx_fini(tm_key_ctx *kc)
+{
+    free(kc->row);
+    kc->row = NULL;
+}
+
+bool tm_key_ctx_load(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
+{
+    WSL_DEBUG_ASSERT(n <= TM_KEY_BLOCK);
+    kc->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        const wsl_row *row = rows[i];
+        const uint32_t hash = row->flags & WSL_ROW_KEYED ? row->key_hash : wsl_key_hash(kc->spec, row);
+        kc->block_hash[i] = hash;
+        if (WSL_UNLIKELY(wsl_key_group(hash, kc->max_parallelism) - kc->first_group >= kc->n_groups)) {
+            *out_bad = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void make_room(tm_key_ctx *kc, uint32_t bytes)
+{
+    if (bytes > kc->capacity) {
+        free(kc->row);
+        kc->capacity = bytes;
+        kc->row = wsl_zalloc(bytes);
+    }
+}
+
+void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row)
+{
+    if (wsl_key_extract(kc->spec, row, kc->row, kc->capacity) == 0) {
+        /* the key's values are part of the row, so the key is no larger than the row and its own fixed part */
+        make_room(kc, row->size + wsl_row_fixed_size(kc->spec->n_fields));
+        const uint32_t size = wsl_key_extract(kc->spec, row, kc->row, kc->capacity);
+        WSL_ASSERT(size != 0);
+    }
+}
+
+void tm_key_ctx_restore(tm_key_ctx *kc, const void *bytes, uint32_t size, uint32_t nulls, uint32_t hash)
+{
+    make_room(kc, (uint32_t)sizeof(wsl_row) + size);
+    *kc->row = (wsl_row){.size = (uint32_t)sizeof(wsl_row) + size, .nulls = nulls};
+    memcpy(kc->row->slot, bytes, size);
+    kc->hash = hash;
+    kc->place = TM_KEY_NO_PLACE;
+    kc->found_out = false;
+}

@@ -1,0 +1,72 @@
+/*
+ * key_ctx - whose turn it is: the current key of a keyed operator, its hash and key group, and what the state backend
+ * found for it last.
+ *
+ * A key is kept as the row of its key fields (data/key.h). Two forms go around:
+ *   fast      one integer-like fixed-size field: the 64-bit slot and whether it is NULL; nothing is extracted per row
+ *   general   the row's bytes behind the header, and its null bits
+ *
+ * A batch is worked on in blocks: load() notes the hashes of a block's rows, so that the backend can prefetch what belongs
+ * to them, then select() makes one after the other current.
+ *
+ * Threads: one slot loop. Embedded in its owner.
+ */
+#pragma once
+#include <wiesel/row.h>
+
+#include "data/key.h"
+
+enum { TM_KEY_BLOCK = 64, TM_KEY_NO_PLACE = UINT32_MAX };
+
+typedef struct tm_key_ctx {
+    const wsl_key_spec *spec;
+    uint32_t max_parallelism;
+    uint32_t first_group;
+    uint32_t n_groups;
+    bool fast;
+    uint16_t fast_field;
+
+    /* the current key */
+    wsl_row *row;      /* all of it */
+    uint32_t capacity; /* of row */
+    uint32_t hash;
+    uint32_t place;    /* in the block, or TM_KEY_NO_PLACE */
+    void *entry;       /* the backend's: what it found, if `found_out` */
+    bool found_out;
+
+    /* the block */
+    uint32_t n;
+    uint32_t block_hash[TM_KEY_BLOCK];
+} tm_key_ctx;
+
+void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
+                     uint32_t max_parallelism);
+void tm_key_ctx_fini(tm_key_ctx *kc);
+
+/* Notes the hashes of n <= TM_KEY_BLOCK rows. False if a row's key group is not ours (*out_bad is its index): it should
+ * never have come here. */
+bool tm_key_ctx_load(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
+
+void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row);
+
+/* Makes the key of the block's row i current. */
+static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *row)
+{
+    kc->hash = kc->block_hash[i];
+    kc->place = i;
+    kc->found_out = false;
+    if (WSL_LIKELY(kc->fast)) {
+        kc->row->slot[0] = row->slot[kc->fast_field];
+        kc->row->nulls = wsl_row_is_null(row, kc->fast_field, kc->spec->row_fields);
+    } else {
+        tm_key_ctx_extract(kc, row);
+    }
+}
+
+/* Makes a key current that was kept: its bytes behind the header, its null bits and hash. */
+void tm_key_ctx_restore(tm_key_ctx *kc, const void *bytes, uint32_t size, uint32_t nulls, uint32_t hash);
+
+/* The current key's bytes behind the header, and how many. */
+static inline const void *tm_key_ctx_bytes(const tm_key_ctx *kc) { return kc->row->slot; }
+static inline uint32_t tm_key_ctx_size(const tm_key_ctx *kc) { return kc->row->size - (uint32_t)sizeof(wsl_row); }
+static inline uint32_t tm_key_ctx_group(const tm_key_ctx *kc) { return wsl_key_group(kc->hash, kc->max_parallelism); }

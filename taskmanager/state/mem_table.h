@@ -1,0 +1,111 @@
+/*
+ * mem_table - keys to entries, in memory: the state of one operator subtask.
+ *
+ *     hash ---- key group ----> directory --more bits of the hash--> segment:  | header | tags ... | entries ... |
+ *
+ * Per key group extendible hashing over segments; a segment is an open-addressing table of 16 to 1024 places (more only if
+ * hashes collide) with groups of 16 tags that are compared at once. A segment that is full doubles until it has 1024
+ * places, then splits in two; so no insert moves more than a segment. Entries lie in the segments: a lookup touches one
+ * line of tags and the entry.
+ *
+ * An entry is a header with the key, then what the backend keeps for it (`stride` bytes in all):
+ *     fast     | u64 slot | u32 hash | u32 bits |                                        key is the slot
+ *     general  | u64 key[2] | u32 hash | u32 bits | u32 key size | u32 key nulls |       key inline to 16 bytes, else key[0]
+ *                                                                                        points to a block of the slab
+ * `bits` belong to the backend but for the top one, which is a fast key's NULL.
+ *
+ * Pointers to entries are valid until `version` changes.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include "taskmanager/state/key_ctx.h"
+#include "taskmanager/state/slab.h"
+
+enum {
+    TM_ENTRY_FAST_HEADER = 16,
+    TM_ENTRY_GENERAL_HEADER = 32,
+    TM_ENTRY_INLINE_KEY = 16,
+    TM_SEGMENT_HEADER = 64,
+    TM_SEGMENT_LOG_GROUPS = 6,      /* of a segment that splits rather than doubles: 64 groups of 16 */
+    TM_SEGMENT_LOG_GROUPS_MAX = 22, /* of one full of colliding hashes */
+};
+#define TM_ENTRY_NULL_KEY (UINT32_C(1) << 31)
+
+typedef struct tm_entry_fast {
+    uint64_t slot;
+    uint32_t hash;
+    uint32_t bits;
+} tm_entry_fast;
+
+typedef struct tm_entry_general {
+    uint64_t key[2];
+    uint32_t hash;
+    uint32_t bits;
+    uint32_t key_size;
+    uint32_t key_nulls;
+} tm_entry_general;
+
+/* Segments of one key group; directory[i] = address of a segment | log2 of its groups (addresses are multiples of 64). */
+typedef struct tm_mem_group {
+    uint64_t *directory; /* 1 << depth of them */
+    uint64_t one;        /* the directory while depth is 0 */
+    uint32_t depth;
+} tm_mem_group;
+
+typedef struct tm_mem_table {
+    tm_region *region;
+    tm_slab *slab; /* for long keys */
+    bool fast;
+    uint32_t stride;
+    uint32_t max_parallelism;
+    uint32_t first_group;
+    uint32_t n_groups;
+    uint32_t version; /* changes when an entry may have moved or gone */
+    uint64_t n_keys;
+    tm_mem_group *groups;
+    void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
+    /* of the block of keys loaded last */
+    uint32_t block_version;
+    uint8_t *candidate[TM_KEY_BLOCK];
+} tm_mem_table;
+
+/* `payload`: bytes per entry behind its header. Region and slab outlive the table. */
+void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const tm_key_ctx *kc, uint32_t payload);
+void tm_mem_table_fini(tm_mem_table *t);
+
+/* Prefetches what belongs to the loaded block of keys. */
+void tm_mem_table_prefetch(tm_mem_table *t, const tm_key_ctx *kc);
+
+/* The current key's entry; NULL if there is none. */
+uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc);
+/* Adds an entry for the current key, which has none: header filled, bits 0, payload not zeroed. */
+uint8_t *tm_mem_table_add(tm_mem_table *t, const tm_key_ctx *kc);
+/* Removes the current key's entry. */
+void tm_mem_table_remove(tm_mem_table *t, const tm_key_ctx *kc, uint8_t *entry);
+
+static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry, const tm_key_ctx *kc)
+{
+    if (WSL_LIKELY(t->fast)) {
+        const tm_entry_fast *e = (const tm_entry_fast *)(const void *)entry;
+        return e->slot == kc->row->slot[0] && (e->bits >> 31) == kc->row->nulls;
+    }
+    const tm_entry_general *e = (const tm_entry_general *)(const void *)entry;
+    if (e->hash != kc->hash || e->key_size != tm_key_ctx_size(kc) || e->key_nulls != kc->row->nulls) {
+        return false;
+    }
+    const void *key = e->key_size <= TM_ENTRY_INLINE_KEY ? (const void *)e->key : (const void *)(uintptr_t)e->key[0];
+    return memcmp(key, tm_key_ctx_bytes(kc), e->key_size) == 0;
+}
+
+/* The entry of the current key as the prefetch found it, if that still holds; else looks it up. */
+static inline uint8_t *tm_mem_table_find_loaded(tm_mem_table *t, const tm_key_ctx *kc)
+{
+    if (WSL_LIKELY(kc->place < kc->n && t->block_version == t->version)) {
+        uint8_t *e = t->candidate[kc->place];
+        if (WSL_LIKELY(e != NULL && tm_mem_key_equal(t, e, kc))) {
+            return e;
+        }
+    }
+    return tm_mem_table_find(t, kc);
+}

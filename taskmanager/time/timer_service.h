@@ -1,0 +1,57 @@
+/*
+ * timer_service - timers of a keyed operator in one time domain: a set of (key, timestamp).
+ *
+ *     set, delete --> [ set by (key, ts) ] + [ heap by ts, key group, key bytes ] --> pop in that order
+ *
+ * Setting twice is setting once, one delete removes it. A deleted timer leaves the set at once and the heap when its turn
+ * comes, or when the heap holds more deleted timers than live ones and is made anew. Timers and their keys live in slabs:
+ * in steady state nothing is allocated.
+ *
+ * Threads: one slot loop. Embedded in its owner.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "taskmanager/state/key_ctx.h"
+#include "taskmanager/state/slab.h"
+
+typedef struct tm_timer_node {
+    int64_t timestamp;
+    uint64_t prefix; /* first 8 key bytes as a big-endian number: orders like the bytes */
+    uint32_t group;
+    uint32_t timer;
+} tm_timer_node;
+
+typedef struct tm_timer_cell {
+    uint32_t hash;
+    uint32_t timer; /* number + 1; 0: empty */
+} tm_timer_cell;
+
+typedef struct tm_timers {
+    tm_region region;
+    tm_slab slab; /* keys beyond 16 bytes */
+    struct tm_timer **chunks;
+    uint32_t n_chunks;
+    uint32_t n_timers; /* numbers given out so far */
+    uint32_t free;     /* number + 1 of the first free timer */
+    tm_timer_node *heap;
+    uint32_t n_heap, heap_capacity;
+    uint32_t n_dead; /* in the heap, deleted */
+    tm_timer_cell *set;
+    uint32_t set_mask;
+    uint32_t n_set; /* live timers */
+} tm_timers;
+
+void tm_timers_init(tm_timers *t);
+void tm_timers_fini(tm_timers *t);
+
+/* For the current key. False: it was set already. */
+bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp);
+bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp); /* false: there was none */
+
+/* The first timer that is not after up_to: removes it, makes its key current. False: there is none. */
+bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_timestamp);
+/* When the first one is due; false: there is none. */
+bool tm_timers_next(tm_timers *t, int64_t *out_timestamp);
+static inline uint32_t tm_timers_count(const tm_timers *t) { return t->n_set; }
