@@ -20,7 +20,7 @@ typedef struct wsl_codec {
     void (*reset)(wsl_format *format);
     void (*encode)(wsl_format *format, const wsl_row *row, wsl_strbuf *out);
     void (*encode_header)(wsl_format *format, wsl_strbuf *out);
-    bool (*splittable)(const wsl_config *config);
+    bool (*splittable)(const wsl_config *config); /* csv only */
 } wsl_codec;
 
 extern const wsl_codec wsl_json_codec, wsl_csv_codec, wsl_raw_codec;
@@ -93,7 +93,7 @@ static inline wsl_status wsl_format_no_room(const wsl_format *f, size_t text, ui
     const uint64_t bound = ((uint64_t)f->fixed_room + text + 7) & ~(uint64_t)7;
     const uint64_t twice = 2 * (uint64_t)capacity;
     const uint64_t need = !flat && twice > bound ? twice : bound;
-    out->consumed = need < UINT32_MAX - 7 ? need : UINT32_MAX - 7;
+    out->needed = need < UINT32_MAX - 7 ? (uint32_t)need : UINT32_MAX - 7;
     out->row = NULL;
     return WSL_NO_RESOURCE;
 }

@@ -14,8 +14,8 @@
 
 /* clang-format off */
 const wsl_option wsl_format_options[] = {
-    {.name = "format", .type = WSL_OPT_ENUM, .default_value = "json", .choices = "json|csv|raw",
-     .help = "How rows are written as text: json (one object per line), csv (RFC 4180), raw (the line is the row's only field, a STRING)."},
+    {.name = "format", .type = WSL_OPT_ENUM, .default_value = "auto", .choices = "auto|json|csv|raw",
+     .help = "How rows are written as text: json (one object per line), csv (RFC 4180), raw (the line is the row's only field, a STRING). auto is raw if the schema is one STRING field, else json."},
     {.name = "max-line", .type = WSL_OPT_SIZE, .default_value = "16mb", .min = "16", .max = "1gb",
      .help = "A record with more bytes is a bad record; its rest is skipped without being kept."},
     {.name = "timestamp-format", .type = WSL_OPT_ENUM, .default_value = "epoch-ms", .choices = "epoch-ms|iso",
@@ -36,8 +36,12 @@ const wsl_option wsl_format_options[] = {
 
 static const char byte_order_mark[3] __attribute__((nonstring)) = "\xEF\xBB\xBF";
 
-static const wsl_codec *codec_find(const char *name)
+static const wsl_codec *codec_find(const char *name, const wsl_schema *schema)
 {
+    if (strcmp(name, "auto") == 0) {
+        const bool one_string = schema->n_fields == 1 && schema->fields[0].type.id == WSL_T_STRING;
+        return one_string ? &wsl_raw_codec : &wsl_json_codec;
+    }
     static const wsl_codec *const codecs[] = {&wsl_json_codec, &wsl_csv_codec, &wsl_raw_codec};
     for (size_t i = 0; i < WSL_ARRAY_LEN(codecs); i++) {
         if (strcmp(codecs[i]->name, name) == 0) {
@@ -60,9 +64,9 @@ void wsl_format_free(wsl_format *f)
 
 wsl_status wsl_format_check(const char *name, const wsl_schema *schema, const wsl_config *config, wsl_error *err)
 {
-    const wsl_codec *codec = codec_find(name);
+    const wsl_codec *codec = codec_find(name, schema);
     if (codec == NULL) {
-        return wsl_fail(err, WSL_NOT_FOUND, "there is no format '%s'; json, csv and raw exist", name);
+        return wsl_fail(err, WSL_NOT_FOUND, "there is no format '%s'; json, csv, raw and auto exist", name);
     }
     if (schema->n_fields == 0) {
         return wsl_fail(err, WSL_TYPE, "format %s needs a schema with at least one field", name);
@@ -85,7 +89,7 @@ wsl_status wsl_format_new(const char *name, const wsl_schema *schema, const wsl_
                           wsl_error *err)
 {
     WSL_TRY(wsl_format_check(name, schema, config, err));
-    const wsl_codec *codec = codec_find(name);
+    const wsl_codec *codec = codec_find(name, schema);
     WSL_ASSERT(codec != NULL);
     wsl_format *f = (wsl_format *)wsl_zalloc(codec->size);
     f->codec = codec;
@@ -104,8 +108,8 @@ wsl_status wsl_format_new(const char *name, const wsl_schema *schema, const wsl_
 
 bool wsl_format_splittable(const wsl_config *config)
 {
-    const wsl_codec *codec = codec_find(wsl_config_str(config, "format"));
-    return codec != NULL && codec->splittable(config);
+    /* all codecs but csv take any line end as the end of a record */
+    return strcmp(wsl_config_str(config, "format"), "csv") != 0 || wsl_csv_codec.splittable(config);
 }
 
 size_t wsl_format_max_line(const wsl_format *f) { return f->max_line; }

@@ -27,7 +27,8 @@ typedef struct wsl_format wsl_format;
 extern const wsl_option wsl_format_options[];
 
 void wsl_format_free(wsl_format *format);
-/* name: "json", "csv" or "raw". The schema outlives the format; the config (with wsl_format_options) need not. */
+/* name: "json", "csv", "raw", or "auto": raw for a schema of one STRING field, else json. The schema outlives the
+ * format; the config (with wsl_format_options) need not. */
 WSL_MUST_CHECK wsl_status wsl_format_new(const char *name, const wsl_schema *schema, const wsl_config *config,
                                          wsl_format **out_format, wsl_error *err);
 WSL_DEFINE_AUTO(wsl_format)
@@ -43,14 +44,15 @@ typedef struct wsl_decoded {
     size_t consumed;    /* bytes of input used up, including the line end */
     wsl_row *row;       /* == memory given; NULL: no row in these bytes (blank line, header, rest of a long line) */
     const char *reason; /* bad record: why, valid until the next call; row is NULL then */
+    uint32_t needed;    /* WSL_NO_RESOURCE: the capacity to try next */
 } wsl_decoded;
 
 /* One record from [data, data+size). last: nothing follows, so a record without line end is whole.
  * WSL_OK: out filled (a row, nothing, or a bad record); at least one byte was consumed. WSL_AGAIN: the record is not
  * whole yet; call again with the same bytes and more behind (there are at most max-line of them). WSL_END: size is 0
- * and last. WSL_NO_RESOURCE: `capacity` is too small for the row; out->consumed holds what to try next, always more
- * than capacity (with nested types it may take several rounds). Memory is 8-byte aligned; what is in it behind the row
- * is undefined. */
+ * and last. WSL_NO_RESOURCE: `capacity` is too small for the row; out->needed holds what to try next, always more
+ * than capacity (with nested types it may take several rounds), out->consumed the record's bytes. Memory is 8-byte
+ * aligned; what is in it behind the row is undefined. */
 wsl_status wsl_format_decode(wsl_format *format, const char *data, size_t size, bool last, void *memory,
                              uint32_t capacity, wsl_decoded *out);
 /* Start of a new file: csv expects its header again. */

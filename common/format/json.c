@@ -54,12 +54,6 @@ static void json_close(wsl_format *f) { wsl_json_plan_free(((wsl_json_format *)f
 
 static void json_reset(wsl_format *f) { (void)f; }
 
-static bool json_splittable(const wsl_config *config)
-{
-    (void)config;
-    return true;
-}
-
 /* ---- encoding ---- */
 
 /* Appends without asking the allocator each time: room was reserved. */
@@ -246,5 +240,4 @@ const wsl_codec wsl_json_codec = {
     .reset = json_reset,
     .encode = json_encode,
     .encode_header = json_encode_header,
-    .splittable = json_splittable,
 };

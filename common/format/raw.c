@@ -65,12 +65,6 @@ static void raw_encode_header(wsl_format *f, wsl_strbuf *out)
     (void)out;
 }
 
-static bool raw_splittable(const wsl_config *config)
-{
-    (void)config;
-    return true;
-}
-
 const wsl_codec wsl_raw_codec = {
     .name = "raw",
     .size = sizeof(wsl_format),
@@ -81,5 +75,4 @@ const wsl_codec wsl_raw_codec = {
     .reset = raw_nothing,
     .encode = raw_encode,
     .encode_header = raw_encode_header,
-    .splittable = raw_splittable,
 };

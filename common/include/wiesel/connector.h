@@ -63,7 +63,7 @@ struct wsl_source_ctx {
     struct wsl_clock *clock;
     const wsl_config *config;
     const wsl_schema *schema;        /* of the rows to emit */
-    const struct wsl_format *format; /* decoder for the option "format"; NULL if the connector has none */
+    struct wsl_format *format;       /* decoder for the option "format"; NULL if the connector has none */
     const char *operator_name;
     uint32_t subtask;
     uint32_t parallelism;
@@ -117,7 +117,7 @@ struct wsl_sink_ctx {
     struct wsl_clock *clock;
     const wsl_config *config;
     const wsl_schema *schema;
-    const struct wsl_format *format; /* encoder */
+    struct wsl_format *format; /* encoder */
     const char *operator_name;
     const char *job_id;              /* 32 hex digits */
     uint32_t subtask;
