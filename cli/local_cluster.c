@@ -35,8 +35,8 @@ void cli_local_cluster_free(cli_local_cluster *local)
         return;
     }
     tm_run_stop(local->tm);
+    wsl_format_free(local->format); /* its schema is the JobManager's */
     jm_free(local->jm);
-    wsl_format_free(local->format);
     wsl_transport_free(local->tm_transport);
     wsl_transport_free(local->jm_transport);
     wsl_inproc_hub_free(local->hub);

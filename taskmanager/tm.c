@@ -207,6 +207,9 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
 {
     WSL_AUTO(tm) t = wsl_zalloc(sizeof *t);
     t->options = *options;
+    if (t->options.proc == NULL) {
+        t->options.proc = wsl_proc_real();
+    }
     t->seams = options->seams;
     t->outbox_tail = &t->outbox_head;
     const wsl_config *c = options->config;

@@ -26,7 +26,7 @@ typedef struct tm tm;
 typedef struct tm_options {
     const wsl_config *config;     /* table wsl_cluster_options; outlives the tm */
     wsl_seams seams;
-    wsl_proc *proc;               /* what this process uses */
+    wsl_proc *proc;               /* what this process uses; NULL: wsl_proc_real() */
     int64_t pid;                  /* for people and supervisors */
     const char *jobmanager;       /* control address; NULL: tcp://<jobmanager.rpc.address>:<port> */
     const char *data_address;     /* where the data listener binds; NULL: tcp://<taskmanager.host>:<data.port> */

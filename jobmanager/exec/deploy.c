@@ -114,6 +114,7 @@ static bool add_outputs(jm_deployment *d, const jm_deploy_scene *s, const wsl_ve
         wsl__pb__output_edge__init(&outputs[i]);
         outputs[i].edge = edge;
         outputs[i].n_consumers = run.n;
+        outputs[i].max_parallelism = plan->vertices[to].max_parallelism;
         if (!peers_of(d, s, to, run, me, &outputs[i].consumers)) {
             return false;
         }
