@@ -29,8 +29,15 @@ Test(number, integers_parse_up_to_their_limits_and_not_beyond)
     check_int64("9223372036854775807", INT64_MAX, 19);
     check_int64("-9223372036854775808", INT64_MIN, 20);
     check_int64("000000000000000000000000000000001", 1, 33);
-    static const char *const bad[] = {"", "-", "+1", " 1", "x", "9223372036854775808", "-9223372036854775809",
-                                      "18446744073709551616", "99999999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "+1",
+                                      " 1",
+                                      "x",
+                                      "9223372036854775808",
+                                      "-9223372036854775809",
+                                      "18446744073709551616",
+                                      "99999999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t value = -7;
         size_t used = 77;
@@ -48,7 +55,7 @@ Test(number, integers_print_as_printf_does_and_parse_back)
     wsl_rng_seed(&rng, 11);
     for (int i = 0; i < 100000; i++) {
         int64_t value = (int64_t)(wsl_rng_next(&rng) >> wsl_rng_below(&rng, 64));
-        value = i == 0 ? INT64_MIN : i == 1 ? INT64_MAX : i == 2 ? 0 : i % 2 == 0 ? value : (int64_t)-(uint64_t)value;
+        value = i == 0 ? INT64_MIN : i == 1 ? INT64_MAX : i == 2 ? 0 : i % 2 == 0 ? value : (int64_t) - (uint64_t)value;
         char text[WSL_NUMBER_TEXT_MAX], expected[40];
         const size_t n = wsl_print_int64(value, text);
         cr_assert_eq((size_t)snprintf(expected, sizeof expected, "%" PRId64, value), n);
@@ -86,7 +93,7 @@ Test(number, doubles_in_all_notations)
     check_double("0.1", 0.1, 3);
     check_double("00012", 12, 5);
     check_double("123456789012345678901234567890", 123456789012345678901234567890.0, 30);
-    check_double("9007199254740993", 9007199254740992.0, 16);     /* a tie goes to even */
+    check_double("9007199254740993", 9007199254740992.0, 16);       /* a tie goes to even */
     check_double("9007199254740993.00001", 9007199254740994.0, 22); /* just above it does not */
     check_double("1.7976931348623157e308", 1.7976931348623157e308, 22);
     check_double("5e-324", 5e-324, 6);
@@ -100,8 +107,12 @@ Test(number, too_small_is_zero_and_too_large_is_refused)
     check_double("0e99999999999999999999", 0.0, 22);
     check_double("0.000e9999", 0.0, 10);
     check_double("1e-99999999999999999999", 0.0, 23);
-    static const char *const bad[] = {"1e400",  "-1e400", "1e99999999999999999999", "1.8e308", "", "-", ".", "-.", "e5",
-                                      "inf", "nan", "-inf", "infinity", "+1", " 1", "x"};
+    static const char *const bad[] = {"1e400",    "-1e400", "1e99999999999999999999",
+                                      "1.8e308",  "",       "-",
+                                      ".",        "-.",     "e5",
+                                      "inf",      "nan",    "-inf",
+                                      "infinity", "+1",     " 1",
+                                      "x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         double value = -7;
         float single = -7;

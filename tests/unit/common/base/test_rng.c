@@ -105,7 +105,8 @@ Test(id, content_ids_are_xxh3)
 {
     char text[WSL_ID_TEXT_SIZE];
     const wsl_id empty = wsl_id_of_bytes("", 0);
-    cr_assert_str_eq(wsl_id_text(&empty, text), "99aa06d3014798d86001c324468d497f", "XXH3 128 of nothing, as published");
+    cr_assert_str_eq(wsl_id_text(&empty, text), "99aa06d3014798d86001c324468d497f",
+                     "XXH3 128 of nothing, as published");
     const wsl_id a = wsl_id_of_bytes("abc", 3), b = wsl_id_of_bytes("abd", 3);
     cr_assert_not(wsl_id_equal(&a, &b));
 }
