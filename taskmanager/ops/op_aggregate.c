@@ -34,6 +34,11 @@ static wsl_status aggregate_open(tm_op *op, wsl_error *err)
     }
     WSL_TRY(wsl_aggregate_new(wsl_config_str(config, "expr"), op->env.input[0], keys, op->env.key->n_fields, &a->aggregate,
                               err));
+    if (op->env.output != NULL) {
+        WSL_TRY(wsl_schema_check_assignable(wsl_aggregate_schema(a->aggregate), op->env.output, err));
+    } else {
+        op->env.output = wsl_aggregate_schema(a->aggregate);
+    }
     a->arena = wsl_arena_new(CHUNK_BYTES);
     return tm_keyed_open(&a->k, op, wsl_aggregate_state_schema(a->aggregate), err);
 }

@@ -24,6 +24,8 @@ static wsl_status select_open(tm_op *op, wsl_error *err)
     WSL_TRY(wsl_expr_projection(wsl_config_str(config, "expr"), op->env.input[0], &s->expr, err));
     if (op->env.output != NULL) {
         WSL_TRY(wsl_schema_check_assignable(wsl_expr_schema(s->expr), op->env.output, err));
+    } else {
+        op->env.output = wsl_expr_schema(s->expr);
     }
     s->arena = wsl_arena_new(CHUNK_BYTES);
     return WSL_OK;

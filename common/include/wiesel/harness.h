@@ -1,0 +1,104 @@
+/*
+ * harness - runs one operator without a cluster, for tests of job authors: push rows and watermarks, move the clock, look
+ * at what came out. A harness takes some 20 microseconds to make.
+ *
+ *     wsl_harness *h = NULL;
+ *     wsl_error err = {0};
+ *     wsl_harness_new(&(wsl_harness_options){.function = &positions, .keys = WSL_HARNESS_KEYS("symbol")}, &h, &err);
+ *
+ *     wsl_row_writer *w = wsl_harness_row(h, &trade_schema);
+ *     trade_set_symbol(w, wsl_str_of("ACME"));
+ *     trade_set_quantity(w, 5);
+ *     wsl_harness_push_at(h, w, 1000);
+ *     wsl_harness_watermark(h, 2000);
+ *
+ *     assert(position_net_qty(wsl_harness_out(h, 0)) == 5);
+ *     assert(strcmp(wsl_harness_text(h), "{symbol=ACME, net_qty=5}@1000, watermark 2000") == 0);
+ *     wsl_harness_free(h);
+ *
+ * The clock stands still until wsl_harness_advance. A function that returns WSL_AGAIN is called again at once, as it would
+ * be when its output has drained.
+ *
+ * A call that makes the operator fail gives the status; wsl_harness_error has the sentence a job would fail with.
+ * Only wsl_harness_free makes sense then.
+ *
+ * Link with -lwiesel-harness. Threads: one at a time. Rows and texts that are returned live until the next call that
+ * pushes, advances, clears or frees.
+ */
+#pragma once
+#include <wiesel/function.h>
+
+typedef struct wsl_harness wsl_harness;
+
+typedef struct wsl_harness_options {
+    /* A user function ... */
+    const wsl_function *function;
+    /* ... or a built-in operator: its kind ("where", "select", "aggregate", "split", "watermarks") and options. */
+    const char *kind;
+    const char *const *options;  /* key, value, key, value, ..., NULL: WSL_HARNESS_OPTIONS("expr", "quantity > 0") */
+    const char *const *job_options; /* likewise: "watermark.emit", "task.overdraft.max"... */
+
+    const char *const *keys;     /* key fields of a keyed operator, NULL-terminated: WSL_HARNESS_KEYS("symbol") */
+    const wsl_schema *in;        /* NULL: the function's .in */
+    const wsl_schema *out;       /* NULL: the function's .out, or the schema of `in` */
+    const void *config;          /* what the function finds in ctx->config */
+    uint32_t config_size;
+    uint32_t subtask;            /* 0 */
+    uint32_t parallelism;        /* 0: 1 */
+    uint32_t max_parallelism;    /* 0: 128 */
+    int64_t clock_ms;            /* what wsl_processing_time says at first; 0 = 1970 */
+} wsl_harness_options;
+
+#define WSL_HARNESS_KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define WSL_HARNESS_OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+void wsl_harness_free(wsl_harness *h); /* runs the function's close; NULL is fine */
+/* Makes and opens the operator. The function and schemas outlive the harness. */
+WSL_MUST_CHECK wsl_status wsl_harness_new(const wsl_harness_options *options, wsl_harness **out_h, wsl_error *err);
+WSL_DEFINE_AUTO(wsl_harness)
+
+/* ---- in ---- */
+
+/* Begins a row with all fields null and ample room; the writer is valid until the row is pushed or another one begun. */
+wsl_row_writer *wsl_harness_row(wsl_harness *h, const wsl_schema *schema);
+/* Takes the writer, or any row (which is not changed). */
+#define wsl_harness_push(h, what) wsl_harness_push_row(h, WSL_HARNESS_ROW_(what))
+#define wsl_harness_push_at(h, what, timestamp_ms) wsl_harness_push_row_at(h, WSL_HARNESS_ROW_(what), timestamp_ms)
+#define WSL_HARNESS_ROW_(what)                                                                     \
+    _Generic((what), wsl_row_writer *: wsl_harness_written, default: wsl_harness_same)((const void *)(what))
+wsl_status wsl_harness_push_row(wsl_harness *h, const wsl_row *row);
+wsl_status wsl_harness_push_row_at(wsl_harness *h, const wsl_row *row, int64_t timestamp_ms);
+/* Several at once: one batch of at most 512 rows, as an operator gets them in a job. */
+wsl_status wsl_harness_push_batch(wsl_harness *h, const wsl_row *const *rows, uint32_t n);
+
+wsl_status wsl_harness_watermark(wsl_harness *h, int64_t timestamp_ms);
+wsl_status wsl_harness_idle(wsl_harness *h, bool idle); /* the input says that it is idle, or active again */
+/* The input ends: final watermark, then the function's finish. Nothing can be pushed any more. */
+wsl_status wsl_harness_end(wsl_harness *h);
+/* Moves the clock; what was due in between fires in order, each at its time. */
+wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms);
+
+/* ---- out ---- */
+
+uint32_t wsl_harness_count(const wsl_harness *h);                 /* rows of the main output */
+const wsl_row *wsl_harness_out(const wsl_harness *h, uint32_t i); /* the i-th; NULL if there are fewer */
+uint32_t wsl_harness_side_count(const wsl_harness *h, const char *tag);
+const wsl_row *wsl_harness_side(const wsl_harness *h, const char *tag, uint32_t i);
+/* The last watermark that came out; WSL_TIME_MIN before the first. */
+int64_t wsl_harness_out_watermark(const wsl_harness *h);
+
+/* All that came out, in order, rows of side outputs among them with "tag: " in front:
+ *     {symbol=ACME, net_qty=5}@1000, late: {symbol=IBM}, watermark 2000, idle, active, end
+ * A row's timestamp stands behind the @. */
+const char *wsl_harness_text(wsl_harness *h);
+void wsl_harness_clear(wsl_harness *h); /* forgets what came out */
+
+int64_t wsl_harness_metric(const wsl_harness *h, const char *name); /* of wsl_count; 0 if never counted */
+const wsl_error *wsl_harness_error(const wsl_harness *h);           /* status WSL_OK: nothing has failed */
+
+static inline const wsl_row *wsl_harness_written(const void *writer)
+{
+    const wsl_row_writer *w = (const wsl_row_writer *)writer;
+    return w->overflow ? NULL : w->row; /* NULL is refused by push */
+}
+static inline const wsl_row *wsl_harness_same(const void *row) { return (const wsl_row *)row; }
