@@ -16,10 +16,11 @@ typedef struct attached {
     cli *c;
     const cli_job_link *link;
     const char *id;
-    bool collects;
+    cli_sinks *sinks;
+    cli_sink *reading; /* the sink whose rows are being printed */
+    wsl_strbuf text;
     bool terminal;
     int signal_fd;
-    bool rows_ended;
     bool drawn; /* a live line stands on the terminal */
     int64_t next_line_ns;
     uint32_t lines;
@@ -78,13 +79,14 @@ static void show(attached *a)
     wsl_strbuf_fini(&line);
 }
 
-static void print_row(void *arg, const char *json)
+static void print_row(void *arg, const wsl_row *row)
 {
     attached *a = arg;
 
+    wsl_strbuf_clear(&a->text);
+    cli_sinks_put_row(a->sinks, a->reading, row, &a->text);
     erase_line(a);
-    (void)fputs(json, a->c->out);
-    (void)fputc('\n', a->c->out);
+    (void)fwrite(a->text.data, 1, a->text.size, a->c->out);
     a->result->rows++;
 }
 
@@ -93,22 +95,26 @@ static void print_row(void *arg, const char *json)
 /* All rows that are there; *out_any: there were some. A reader that went away ends us like Ctrl-C does. */
 static wsl_status take_rows(attached *a, bool *out_any, wsl_error *err)
 {
-    *out_any = false;
-    while (a->collects && !a->rows_ended) {
-        uint64_t next = 0;
-        const uint64_t from = a->result->rows;
-        WSL_TRY(a->link->collect(a->link->arg, from, print_row, a, &next, &a->rows_ended, err));
-        a->result->rows = next;
-        if (fflush(a->c->out) != 0) {
-            wsl_error ignored = {0};
-            (void)a->link->cancel(a->link->arg, &ignored);
-            return wsl_fail(err, WSL_IO, "cannot write rows to the standard output (%s): the job is canceled",
-                            strerror(errno));
-        }
-        if (next == from) {
-            break;
-        }
-        *out_any = true;
+    const uint64_t before = a->result->rows;
+
+    for (uint32_t i = 0; i < a->sinks->n; i++) {
+        cli_sink *sink = &a->sinks->sinks[i];
+        uint64_t from = sink->next;
+        a->reading = sink;
+        do {
+            from = sink->next;
+            if (!sink->ended) {
+                WSL_TRY(a->link->collect(a->link->arg, sink, print_row, a, err));
+            }
+        } while (sink->next != from);
+    }
+    *out_any = a->result->rows != before;
+    if (*out_any && fflush(a->c->out) != 0) {
+        const int why = errno;
+        wsl_error ignored = {0};
+        (void)a->link->cancel(a->link->arg, &ignored);
+        return wsl_fail(err, WSL_IO, "cannot write rows to the standard output (%s): the job is canceled",
+                        strerror(why));
     }
     return WSL_OK;
 }
@@ -152,7 +158,7 @@ static wsl_status stay(attached *a, wsl_error *err)
         bool any = false;
         WSL_TRY(a->link->poll(a->link->arg, &a->result->status, err));
         WSL_TRY(take_rows(a, &any, err));
-        if (a->result->status.ended && (!a->collects || a->rows_ended || !any)) {
+        if (a->result->status.ended && (cli_sinks_ended(a->sinks) || !any)) {
             return WSL_OK;
         }
         show(a);
@@ -161,11 +167,11 @@ static wsl_status stay(attached *a, wsl_error *err)
     }
 }
 
-wsl_status cli_attach(cli *c, const cli_job_link *link, const char *id, bool collects, cli_attach_result *out_result,
+wsl_status cli_attach(cli *c, const cli_job_link *link, const char *id, cli_sinks *sinks, cli_attach_result *out_result,
                       wsl_error *err)
 {
     sigset_t set;
-    attached a = {.c = c, .link = link, .id = id, .collects = collects, .result = out_result};
+    attached a = {.c = c, .link = link, .id = id, .sinks = sinks, .result = out_result};
 
     *out_result = (cli_attach_result){0};
     interrupts(&set);
@@ -175,8 +181,10 @@ wsl_status cli_attach(cli *c, const cli_job_link *link, const char *id, bool col
     }
     a.terminal = isatty(fileno(c->err)) == 1;
     a.next_line_ns = wsl_now_ns(c->clock) + REDRAW_MS * WSL_NS_PER_MS;
+    wsl_strbuf_init(&a.text);
     const wsl_status status = stay(&a, err);
     erase_line(&a);
+    wsl_strbuf_fini(&a.text);
     (void)close(a.signal_fd);
     return status;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "cli/job_watch.h"
+#include "cli/sinks.h"
 
 typedef struct cli_attach_result {
     cli_job_status status;
@@ -23,18 +24,17 @@ void cli_block_interrupts(void);
 typedef struct cli_job_link {
     void *arg;
     wsl_status (*poll)(void *arg, cli_job_status *out_status, wsl_error *err);
-    /* Rows from number `from` on: calls print for each; *out_next is where to go on. */
-    wsl_status (*collect)(void *arg, uint64_t from, void (*print)(void *to, const char *json), void *to,
-                          uint64_t *out_next, bool *out_end, wsl_error *err);
+    /* Rows of a collect sink from number sink->next on: calls fn for each, moves sink->next, sets sink->ended if no
+     * more will come. */
+    wsl_status (*collect)(void *arg, cli_sink *sink, void (*fn)(void *fn_arg, const wsl_row *row), void *fn_arg,
+                          wsl_error *err);
     wsl_status (*cancel)(void *arg, wsl_error *err);
     /* Until pause_ms are over or signal_fd is readable, which it says. */
     bool (*wait)(void *arg, int signal_fd, uint32_t pause_ms);
-    /* Why the job failed, one sentence; malloc'ed, never NULL. */
-    char *(*root_cause)(void *arg);
 } cli_job_link;
 
 /* Poll signal_fd alone: `wait` for links that have nothing to do meanwhile. */
 bool cli_wait_quietly(void *arg, int signal_fd, uint32_t pause_ms);
 
-WSL_MUST_CHECK wsl_status cli_attach(cli *c, const cli_job_link *link, const char *id, bool collects,
+WSL_MUST_CHECK wsl_status cli_attach(cli *c, const cli_job_link *link, const char *id, cli_sinks *sinks,
                                      cli_attach_result *out_result, wsl_error *err);

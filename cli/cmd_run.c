@@ -22,15 +22,15 @@ typedef struct submitted {
 
 /* ---- the end ---- */
 
-static void say_end_json(const submitted *s, const cli_attach_result *r, const char *reason)
+static void say_end_json(const submitted *s, const cli_attach_result *r)
 {
     json_t *document =
         json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "jobid", s->id, "state", r->status.state, "runtime_ms",
                   (json_int_t)r->status.duration_ms, "records_in", (json_int_t)r->status.total_in, "records_out",
                   (json_int_t)r->status.total_out, "rows_collected", (json_int_t)r->rows);
 
-    if (reason != NULL) {
-        (void)json_object_set_new(document, "failure", json_string(reason));
+    if (r->status.failure[0] != '\0') {
+        (void)json_object_set_new(document, "failure", json_string(r->status.failure));
     }
     cli_print_json(s->c, document);
 }
@@ -38,10 +38,9 @@ static void say_end_json(const submitted *s, const cli_attach_result *r, const c
 static int say_end(const submitted *s, const cli_attach_result *r)
 {
     const bool finished = strcmp(r->status.state, "FINISHED") == 0, failed = strcmp(r->status.state, "FAILED") == 0;
-    char *reason = failed ? s->link->root_cause(s->link->arg) : NULL;
 
     if (s->c->args.json) {
-        say_end_json(s, r, reason);
+        say_end_json(s, r);
     } else if (finished) {
         (void)fprintf(s->words, "Program execution finished\nJob with JobID %s has finished.\nJob Runtime: %lld ms\n",
                       s->id, (long long)r->status.duration_ms);
@@ -50,20 +49,20 @@ static int say_end(const submitted *s, const cli_attach_result *r)
     }
     if (failed) {
         (void)fflush(s->words);
-        (void)fprintf(s->c->err, "wiesel run: job %s failed: %s\n", s->id, reason);
+        (void)fprintf(s->c->err, "wiesel run: job %s failed: %s\n", s->id,
+                      r->status.failure[0] != '\0' ? r->status.failure : "the JobManager gives no reason");
     }
-    free(reason);
     if (r->interrupted && !finished && !failed) {
         return CLI_EXIT_INTERRUPTED;
     }
     return finished ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 
-static wsl_status stay(const submitted *s, bool collects, int *out_exit, wsl_error *err)
+static wsl_status stay(const submitted *s, cli_sinks *sinks, int *out_exit, wsl_error *err)
 {
     cli_attach_result result;
 
-    WSL_TRY(cli_attach(s->c, s->link, s->id, collects, &result, err));
+    WSL_TRY(cli_attach(s->c, s->link, s->id, sinks, &result, err));
     *out_exit = say_end(s, &result);
     return WSL_OK;
 }
@@ -80,25 +79,23 @@ static void say_submitted(const submitted *s)
     }
 }
 
-static wsl_status run_on_cluster(cli *c, cli_job_file *job, int *out_exit, wsl_error *err)
+static wsl_status run_on_cluster(cli *c, cli_job_file *job, cli_sinks *sinks, int *out_exit, wsl_error *err)
 {
-    const bool collects = cli_job_collects(job->graph);
     cli_rest_job rest_job = {0};
     const cli_job_link link = cli_rest_link(&rest_job);
     const submitted s = {
-        .c = c, .id = rest_job.id, .link = &link, .words = collects && !c->args.detached ? c->err : c->out};
+        .c = c, .id = rest_job.id, .link = &link, .words = sinks->n > 0 && !c->args.detached ? c->err : c->out};
 
     WSL_TRY(cli_connect(c, err));
     rest_job.rest = c->rest;
     cli_block_interrupts(); /* from here on Ctrl-C is about the job */
     WSL_TRY(cli_job_submit(c, job, rest_job.id, err));
     say_submitted(&s);
-    return c->args.detached ? WSL_OK : stay(&s, collects, out_exit, err);
+    return c->args.detached ? WSL_OK : stay(&s, sinks, out_exit, err);
 }
 
-static wsl_status run_here(cli *c, cli_job_file *job, int *out_exit, wsl_error *err)
+static wsl_status run_here(cli *c, cli_job_file *job, cli_sinks *sinks, int *out_exit, wsl_error *err)
 {
-    const bool collects = cli_job_collects(job->graph);
     WSL_AUTO(cli_local_cluster) local = NULL;
     char id[WSL_ID_TEXT_SIZE] = "";
 
@@ -106,15 +103,16 @@ static wsl_status run_here(cli *c, cli_job_file *job, int *out_exit, wsl_error *
     WSL_TRY(cli_local_cluster_start(c, job->graph, &local, err));
     WSL_TRY(cli_local_cluster_submit(local, job, id, err));
     const cli_job_link link = cli_local_cluster_link(local);
-    const submitted s = {.c = c, .id = id, .link = &link, .words = collects ? c->err : c->out};
+    const submitted s = {.c = c, .id = id, .link = &link, .words = sinks->n > 0 ? c->err : c->out};
     say_submitted(&s);
-    return stay(&s, collects, out_exit, err);
+    return stay(&s, sinks, out_exit, err);
 }
 
 wsl_status cmd_run(cli *c, int *out_exit, wsl_error *err)
 {
     const char *path = NULL;
     cli_job_file job;
+    cli_sinks sinks = {0};
 
     WSL_TRY(cli_one_argument(c, "a job (.so, .c or .json)", &path, err));
     if (c->args.local && (c->args.detached || c->args.jobmanager != NULL)) {
@@ -123,8 +121,13 @@ wsl_status cmd_run(cli *c, int *out_exit, wsl_error *err)
     WSL_TRY(cli_load_config(c, err));
     wsl_status status = cli_job_file_load(c, path, &job, err);
     if (status == WSL_OK) {
-        status = c->args.local ? run_here(c, &job, out_exit, err) : run_on_cluster(c, &job, out_exit, err);
+        status = cli_sinks_init(&sinks, job.graph, (uint32_t)wsl_config_int(c->config, "parallelism.default"), err);
     }
+    if (status == WSL_OK) {
+        status =
+            c->args.local ? run_here(c, &job, &sinks, out_exit, err) : run_on_cluster(c, &job, &sinks, out_exit, err);
+    }
+    cli_sinks_fini(&sinks);
     cli_job_file_fini(&job);
     return status;
 }

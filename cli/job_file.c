@@ -144,13 +144,3 @@ wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_er
     free(defines);
     return status;
 }
-
-bool cli_job_collects(const wsl_job_graph *graph)
-{
-    for (size_t i = 0; i < graph->n_operators; i++) {
-        if (strcmp(graph->operators[i]->kind, "sink") == 0 && strcmp(graph->operators[i]->connector, "collect") == 0) {
-            return true;
-        }
-    }
-    return false;
-}

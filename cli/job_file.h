@@ -23,6 +23,3 @@ typedef struct cli_job_file {
 void cli_job_file_fini(cli_job_file *job);
 /* Takes -p, --name, -D and the job's arguments from c->args. */
 WSL_MUST_CHECK wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_error *err);
-
-/* Does any sink send its rows to the client? */
-bool cli_job_collects(const wsl_job_graph *graph);

@@ -91,10 +91,11 @@ static void read_status(const json_t *from, cli_job_status *out)
                             .total_out = json_integer_value(json_object_get(from, "records-out")),
                             .watermark_lag_ms = json_is_number(lag) ? (int64_t)json_number_value(lag) : -1,
                             .duration_ms = json_integer_value(json_object_get(from, "duration")),
-                            .busiest_ms = number(busiest, "busy-ms-per-second")};
+                            .busiest_ratio = number(busiest, "ratio")};
     copy_text(from, "state", out->state, sizeof out->state);
     copy_text(from, "waiting", out->waiting, sizeof out->waiting);
     copy_text(busiest, "name", out->busiest, sizeof out->busiest);
+    copy_text(from, "failure", out->failure, sizeof out->failure);
     out->ended = cli_is_terminal(out->state);
 }
 
@@ -110,25 +111,23 @@ wsl_status cli_job_poll(cli_rest *rest, const char *id, cli_job_status *out_stat
     return WSL_OK;
 }
 
-wsl_status cli_job_collect(cli_rest *rest, const char *id, uint64_t from, void (*print)(void *to, const char *json),
-                           void *to, uint64_t *out_next, bool *out_end, wsl_error *err)
+wsl_status cli_job_collect(cli_rest *rest, const char *id, cli_sink *sink, void (*fn)(void *fn_arg, const wsl_row *row),
+                           void *fn_arg, wsl_error *err)
 {
     char path[PATH_TEXT_MAX];
-    json_t *answer = NULL;
-    json_t *row = NULL;
-    size_t i = 0;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
 
-    (void)snprintf(path, sizeof path, "/wiesel/v1/jobs/%s/collect?from=%llu", id, (unsigned long long)from);
-    WSL_TRY(cli_rest_call(rest, "GET", path, NULL, &answer, err));
-    json_array_foreach(json_object_get(answer, "rows"), i, row)
-    {
-        char *text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
-        print(to, text);
-        free(text);
+    (void)snprintf(path, sizeof path, "/wiesel/v1/jobs/%s/collect?operator=%u&from=%llu", id, sink->operator_id,
+                   (unsigned long long)sink->next);
+    WSL_TRY(cli_rest_get_bytes(rest, path, &bytes, &size, err));
+    for (size_t at = 0; at < size;) {
+        const wsl_row *row = (const wsl_row *)(const void *)(bytes + at);
+        WSL_TRY(wsl_row_check(row, (uint32_t)(size - at), sink->schema, err));
+        fn(fn_arg, row);
+        sink->next++;
+        at += row->size;
     }
-    *out_next = (uint64_t)json_integer_value(json_object_get(answer, "next"));
-    *out_end = json_is_true(json_object_get(answer, "end"));
-    json_decref(answer);
     return WSL_OK;
 }
 
@@ -171,24 +170,4 @@ wsl_status cli_job_await_end(cli_rest *rest, wsl_clock *clock, const char *id, u
         (void)nanosleep(&pause, NULL);
         pause_ms = cli_next_pause_ms(pause_ms);
     }
-}
-
-char *cli_job_root_cause(cli_rest *rest, const char *id)
-{
-    char path[PATH_TEXT_MAX];
-    json_t *answer = NULL;
-    wsl_error err = {0};
-
-    (void)snprintf(path, sizeof path, "/jobs/%s/exceptions", id);
-    if (cli_rest_call(rest, "GET", path, NULL, &answer, &err) != WSL_OK) {
-        return wsl_asprintf("its reason cannot be had (%s)", err.text);
-    }
-    const json_t *entry = json_array_get(json_object_get(json_object_get(answer, "exceptionHistory"), "entries"), 0);
-    const char *text = json_string_value(json_object_get(entry, "stacktrace"));
-    char *cause = wsl_strdup(text != NULL && text[0] != '\0' ? text : "the JobManager gives no reason");
-    json_decref(answer);
-    for (size_t size = strlen(cause); size > 0 && cause[size - 1] == '\n'; size--) {
-        cause[size - 1] = '\0';
-    }
-    return cause;
 }

@@ -65,7 +65,7 @@ void cli_live_line(const cli_job_status *s, uint32_t columns, wsl_strbuf *out)
             cli_put_duration(s->watermark_lag_ms, out);
         }
         if (s->busiest[0] != '\0') {
-            wsl_strbuf_printf(out, "  busiest %s %.0f %%", s->busiest, s->busiest_ms / 10);
+            wsl_strbuf_printf(out, "  busiest %s %.0f %%", s->busiest, s->busiest_ratio * 100);
         }
     }
     wsl_strbuf_printf(out, "  %" PRId64 ":%02d:%02d", seconds / 3600, (int)(seconds / 60 % 60), (int)(seconds % 60));

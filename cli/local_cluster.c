@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "format/format.h"
 #include "jobmanager/jm.h"
 #include "taskmanager/tm_run.h"
 
@@ -26,7 +25,6 @@ struct cli_local_cluster {
     tm_run *tm;
     int wake_fd;
     wsl_id job;
-    wsl_format *format; /* of collected rows; made with the first */
 };
 
 void cli_local_cluster_free(cli_local_cluster *local)
@@ -35,7 +33,6 @@ void cli_local_cluster_free(cli_local_cluster *local)
         return;
     }
     tm_run_stop(local->tm);
-    wsl_format_free(local->format); /* its schema is the JobManager's */
     jm_free(local->jm);
     wsl_transport_free(local->tm_transport);
     wsl_transport_free(local->jm_transport);
@@ -195,7 +192,7 @@ static wsl_status local_poll(void *arg, cli_job_status *out, wsl_error *err)
 
     WSL_TRY(jm_job_info_get(local->jm, &local->job, &info, err));
     const int64_t end_ms = info.end_ms >= 0 ? info.end_ms : wsl_wall_ms(local->c->clock);
-    *out = (cli_job_status){.busiest_ms = info.busiest_ratio * 1000,
+    *out = (cli_job_status){.busiest_ratio = info.busiest_ratio,
                             .records_in = info.records_in_per_s,
                             .records_out = info.records_out_per_s,
                             .total_in = (int64_t)info.records_in,
@@ -206,52 +203,17 @@ static wsl_status local_poll(void *arg, cli_job_status *out, wsl_error *err)
     (void)snprintf(out->state, sizeof out->state, "%s", info.state);
     (void)snprintf(out->waiting, sizeof out->waiting, "%s", info.waiting);
     (void)snprintf(out->busiest, sizeof out->busiest, "%s", info.busiest);
+    (void)snprintf(out->failure, sizeof out->failure, "%s", info.failure);
     return WSL_OK;
 }
 
-typedef struct row_printer {
-    cli_local_cluster *local;
-    void (*print)(void *to, const char *json);
-    void *to;
-    wsl_strbuf text;
-} row_printer;
-
-static void print_row(void *arg, const wsl_row *row)
-{
-    row_printer *p = arg;
-
-    wsl_strbuf_clear(&p->text);
-    wsl_format_encode(p->local->format, row, &p->text);
-    if (p->text.size > 0 && p->text.data[p->text.size - 1] == '\n') {
-        p->text.data[--p->text.size] = '\0';
-    }
-    p->print(p->to, p->text.data);
-}
-
-static wsl_status make_format(cli_local_cluster *local, wsl_error *err)
-{
-    const wsl_option *const tables[] = {wsl_format_options};
-    const wsl_schema *schema = jm_collect_rows_schema(local->jm, &local->job, UINT32_MAX);
-
-    if (local->format != NULL || schema == NULL) {
-        return WSL_OK;
-    }
-    WSL_AUTO(wsl_config) config = wsl_config_new(tables, 1);
-    return wsl_format_new("json", schema, config, &local->format, err);
-}
-
-static wsl_status local_collect(void *arg, uint64_t from, void (*print)(void *to, const char *json), void *to,
-                                uint64_t *out_next, bool *out_end, wsl_error *err)
+static wsl_status local_collect(void *arg, cli_sink *sink, void (*fn)(void *fn_arg, const wsl_row *row), void *fn_arg,
+                                wsl_error *err)
 {
     cli_local_cluster *local = arg;
-    row_printer p = {.local = local, .print = print, .to = to};
 
-    WSL_TRY(make_format(local, err));
-    wsl_strbuf_init(&p.text);
-    const wsl_status status =
-        jm_collect_rows(local->jm, &local->job, UINT32_MAX, from, COLLECT_BYTES, print_row, &p, out_next, out_end, err);
-    wsl_strbuf_fini(&p.text);
-    return status;
+    return jm_collect_rows(local->jm, &local->job, sink->operator_id, sink->next, COLLECT_BYTES, fn, fn_arg,
+                           &sink->next, &sink->ended, err);
 }
 
 static wsl_status local_cancel(void *arg, wsl_error *err)
@@ -290,24 +252,8 @@ static bool local_wait(void *arg, int signal_fd, uint32_t pause_ms)
     }
 }
 
-static char *local_root_cause(void *arg)
-{
-    cli_local_cluster *local = arg;
-    jm_job_info info;
-    wsl_error err = {0};
-
-    if (jm_job_info_get(local->jm, &local->job, &info, &err) != WSL_OK) {
-        return wsl_strdup(err.text);
-    }
-    return wsl_strdup(info.failure);
-}
-
 cli_job_link cli_local_cluster_link(cli_local_cluster *local)
 {
-    return (cli_job_link){.arg = local,
-                          .poll = local_poll,
-                          .collect = local_collect,
-                          .cancel = local_cancel,
-                          .wait = local_wait,
-                          .root_cause = local_root_cause};
+    return (cli_job_link){
+        .arg = local, .poll = local_poll, .collect = local_collect, .cancel = local_cancel, .wait = local_wait};
 }

@@ -160,11 +160,11 @@ static wsl_status status_of_http(long http)
     }
 }
 
-static CURLcode perform(cli_rest *rest, const char *method, const char *path, const cli_body *body)
+static CURLcode perform(cli_rest *rest, const char *method, const char *path, const char *accept, const cli_body *body)
 {
     CURL *c = rest->curl;
     char *url = wsl_asprintf("%s%s", rest->address, path);
-    struct curl_slist *headers = NULL;
+    struct curl_slist *headers = curl_slist_append(NULL, accept);
 
     rest->too_large = false;
     rest->curl_error[0] = '\0';
@@ -190,33 +190,62 @@ static CURLcode perform(cli_rest *rest, const char *method, const char *path, co
     return code;
 }
 
-wsl_status cli_rest_call(cli_rest *rest, const char *method, const char *path, const cli_body *body,
-                         json_t **out_answer, wsl_error *err)
+/* An answer that says what is wrong, or that nobody of ours gave. */
+static wsl_status refused(const cli_rest *rest, const char *method, const char *path, long http, wsl_error *err)
+{
+    json_error_t where;
+    json_t *answer = json_loadb(rest->answer.data, rest->answer.size, JSON_DECODE_ANY, &where);
+    const char *text = cli_rest_error_text(answer);
+    wsl_status status;
+
+    if (answer == NULL) {
+        status =
+            wsl_fail(err, WSL_UNREACHABLE,
+                     "what answers at %s is no JobManager (%s %s: status %ld, not JSON): name the right port with -m",
+                     rest->address, method, path, http);
+    } else if (text != NULL) {
+        status = wsl_fail(err, status_of_http(http), "%s", text);
+    } else {
+        status = wsl_fail(err, status_of_http(http), "%s answers %s %s with status %ld and no reason", rest->address,
+                          method, path, http);
+    }
+    json_decref(answer);
+    return status;
+}
+
+/* The answer is in rest->answer. */
+static wsl_status call(cli_rest *rest, const char *method, const char *path, const char *accept, const cli_body *body,
+                       wsl_error *err)
 {
     long http = 0;
-    json_error_t where;
-    const CURLcode code = perform(rest, method, path, body);
+    const CURLcode code = perform(rest, method, path, accept, body);
 
     if (code != CURLE_OK) {
         return no_answer(rest, code, err);
     }
     (void)curl_easy_getinfo(rest->curl, CURLINFO_RESPONSE_CODE, &http);
+    return http >= 200 && http <= 299 ? WSL_OK : refused(rest, method, path, http, err);
+}
+
+wsl_status cli_rest_call(cli_rest *rest, const char *method, const char *path, const cli_body *body,
+                         json_t **out_answer, wsl_error *err)
+{
+    json_error_t where;
+
+    WSL_TRY(call(rest, method, path, "Accept: application/json", body, err));
     json_t *answer = json_loadb(rest->answer.data, rest->answer.size, JSON_DECODE_ANY, &where);
     if (answer == NULL) {
-        return wsl_fail(err, WSL_UNREACHABLE,
-                        "what answers at %s is no JobManager (%s %s: status %ld, not JSON): name the "
-                        "right port with -m",
-                        rest->address, method, path, http);
-    }
-    if (http < 200 || http > 299) {
-        const char *text = cli_rest_error_text(answer);
-        const wsl_status status =
-            text != NULL ? wsl_fail(err, status_of_http(http), "%s", text)
-                         : wsl_fail(err, status_of_http(http), "%s answers %s %s with status %ld and no reason",
-                                    rest->address, method, path, http);
-        json_decref(answer);
-        return status;
+        return refused(rest, method, path, 200, err);
     }
     *out_answer = answer;
+    return WSL_OK;
+}
+
+wsl_status cli_rest_get_bytes(cli_rest *rest, const char *path, const uint8_t **out_bytes, size_t *out_size,
+                              wsl_error *err)
+{
+    WSL_TRY(call(rest, "GET", path, "Accept: application/octet-stream", NULL, err));
+    *out_bytes = (const uint8_t *)rest->answer.data;
+    *out_size = rest->answer.size;
     return WSL_OK;
 }

@@ -39,5 +39,10 @@ const char *cli_rest_address(const cli_rest *rest);
 WSL_MUST_CHECK wsl_status cli_rest_call(cli_rest *rest, const char *method, const char *path, const cli_body *body,
                                         json_t **out_answer, wsl_error *err);
 
+/* The bytes of an answer that is not JSON (rows), asked for as application/octet-stream; valid until the next call,
+ * aligned to 8. Errors as above. */
+WSL_MUST_CHECK wsl_status cli_rest_get_bytes(cli_rest *rest, const char *path, const uint8_t **out_bytes,
+                                             size_t *out_size, wsl_error *err);
+
 /* The first text of {"errors": [...]}; NULL if it is not of that form. Borrowed from the document. */
 const char *cli_rest_error_text(const json_t *answer);

@@ -18,7 +18,7 @@ Test(live, shows_rates_lag_and_the_busiest)
 {
     const cli_job_status s = {.state = "RUNNING",
                               .busiest = "counts",
-                              .busiest_ms = 337,
+                              .busiest_ratio = 0.337,
                               .records_in = 12345,
                               .records_out = 4.4,
                               .watermark_lag_ms = 1250,
