@@ -417,20 +417,6 @@ void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, 
     }
 }
 
-void tm_task_on_collect_ack(tm_task *t, uint32_t operator_id, uint64_t sequence)
-{
-    for (uint32_t i = 0; i < t->n_collects; i++) {
-        tm_task_collect *c = &t->collects[i];
-        if (c->operator_id != operator_id) {
-            continue;
-        }
-        while (c->acknowledged < sequence && c->acknowledged < c->sent) {
-            c->acknowledged++;
-            c->unacknowledged_bytes -= c->bytes[c->acknowledged % TM_COLLECT_MESSAGES_MAX];
-        }
-    }
-}
-
 /* ---- what the chain asks of us ---- */
 
 static tm_task *task_of(tm_op_host *host) { return (tm_task *)(void *)((char *)host - offsetof(tm_task, host)); }
@@ -481,33 +467,53 @@ static wsl_status host_write_stdout(tm_op_host *host, const char *data, size_t s
     return t->services.write_stdout(t->services.arg, data, size);
 }
 
+static tm_task_collect *find_collect(tm_task *t, uint32_t operator_id)
+{
+    for (uint32_t i = 0; i < t->n_collects; i++) {
+        if (t->collects[i].operator_id == operator_id) {
+            return &t->collects[i];
+        }
+    }
+    return NULL;
+}
+
 static wsl_status host_send_to_client(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n)
 {
     tm_task *t = task_of(host);
-    for (uint32_t i = 0; i < t->n_collects; i++) {
-        tm_task_collect *c = &t->collects[i];
-        if (c->operator_id != op->env.desc->id) {
-            continue;
-        }
-        if (c->unacknowledged_bytes >= WSL_COLLECT_WINDOW || c->sent - c->acknowledged >= TM_COLLECT_MESSAGES_MAX) {
-            return WSL_AGAIN;
-        }
-        uint64_t bytes = 0;
-        for (uint32_t k = 0; k < n; k++) {
-            bytes += rows[k]->size;
-        }
-        c->sent++;
-        c->bytes[c->sent % TM_COLLECT_MESSAGES_MAX] = bytes;
-        c->unacknowledged_bytes += bytes;
-        return t->services.send_to_client(t->services.arg, t, c->operator_id, rows, n, c->sent);
+    tm_task_collect *c = find_collect(t, op->env.desc->id);
+    if (c == NULL) {
+        return WSL_NOT_FOUND;
     }
-    return WSL_NOT_FOUND;
+    if (c->unacknowledged_bytes >= WSL_COLLECT_WINDOW || c->sent - c->acknowledged >= TM_COLLECT_MESSAGES_MAX) {
+        return WSL_AGAIN;
+    }
+    uint64_t bytes = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        bytes += rows[k]->size;
+    }
+    c->sent++;
+    c->bytes[c->sent % TM_COLLECT_MESSAGES_MAX] = bytes;
+    c->unacknowledged_bytes += bytes;
+    return t->services.send_to_client(t->services.arg, t, c->operator_id, rows, n, c->sent);
 }
 
 static void host_end_of_client_data(tm_op_host *host, tm_op *op)
 {
     tm_task *t = task_of(host);
-    (void)t->services.send_to_client(t->services.arg, t, op->env.desc->id, NULL, 0, 0);
+    tm_task_collect *c = find_collect(t, op->env.desc->id);
+    if (c != NULL) {
+        (void)t->services.send_to_client(t->services.arg, t, c->operator_id, NULL, 0, ++c->sent);
+    }
+}
+
+void tm_task_on_collect_ack(tm_task *t, uint32_t operator_id, uint64_t sequence)
+{
+    tm_task_collect *c = find_collect(t, operator_id);
+    while (c != NULL && c->acknowledged < sequence && c->acknowledged < c->sent) {
+        c->acknowledged++;
+        c->unacknowledged_bytes -= c->bytes[c->acknowledged % TM_COLLECT_MESSAGES_MAX];
+        c->bytes[c->acknowledged % TM_COLLECT_MESSAGES_MAX] = 0;
+    }
 }
 
 void tm_task_init_host(tm_task *t)
