@@ -16,7 +16,7 @@ typedef enum wsl_on_error {
     WSL_ON_ERROR_SIDE_OUTPUT, /* a wsl_bad_record row to side output WSL_BAD_RECORDS; counted, too */
 } wsl_on_error;
 
-/* Of a config made with wsl_format_options. */
+/* Of a config with the option (wsl_source_options, graph/operator_options.h). */
 wsl_on_error wsl_on_error_of(const wsl_config *config);
 
 /* The sentence for on-error = fail: reason, file, offset and how the record begins (control characters escaped). */

@@ -74,6 +74,17 @@ wsl_status wsl_format_check(const char *name, const wsl_schema *schema, const ws
     return codec->check(schema, config, err);
 }
 
+wsl_status wsl_format_check_writing(const wsl_config *config, const wsl_schema *schema, wsl_error *err)
+{
+    const char *name = wsl_config_str(config, "format");
+    WSL_TRY(wsl_format_check(name, schema, config, err));
+    if (strcmp(name, "csv") == 0 && strcmp(wsl_config_str(config, "csv.quote"), "none") == 0) {
+        return wsl_fail(err, WSL_INVALID,
+                        "csv.quote = none is for reading only: a sink needs a character to quote cells with");
+    }
+    return WSL_OK;
+}
+
 /* A row without its variable part, plus the padding of each variable value and the bytes of wide decimals. */
 static uint32_t fixed_room(const wsl_schema *schema)
 {

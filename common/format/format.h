@@ -36,6 +36,8 @@ WSL_DEFINE_AUTO(wsl_format)
 /* Does the schema fit the format (csv holds flat types only...)? What wsl_format_new checks, without making one. */
 WSL_MUST_CHECK wsl_status wsl_format_check(const char *name, const wsl_schema *schema, const wsl_config *config,
                                            wsl_error *err);
+/* For sinks: the same, and nothing that only reading can do (csv without quotes). By option "format". */
+WSL_MUST_CHECK wsl_status wsl_format_check_writing(const wsl_config *config, const wsl_schema *schema, wsl_error *err);
 /* May a file be read from the middle, at any line end? */
 bool wsl_format_splittable(const wsl_config *config);
 size_t wsl_format_max_line(const wsl_format *format);

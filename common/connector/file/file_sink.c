@@ -1,0 +1,366 @@
+/*
+ * file_sink.c - writes rows to part files in a directory, or to one named file.
+ *
+ *   directory:   .part-<subtask>-<n>.inprogress-<job>  --rename-->  part-<subtask>-<n>
+ *   single-file: the file itself, appended to, visible while it grows
+ *
+ * Rows are encoded into a buffer of 64 KiB that holds whole records only. A part is closed (synced, renamed, directory
+ * synced) when it is larger than roll-size, older than roll-interval, or at the end; n goes on behind the parts that
+ * are already there, so nothing is ever written over. Names that start with a dot are passed over by the file source.
+ *
+ * What ends without finish (cancel, failure) is kept: what was written goes up to the last whole record and becomes
+ * visible. A write that fails (a full disk) leaves part of a record behind; the file is cut back to the last whole one
+ * first.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/number.h"
+#include "base/strbuf.h"
+#include "connector/connectors.h"
+#include "format/format.h"
+
+enum { BUFFER_SIZE = 64 << 10, PATH_SIZE_MAX = 4096 };
+
+typedef struct file_writer {
+    bool single;
+    char *dir;
+    char *suffix;
+    uint64_t roll_size;
+    int64_t roll_ns;  /* 0: never by age */
+    wsl_file *file;   /* NULL: no part is open */
+    char *path;       /* of the open file */
+    uint64_t written; /* whole records in it; where it is cut back to */
+    int64_t opened_ns;
+    uint64_t next_number; /* of the next part */
+    wsl_strbuf buffer;
+    bool failed;
+} file_writer;
+
+/* clang-format off */
+static const wsl_option options[] = {
+    {.name = "path", .type = WSL_OPT_STRING, .required = true,
+     .help = "A directory for the part files (made if missing), or with single-file = true the file."},
+    {.name = "single-file", .type = WSL_OPT_BOOL, .default_value = "false",
+     .help = "Append to one file, visible while it grows. The sink's parallelism must be 1."},
+    {.name = "overwrite", .type = WSL_OPT_BOOL, .default_value = "false",
+     .help = "With single-file: begin with an empty file instead of appending."},
+    {.name = "suffix", .type = WSL_OPT_STRING, .default_value = "",
+     .help = "Ends the names of part files, as in \".json\"."},
+    {.name = "roll-size", .type = WSL_OPT_SIZE, .default_value = "128mb", .min = "1", .max = "1tb",
+     .help = "A part file that has reached this size is closed and made visible."},
+    {.name = "roll-interval", .type = WSL_OPT_DURATION, .default_value = "60s", .min = "0", .max = "365d",
+     .help = "So is one that is older than this, when the next rows come. 0: never by age."},
+    {0},
+};
+/* clang-format on */
+
+static const char *path_option(const wsl_config *config)
+{
+    const char *text = wsl_config_str(config, "path");
+    return text != NULL && strncmp(text, "file://", 7) == 0 ? text + 7 : text;
+}
+
+/* ---- part files ---- */
+
+typedef struct numbers {
+    const char *prefix;
+    uint64_t next;
+} numbers;
+
+/* "part-<subtask>-<n>...", or the same in progress. */
+static bool see_part(void *arg, const char *name, const wsl_file_info *info)
+{
+    (void)info;
+    numbers *seen = (numbers *)arg;
+    const char *visible = name + (name[0] == '.');
+    const size_t prefix = strlen(seen->prefix);
+    if (strncmp(visible, seen->prefix, prefix) != 0) {
+        return true;
+    }
+    int64_t n;
+    size_t used;
+    const char *digits = visible + prefix;
+    if (wsl_parse_int64(digits, strlen(digits), &n, &used) && n >= 0 && n < INT64_MAX && (uint64_t)n >= seen->next) {
+        seen->next = (uint64_t)n + 1;
+    }
+    return true;
+}
+
+static wsl_status open_dir(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    wsl_file_info info;
+    wsl_status s = ctx->fs->stat(ctx->fs, w->dir, &info, err);
+    if (s == WSL_OK && !info.is_dir) {
+        return wsl_fail(err, WSL_INVALID,
+                        "file sink: '%s' is a file, not a directory; set single-file = true to append to it", w->dir);
+    }
+    if (s == WSL_NOT_FOUND) {
+        s = ctx->fs->make_dirs(ctx->fs, w->dir, err);
+    }
+    if (s != WSL_OK) {
+        return wsl_fail_prefix(err, s, "file sink");
+    }
+    char prefix[32];
+    (void)snprintf(prefix, sizeof prefix, "part-%" PRIu32 "-", ctx->subtask);
+    numbers seen = {.prefix = prefix};
+    WSL_TRY(ctx->fs->list(ctx->fs, w->dir, see_part, &seen, err));
+    w->next_number = seen.next;
+    return WSL_OK;
+}
+
+static wsl_status open_part(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    w->path = wsl_asprintf("%s/.part-%" PRIu32 "-%" PRIu64 "%s.inprogress-%.8s", w->dir, ctx->subtask, w->next_number,
+                           w->suffix, ctx->job_id != NULL ? ctx->job_id : "");
+    const wsl_status s = ctx->fs->open(ctx->fs, w->path, WSL_OPEN_TRUNCATE, &w->file, err);
+    if (s != WSL_OK) {
+        free(WSL_TAKE(w->path));
+        return s;
+    }
+    w->written = 0;
+    w->opened_ns = wsl_now_ns(ctx->clock);
+    return WSL_OK;
+}
+
+/* The first free visible name from next_number on. */
+static wsl_status final_name(file_writer *w, wsl_sink_ctx *ctx, char **out_path, wsl_error *err)
+{
+    for (;;) {
+        char *path =
+            wsl_asprintf("%s/part-%" PRIu32 "-%" PRIu64 "%s", w->dir, ctx->subtask, w->next_number++, w->suffix);
+        wsl_file_info info;
+        const wsl_status s = ctx->fs->stat(ctx->fs, path, &info, err);
+        if (s == WSL_NOT_FOUND) {
+            *out_path = path;
+            return WSL_OK;
+        }
+        free(path);
+        WSL_TRY(s);
+    }
+}
+
+/* Makes the open part visible: whole, on disk, under its name. An empty one goes away. */
+static wsl_status publish(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    wsl_status s = w->written > 0 ? w->file->sync(w->file, err) : WSL_OK;
+    wsl_file_free(WSL_TAKE(w->file));
+    char *path = NULL;
+    if (s == WSL_OK && w->written == 0) {
+        s = ctx->fs->remove(ctx->fs, w->path, err);
+    } else if (s == WSL_OK) {
+        s = final_name(w, ctx, &path, err);
+        s = s == WSL_OK ? ctx->fs->rename(ctx->fs, w->path, path, err) : s;
+        s = s == WSL_OK ? ctx->fs->sync_dir(ctx->fs, w->dir, err) : s;
+    }
+    free(path);
+    free(WSL_TAKE(w->path));
+    return s;
+}
+
+/* ---- the one file ---- */
+
+/* A file that does not end with a line end (somebody crashed) gets one, so that our first record is one. */
+static wsl_status end_last_line(file_writer *w, wsl_sink_ctx *ctx, uint64_t size, wsl_error *err)
+{
+    char last = '\n';
+    size_t got;
+    wsl_file *file = NULL;
+    WSL_TRY(ctx->fs->open(ctx->fs, w->path, WSL_OPEN_READ, &file, err));
+    const wsl_status s = file->read_at(file, size - 1, &last, 1, &got, err);
+    wsl_file_free(file);
+    if (s == WSL_OK && last != '\n') {
+        wsl_strbuf_putc(&w->buffer, '\n');
+    }
+    return s;
+}
+
+static wsl_status make_parent(wsl_sink_ctx *ctx, const char *path, wsl_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        return WSL_OK;
+    }
+    char *dir = wsl_strndup(path, (size_t)(slash - path));
+    const wsl_status s = ctx->fs->make_dirs(ctx->fs, dir, err);
+    free(dir);
+    return s;
+}
+
+static wsl_status open_single(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    if (ctx->parallelism != 1) {
+        return wsl_fail(err, WSL_INVALID,
+                        "file sink: single-file needs parallelism 1, this sink has %" PRIu32
+                        "; set its parallelism or write to a directory",
+                        ctx->parallelism);
+    }
+    w->path = wsl_strdup(w->dir);
+    const bool overwrite = wsl_config_bool(ctx->config, "overwrite");
+    WSL_TRY(make_parent(ctx, w->path, err));
+    WSL_TRY(ctx->fs->open(ctx->fs, w->path, overwrite ? WSL_OPEN_TRUNCATE : WSL_OPEN_APPEND, &w->file, err));
+    WSL_TRY(w->file->size(w->file, &w->written, err));
+    if (w->written == 0) {
+        wsl_format_encode_header(ctx->format, &w->buffer);
+        return WSL_OK;
+    }
+    return end_last_line(w, ctx, w->written, err);
+}
+
+/* ---- writing ---- */
+
+static wsl_status write_out(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    if (w->buffer.size == 0) {
+        return WSL_OK;
+    }
+    wsl_status s = w->file == NULL ? open_part(w, ctx, err) : WSL_OK;
+    if (s == WSL_OK && !w->single && w->written == 0) {
+        wsl_strbuf head;
+        wsl_strbuf_init(&head);
+        wsl_format_encode_header(ctx->format, &head);
+        s = head.size > 0 ? w->file->write(w->file, head.data, head.size, err) : WSL_OK;
+        wsl_strbuf_fini(&head);
+    }
+    s = s == WSL_OK ? w->file->write(w->file, w->buffer.data, w->buffer.size, err) : s;
+    uint64_t size = 0;
+    s = s == WSL_OK ? w->file->size(w->file, &size, err) : s;
+    if (s != WSL_OK) {
+        w->failed = true;
+        return wsl_fail_prefix(err, s, "file sink '%s'", w->dir);
+    }
+    w->written = size;
+    wsl_strbuf_clear(&w->buffer);
+    return WSL_OK;
+}
+
+static bool is_full(const file_writer *w, wsl_sink_ctx *ctx)
+{
+    if (w->single || w->file == NULL || w->written == 0) {
+        return false;
+    }
+    return w->written >= w->roll_size || (w->roll_ns > 0 && wsl_now_ns(ctx->clock) - w->opened_ns >= w->roll_ns);
+}
+
+static wsl_status roll(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    WSL_TRY(write_out(w, ctx, err));
+    if (!is_full(w, ctx)) {
+        return WSL_OK;
+    }
+    const wsl_status s = publish(w, ctx, err);
+    return s == WSL_OK ? s : wsl_fail_prefix(err, s, "file sink '%s'", w->dir);
+}
+
+/* ---- the writer ---- */
+
+static wsl_status writer_open(void *self, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    file_writer *w = (file_writer *)self;
+    wsl_strbuf_init(&w->buffer);
+    const char *path = path_option(ctx->config);
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    w->dir = wsl_strndup(path, size);
+    const char *suffix = wsl_config_str(ctx->config, "suffix");
+    w->suffix = wsl_strdup(suffix != NULL ? suffix : "");
+    w->roll_size = wsl_config_size(ctx->config, "roll-size");
+    w->roll_ns = wsl_config_duration_ns(ctx->config, "roll-interval");
+    w->single = wsl_config_bool(ctx->config, "single-file");
+    return w->single ? open_single(w, ctx, err) : open_dir(w, ctx, err);
+}
+
+static wsl_status writer_write(void *self, wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n,
+                               uint32_t *out_taken, wsl_error *err)
+{
+    file_writer *w = (file_writer *)self;
+    for (uint32_t i = 0; i < n; i++) {
+        wsl_format_encode(ctx->format, rows[i], &w->buffer);
+        if (w->buffer.size >= BUFFER_SIZE || (!w->single && w->written + w->buffer.size >= w->roll_size)) {
+            WSL_TRY(roll(w, ctx, err));
+        }
+    }
+    *out_taken = n;
+    return is_full(w, ctx) ? roll(w, ctx, err) : WSL_OK;
+}
+
+static wsl_status writer_flush(void *self, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    return roll((file_writer *)self, ctx, err);
+}
+
+static wsl_status writer_finish(void *self, wsl_sink_ctx *ctx, wsl_error *err)
+{
+    file_writer *w = (file_writer *)self;
+    WSL_TRY(write_out(w, ctx, err));
+    if (w->file == NULL) {
+        return WSL_OK;
+    }
+    const wsl_status s = w->single ? w->file->sync(w->file, err) : publish(w, ctx, err);
+    return s == WSL_OK ? s : wsl_fail_prefix(err, s, "file sink '%s'", w->dir);
+}
+
+/* Nobody is left to tell of errors: what cannot be kept is not. */
+static void writer_close(void *self, wsl_sink_ctx *ctx)
+{
+    file_writer *w = (file_writer *)self;
+    if (w->dir != NULL && !w->failed) {
+        (void)write_out(w, ctx, NULL);
+    }
+    if (w->file != NULL) {
+        if (w->failed) {
+            (void)w->file->truncate(w->file, w->written, NULL);
+        }
+        if (!w->single) {
+            (void)publish(w, ctx, NULL);
+        }
+    }
+    wsl_file_free(WSL_TAKE(w->file));
+    free(w->path);
+    free(w->dir);
+    free(w->suffix);
+    wsl_strbuf_fini(&w->buffer);
+}
+
+static wsl_status validate(wsl_fs *fs, const wsl_config *config, const wsl_schema *schema, wsl_error *err)
+{
+    (void)fs;
+    WSL_TRY(wsl_format_check_writing(config, schema, err));
+    const char *path = path_option(config);
+    if (path == NULL || path[0] == '\0' || strlen(path) >= PATH_SIZE_MAX) {
+        return wsl_fail(err, WSL_INVALID, "option path is empty or longer than %d bytes", PATH_SIZE_MAX - 1);
+    }
+    const char *suffix = wsl_config_str(config, "suffix");
+    if (suffix != NULL && (strchr(suffix, '/') != NULL || strlen(suffix) > 32)) {
+        return wsl_fail(err, WSL_INVALID, "option suffix '%s' holds a '/' or has more than 32 bytes", suffix);
+    }
+    if (wsl_config_bool(config, "overwrite") && !wsl_config_bool(config, "single-file")) {
+        return wsl_fail(err, WSL_INVALID,
+                        "overwrite = true needs single-file = true; part files are never written over");
+    }
+    return WSL_OK;
+}
+
+static const wsl_writer_class writer = {
+    .size = sizeof(file_writer),
+    .open = writer_open,
+    .write = writer_write,
+    .flush = writer_flush,
+    .finish = writer_finish,
+    .close = writer_close,
+};
+
+const wsl_sink_class wsl_file_sink = {
+    .name = "file",
+    .help = "Writes part files to a directory, or appends to one file.",
+    .options = options,
+    .has_format = true,
+    .writer = &writer,
+    .validate = validate,
+};
