@@ -192,10 +192,7 @@ static void retire(jm *self)
 
 static wsl_status check_submission(const jm *self, const wsl_job_graph *graph, wsl_error *err)
 {
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < self->n_jobs; i++) {
-        live += !jm_job_ended(self->jobs[i]);
-    }
+    const uint32_t live = jm_jobs_live(self);
     if (live >= JM_JOBS_MAX) {
         return wsl_fail(err, WSL_NO_RESOURCE, "%u jobs are running or waiting; cancel some first", live);
     }
@@ -288,6 +285,15 @@ const wsl_schema *jm_collect_rows_schema(jm *self, const wsl_id *id, uint32_t op
     const jm_job *job = jm_find_job(self, id);
     const jm_collect *collect = job == NULL ? NULL : jm_job_collect(job, operator_id);
     return collect == NULL ? NULL : jm_collect_schema(collect);
+}
+
+uint32_t jm_jobs_live(const jm *self)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < self->n_jobs; i++) {
+        live += !jm_job_ended(self->jobs[i]);
+    }
+    return live;
 }
 
 uint32_t jm_task_managers(const jm *self) { return self->workers.n; }

@@ -97,3 +97,4 @@ const wsl_schema *jm_collect_rows_schema(jm *self, const wsl_id *job, uint32_t o
 uint32_t jm_task_managers(const jm *self);
 uint32_t jm_slots_total(const jm *self);
 uint32_t jm_slots_available(const jm *self);
+uint32_t jm_jobs_live(const jm *self); /* jobs that have not ended */

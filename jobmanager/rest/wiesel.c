@@ -141,6 +141,7 @@ static void add_numbers(jm_json *j, const jm_job_info *info)
     jm_json_open(j, "busiest", '{');
     jm_json_str(j, "name", info->busiest);
     jm_json_num(j, "ratio", info->busiest_ratio);
+    jm_json_num(j, "busy-ms-per-second", info->busiest_ratio * 1000);
     jm_json_close(j);
 }
 

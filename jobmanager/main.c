@@ -1,0 +1,289 @@
+/*
+ * wiesel-jobmanager - the JobManager process: one loop over the control socket, the REST server and signals.
+ *
+ *     wiesel-jobmanager [-c FILE] [-D key=value]... [--pid-file FILE] [--ready-file FILE]
+ *
+ * When both ports are bound it prints one line, "ready rest=127.0.0.1:8081 rpc=tcp://127.0.0.1:6123", on standard
+ * output and, if asked, into the ready file. Ends on SIGTERM or SIGINT; exit code 1 when it cannot start.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <wiesel/version.h>
+
+#include "base/alloc.h"
+#include "base/cluster_options.h"
+#include "base/config_file.h"
+#include "base/loop.h"
+#include "base/option_doc.h"
+#include "base/proc.h"
+#include "base/signal.h"
+#include "jobmanager/jm_config.h"
+#include "jobmanager/rest/server.h"
+
+typedef struct process {
+    wsl_config *config;
+    const char *config_file, *pid_file, *ready_file;
+    wsl_log_sink *sink;
+    wsl_logger *log;
+    wsl_transport *transport;
+    wsl_rng rng;
+    wsl_signals *signals;
+    wsl_loop *loop;
+    jm_config settings;
+    jm *jm;
+    jm_rest rest;
+    jm_server *server;
+} process;
+
+/* ---- command line ---- */
+
+static void usage(FILE *out)
+{
+    wsl_strbuf text;
+    wsl_strbuf_init(&text);
+    wsl_options_help(wsl_cluster_options, &text);
+    (void)fprintf(out,
+                  "usage: wiesel-jobmanager [-c FILE] [-D key=value]... [--pid-file FILE] [--ready-file FILE]\n\n"
+                  "Takes jobs, deploys them into the slots of TaskManagers, answers REST and serves the web page.\n\n"
+                  "  -c, --config FILE   configuration (YAML); without it all options have their defaults\n"
+                  "  -D key=value        one option, goes before the file\n"
+                  "  --pid-file FILE     where to write the process id\n"
+                  "  --ready-file FILE   where to write the addresses once both ports are bound\n"
+                  "  -h, --help          this text\n"
+                  "  -V, --version       the version\n\nOptions of the configuration:\n\n%s",
+                  text.data);
+    wsl_strbuf_fini(&text);
+}
+
+/* Where an option with a value puts it; NULL: no such option. "-D" has no place of its own. */
+static const char **place_of(process *p, const char *arg)
+{
+    if (strcmp(arg, "-c") == 0 || strcmp(arg, "--config") == 0) {
+        return &p->config_file;
+    }
+    if (strcmp(arg, "--pid-file") == 0) {
+        return &p->pid_file;
+    }
+    return strcmp(arg, "--ready-file") == 0 ? &p->ready_file : NULL;
+}
+
+/* Walks the arguments. With `apply`, -D is put into the configuration; without, everything else is read. */
+static wsl_status walk_arguments(process *p, int argc, char **argv, bool apply, wsl_error *err)
+{
+    for (int i = 1; i < argc; i++) {
+        const bool define = strncmp(argv[i], "-D", 2) == 0;
+        const bool joined = define && argv[i][2] != '\0';
+        const char **place = define ? NULL : place_of(p, argv[i]);
+        if (!define && place == NULL) {
+            return wsl_fail(err, WSL_INVALID, "'%s' is not an option; see wiesel-jobmanager --help", argv[i]);
+        }
+        if (!joined && i + 1 == argc) {
+            return wsl_fail(err, WSL_INVALID, "%s needs a value", argv[i]);
+        }
+        const char *value = joined ? argv[i] + 2 : argv[++i];
+        if (define && apply) {
+            WSL_TRY(wsl_config_set_pair(p->config, value, "-D", err));
+        } else if (!define) {
+            *place = value;
+        }
+    }
+    return WSL_OK;
+}
+
+static wsl_status read_arguments(process *p, int argc, char **argv, wsl_error *err)
+{
+    p->config = wsl_cluster_config_new();
+    WSL_TRY(walk_arguments(p, argc, argv, false, err));
+    if (p->config_file != NULL) {
+        WSL_TRY(wsl_config_read_file(p->config, wsl_fs_posix(), p->config_file, err));
+    }
+    WSL_TRY(walk_arguments(p, argc, argv, true, err)); /* goes before the file wherever it stands */
+    return wsl_config_check(p->config, err);
+}
+
+/* -h and -V, wherever they stand. */
+static bool only_asks(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+            usage(stdout);
+            return true;
+        }
+        if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
+            (void)printf("wiesel %s\n", WSL_VERSION);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- parts ---- */
+
+static wsl_status open_log(process *p, wsl_error *err)
+{
+    const char *dir = wsl_config_str(p->config, "env.log.dir");
+    wsl_log_level level = WSL_LOG_INFO;
+    (void)wsl_log_level_parse(wsl_config_str(p->config, "log.level"), &level);
+    if (dir == NULL) {
+        p->sink = wsl_log_sink_stderr();
+    } else {
+        WSL_TRY(wsl_fs_posix()->make_dirs(wsl_fs_posix(), dir, err));
+        char *path = wsl_asprintf("%s/jobmanager-%d.log", dir, (int)getpid());
+        const wsl_status status =
+            wsl_log_sink_file(wsl_fs_posix(), path, wsl_config_size(p->config, "log.rotate.size"),
+                              (uint32_t)wsl_config_int(p->config, "log.rotate.keep"), &p->sink, err);
+        free(path);
+        WSL_TRY(status);
+    }
+    p->log = wsl_logger_new(p->sink, wsl_clock_real(), level);
+    return WSL_OK;
+}
+
+static bool is_dir(const char *path)
+{
+    wsl_file_info info;
+    return wsl_fs_posix()->stat(wsl_fs_posix(), path, &info, NULL) == WSL_OK && info.is_dir;
+}
+
+/* The page beside the program: installed (bin/../share/wiesel/web) or in the source tree
+ * (build/<preset>/bin/../../../web). */
+static char *find_web_dir(void)
+{
+    static const char *const beside[] = {"../share/wiesel/web", "../../../web", "../../web"};
+    char self[4096];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) {
+        return NULL;
+    }
+    self[n] = '\0';
+    char *slash = strrchr(self, '/');
+    *slash = '\0';
+    for (size_t i = 0; i < WSL_ARRAY_LEN(beside); i++) {
+        char *path = wsl_asprintf("%s/%s", self, beside[i]);
+        if (is_dir(path)) {
+            return path;
+        }
+        free(path);
+    }
+    return NULL;
+}
+
+static int64_t step(void *arg)
+{
+    process *p = arg;
+    if (wsl_signals_take(p->signals) != 0) {
+        wsl_loop_ask_stop(p->loop);
+        return WSL_NEVER;
+    }
+    const int64_t rest_deadline = jm_server_step(p->server, wsl_now_ns(wsl_clock_real()));
+    const int64_t jm_deadline = jm_step(p->jm); /* after REST, which may have given it work */
+    return rest_deadline < jm_deadline ? rest_deadline : jm_deadline;
+}
+
+static wsl_status start_jm(process *p, wsl_error *err)
+{
+    const wsl_seams seams = {
+        .clock = wsl_clock_real(), .rng = &p->rng, .fs = wsl_fs_posix(), .transport = p->transport, .log = p->log};
+    p->settings.options.waker = wsl_loop_waker(p->loop);
+    const wsl_status status = jm_new(&p->settings.options, &seams, &p->jm, err);
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(err, status,
+                               "cannot listen for TaskManagers (jobmanager.rpc.address, jobmanager.rpc.port)");
+    }
+    return WSL_OK;
+}
+
+static wsl_status start(process *p, char **argv, wsl_error *err)
+{
+    char *web_dir = find_web_dir();
+    const wsl_status configured = jm_config_init(&p->settings, p->config, web_dir, &p->rng, err);
+    free(web_dir);
+    WSL_TRY(configured);
+    if (wsl_config_bool(p->config, "security.insecure")) {
+        wsl_log(p->log, WSL_LOG_WARN, "security.insecure", "rest=%s note=%s", p->settings.rest_address,
+                "anybody who reaches these ports can run code here");
+    }
+    WSL_TRY(wsl_transport_zmq_new(&p->transport, err));
+    p->loop = wsl_loop_new(wsl_clock_real(), step, p, 0);
+    WSL_TRY(start_jm(p, err));
+    p->rest = (jm_rest){.jm = p->jm,
+                        .config = p->config,
+                        .web_dir = p->settings.web_dir,
+                        .proc = wsl_proc_real(),
+                        .arguments = (const char *const *)argv};
+    WSL_TRY(jm_server_new(&p->rest, p->settings.rest_address, p->settings.rest_port, &p->server, err));
+    if (jm_fd(p->jm) != -1) {
+        wsl_loop_watch(p->loop, jm_fd(p->jm));
+    }
+    wsl_loop_watch(p->loop, jm_server_fd(p->server));
+    wsl_loop_watch(p->loop, wsl_signals_fd(p->signals));
+    return WSL_OK;
+}
+
+static wsl_status write_text(const char *path, const char *text, wsl_error *err)
+{
+    return path == NULL ? WSL_OK : wsl_fs_write_atomic(wsl_fs_posix(), path, text, strlen(text), err);
+}
+
+static wsl_status announce(process *p, wsl_error *err)
+{
+    char *pid = wsl_asprintf("%d\n", (int)getpid());
+    char *ready = wsl_asprintf("ready rest=%s:%u rpc=%s\n", p->settings.rest_address, jm_server_port(p->server),
+                               jm_address(p->jm));
+    wsl_status status = write_text(p->pid_file, pid, err);
+    if (status == WSL_OK) {
+        status = write_text(p->ready_file, ready, err);
+    }
+    (void)fputs(ready, stdout);
+    (void)fflush(stdout);
+    wsl_log(p->log, WSL_LOG_INFO, "jobmanager.started", "rest=%s:%u rpc=%s web=%s", p->settings.rest_address,
+            jm_server_port(p->server), jm_address(p->jm), p->settings.web_dir == NULL ? "" : p->settings.web_dir);
+    free(ready);
+    free(pid);
+    return status;
+}
+
+static void stop(process *p)
+{
+    jm_server_free(p->server);
+    jm_free(p->jm);
+    wsl_transport_free(p->transport);
+    wsl_loop_free(p->loop);
+    jm_config_fini(&p->settings);
+    wsl_logger_free(p->log);
+    wsl_log_sink_free(p->sink);
+    wsl_config_free(p->config);
+    wsl_signals_free(p->signals);
+}
+
+int main(int argc, char **argv)
+{
+    process p = {0};
+    wsl_error err = {0};
+    if (only_asks(argc, argv)) {
+        return 0;
+    }
+    wsl_rng_seed_from_os(&p.rng);
+    p.signals = wsl_signals_new();
+    wsl_status status = read_arguments(&p, argc, argv, &err);
+    if (status == WSL_OK) {
+        status = open_log(&p, &err);
+    }
+    if (status == WSL_OK) {
+        status = start(&p, argv, &err);
+    }
+    if (status == WSL_OK) {
+        status = announce(&p, &err);
+    }
+    if (status == WSL_OK) {
+        wsl_loop_run(p.loop);
+        wsl_log(p.log, WSL_LOG_INFO, "jobmanager.stopped", "jobs=%u", jm_jobs_live(p.jm));
+    } else {
+        (void)fprintf(stderr, "wiesel-jobmanager: %s\n", err.text);
+        wsl_log(p.log, WSL_LOG_ERROR, "jobmanager.failed", "reason=%s", err.text);
+    }
+    stop(&p);
+    return status == WSL_OK ? 0 : 1;
+}
