@@ -14,15 +14,15 @@ enum { OPTIONS_MAX = 200, SIDES_MAX = 64, STATES_MAX = 64 };
 
 /* ---- shape: operators ---- */
 
-static wsl_status check_text(const char *what, const char *owner, const char *text, wsl_error *err)
+/* owner: "operator 3: its name". */
+static wsl_status check_text(const char *owner, const char *text, wsl_error *err)
 {
     if (strlen(text) > WSL_GRAPH_NAME_MAX) {
-        return wsl_fail(err, WSL_TOO_LARGE, "%s%s%.40s... is longer than %d bytes", owner, what, text,
-                        WSL_GRAPH_NAME_MAX);
+        return wsl_fail(err, WSL_TOO_LARGE, "%s is longer than %d bytes", owner, WSL_GRAPH_NAME_MAX);
     }
     for (const char *c = text; *c != '\0'; c++) {
         if ((unsigned char)*c < ' ') {
-            return wsl_fail(err, WSL_INVALID, "%s%shas a control character in it", owner, what);
+            return wsl_fail(err, WSL_INVALID, "%s has a control character in it", owner);
         }
     }
     return WSL_OK;
@@ -103,14 +103,13 @@ static wsl_status check_sides_and_states(const Wsl__Pb__Operator *op, wsl_error 
     return WSL_OK;
 }
 
-static wsl_status check_parallelism(const char *owner, uint32_t parallelism, uint32_t max_parallelism, wsl_error *err)
+static wsl_status check_parallelism(uint32_t parallelism, uint32_t max_parallelism, wsl_error *err)
 {
     if (parallelism > WSL_PARALLELISM_MAX) {
-        return wsl_fail(err, WSL_TOO_LARGE, "%s: parallelism %u is more than %d", owner, parallelism,
-                        WSL_PARALLELISM_MAX);
+        return wsl_fail(err, WSL_TOO_LARGE, "parallelism %u is more than %d", parallelism, WSL_PARALLELISM_MAX);
     }
     if (max_parallelism > WSL_MAX_PARALLELISM_MAX) {
-        return wsl_fail(err, WSL_TOO_LARGE, "%s: maximum parallelism %u is more than %d", owner, max_parallelism,
+        return wsl_fail(err, WSL_TOO_LARGE, "maximum parallelism %u is more than %d", max_parallelism,
                         WSL_MAX_PARALLELISM_MAX);
     }
     return WSL_OK;
@@ -126,10 +125,12 @@ static wsl_status check_operator(wsl_job_graph *graph, uint32_t i, wsl_error *er
     if (!wsl_pb_is_set(op->name)) {
         wsl_pb_set(&op->name, wsl_pb_is_set(op->connector) ? op->connector : op->kind);
     }
-    (void)snprintf(owner, sizeof owner, "operator %u: ", i);
-    WSL_TRY(check_text("name ", owner, op->name, err));
-    WSL_TRY(check_text("uid ", owner, op->uid, err));
-    WSL_TRY(check_text("slot group ", owner, op->slot_group, err));
+    const char *const texts[] = {op->name, op->uid, op->slot_group};
+    static const char *const what[] = {"name", "uid", "slot group"};
+    for (size_t t = 0; t < WSL_ARRAY_LEN(texts); t++) {
+        (void)snprintf(owner, sizeof owner, "operator %u: its %s", i, what[t]);
+        WSL_TRY(check_text(owner, texts[t], err));
+    }
     const wsl_operator_kind *kind = check_kind(op, err);
     if (kind == NULL) {
         return WSL_NOT_FOUND;
@@ -141,7 +142,7 @@ static wsl_status check_operator(wsl_job_graph *graph, uint32_t i, wsl_error *er
     if ((uint32_t)op->chain > WSL__PB__CHAIN_POLICY__CHAIN_NEVER) {
         return wsl_fail(err, WSL_FORMAT, "'%s' has chain policy %u, which there is not", op->name, op->chain);
     }
-    const wsl_status status = check_parallelism("its numbers", op->parallelism, op->max_parallelism, err);
+    const wsl_status status = check_parallelism(op->parallelism, op->max_parallelism, err);
     return status != WSL_OK ? wsl_fail_prefix(err, status, "'%s'", op->name) : WSL_OK;
 }
 
@@ -249,8 +250,12 @@ wsl_status wsl_graph_check_shape(wsl_job_graph *graph, wsl_error *err)
         return wsl_fail(err, WSL_TOO_LARGE, "the job has %zu operators and %zu edges; at most %d and %d are possible",
                         graph->n_operators, graph->n_edges, WSL_GRAPH_OPERATORS_MAX, WSL_GRAPH_EDGES_MAX);
     }
-    WSL_TRY(check_text("name ", "the job's ", graph->name, err));
-    WSL_TRY(check_parallelism("the job", graph->parallelism, graph->max_parallelism, err));
+    WSL_TRY(wsl_pb_check_texts(&graph->base, err));
+    WSL_TRY(check_text("the job's name", graph->name, err));
+    const wsl_status status = check_parallelism(graph->parallelism, graph->max_parallelism, err);
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(err, status, "the job");
+    }
     for (uint32_t i = 0; i < graph->n_operators; i++) {
         WSL_TRY(check_operator(graph, i, err));
     }

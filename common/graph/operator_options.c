@@ -7,6 +7,11 @@
 #include "plugin/registry.h"
 
 /* clang-format off */
+const wsl_option wsl_source_options[] = {
+    {.name = "on-error", .type = WSL_OPT_ENUM, .default_value = "fail", .choices = "fail|skip|side-output",
+     .help = "Records that cannot be decoded: fail the job, count and skip them, or send them to side output bad-records."},
+    {.name = NULL},
+};
 const wsl_option wsl_where_options[] = {
     {.name = "expr", .type = WSL_OPT_STRING, .required = true, .help = "The predicate; rows for which it is true are kept."},
     {.name = NULL},
@@ -39,14 +44,6 @@ const wsl_option wsl_watermarks_options[] = {
 };
 /* clang-format on */
 
-static uint32_t add_format_options(bool has_format, uint32_t n, const wsl_option **out_tables)
-{
-    if (has_format) {
-        out_tables[n++] = wsl_format_options;
-    }
-    return n;
-}
-
 uint32_t wsl_source_option_tables(const wsl_source_class *cls,
                                   const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])
 {
@@ -54,7 +51,11 @@ uint32_t wsl_source_option_tables(const wsl_source_class *cls,
     if (cls->options != NULL) {
         out_tables[n++] = cls->options;
     }
-    return add_format_options(cls->has_format, n, out_tables);
+    if (cls->has_format) {
+        out_tables[n++] = wsl_format_options;
+        out_tables[n++] = wsl_source_options;
+    }
+    return n;
 }
 
 uint32_t wsl_sink_option_tables(const wsl_sink_class *cls, const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])
@@ -63,10 +64,39 @@ uint32_t wsl_sink_option_tables(const wsl_sink_class *cls, const wsl_option *out
     if (cls->options != NULL) {
         out_tables[n++] = cls->options;
     }
-    return add_format_options(cls->has_format, n, out_tables);
+    if (cls->has_format) {
+        out_tables[n++] = wsl_format_options;
+    }
+    return n;
 }
 
 /* ---- finding connectors ---- */
+
+/* "there is no source connector 'fiel' (there are file, socket); did you mean 'file'?", name by name. */
+typedef struct missing {
+    wsl_strbuf known;
+    wsl_suggest near;
+} missing;
+
+static void missing_init(missing *m, const char *name)
+{
+    wsl_strbuf_init(&m->known);
+    wsl_suggest_init(&m->near, name);
+}
+
+static void missing_offer(missing *m, const char *known)
+{
+    wsl_strbuf_printf(&m->known, "%s%s", m->known.size > 0 ? ", " : "", known);
+    wsl_suggest_offer(&m->near, known);
+}
+
+static void missing_say(missing *m, const char *what, wsl_error *err)
+{
+    char hint[WSL_SUGGEST_TEXT_MAX];
+    (void)wsl_fail(err, WSL_NOT_FOUND, "there is no %s connector '%s' (there are %s)%s", what, m->near.word,
+                   m->known.data, wsl_suggest_text(&m->near, hint));
+    wsl_strbuf_fini(&m->known);
+}
 
 const wsl_source_class *wsl_find_source(const wsl_plugin *plugin, const char *name, wsl_error *err)
 {
@@ -75,18 +105,12 @@ const wsl_source_class *wsl_find_source(const wsl_plugin *plugin, const char *na
         cls = wsl_plugin_source(plugin, name);
     }
     if (cls == NULL) {
-        wsl_strbuf known;
-        wsl_suggest near;
-        char hint[WSL_SUGGEST_TEXT_MAX];
-        wsl_strbuf_init(&known);
-        wsl_suggest_init(&near, name);
+        missing m;
+        missing_init(&m, name);
         for (const wsl_source_class *const *c = wsl_source_classes(); *c != NULL; c++) {
-            wsl_strbuf_printf(&known, "%s%s", known.size > 0 ? ", " : "", (*c)->name);
-            wsl_suggest_offer(&near, (*c)->name);
+            missing_offer(&m, (*c)->name);
         }
-        (void)wsl_fail(err, WSL_NOT_FOUND, "there is no source connector '%s' (there are %s)%s", name, known.data,
-                       wsl_suggest_text(&near, hint));
-        wsl_strbuf_fini(&known);
+        missing_say(&m, "source", err);
     }
     return cls;
 }
@@ -98,18 +122,12 @@ const wsl_sink_class *wsl_find_sink(const wsl_plugin *plugin, const char *name, 
         cls = wsl_plugin_sink(plugin, name);
     }
     if (cls == NULL) {
-        wsl_strbuf known;
-        wsl_suggest near;
-        char hint[WSL_SUGGEST_TEXT_MAX];
-        wsl_strbuf_init(&known);
-        wsl_suggest_init(&near, name);
+        missing m;
+        missing_init(&m, name);
         for (const wsl_sink_class *const *c = wsl_sink_classes(); *c != NULL; c++) {
-            wsl_strbuf_printf(&known, "%s%s", known.size > 0 ? ", " : "", (*c)->name);
-            wsl_suggest_offer(&near, (*c)->name);
+            missing_offer(&m, (*c)->name);
         }
-        (void)wsl_fail(err, WSL_NOT_FOUND, "there is no sink connector '%s' (there are %s)%s", name, known.data,
-                       wsl_suggest_text(&near, hint));
-        wsl_strbuf_fini(&known);
+        missing_say(&m, "sink", err);
     }
     return cls;
 }

@@ -12,6 +12,7 @@
 #include "job_graph.pb-c.h"
 #include "plugin/plugin.h"
 
+extern const wsl_option wsl_source_options[]; /* on-error; of sources with a format */
 extern const wsl_option wsl_where_options[];
 extern const wsl_option wsl_select_options[];
 extern const wsl_option wsl_aggregate_options[];

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "format/utf8.h"
 
 void wsl_pb_set(char **field, const char *text)
 {
@@ -46,4 +47,43 @@ ProtobufCMessage *wsl_pb_copy(const ProtobufCMessage *message)
     WSL_ASSERT(copy != NULL);
     free(bytes);
     return copy;
+}
+
+/* One value of a field of pointers: a text or a message. */
+static wsl_status check_value(const ProtobufCMessage *owner, const ProtobufCFieldDescriptor *field, const void *value,
+                              wsl_error *err)
+{
+    if (value == NULL) {
+        return WSL_OK;
+    }
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        return wsl_pb_check_texts(value, err);
+    }
+    if (!wsl_utf8_valid(value, strlen(value))) {
+        return wsl_fail(err, WSL_FORMAT, "a text of the job graph (%s.%s) is not valid UTF-8",
+                        owner->descriptor->short_name, field->name);
+    }
+    return WSL_OK;
+}
+
+wsl_status wsl_pb_check_texts(const ProtobufCMessage *message, wsl_error *err)
+{
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        const char *at = (const char *)message + field->offset;
+        if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE) {
+            continue;
+        }
+        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+            WSL_TRY(check_value(message, field, *(void *const *)(const void *)at, err));
+            continue;
+        }
+        size_t n;
+        memcpy(&n, (const char *)message + field->quantifier_offset, sizeof n);
+        void *const *list = *(void *const *const *)(const void *)at;
+        for (size_t k = 0; k < n; k++) {
+            WSL_TRY(check_value(message, field, list[k], err));
+        }
+    }
+    return WSL_OK;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <wiesel/status.h>
+
 #include "job_graph.pb-c.h"
 
 /* Replaces a string field by a copy of text. */
@@ -25,3 +27,6 @@ const char *wsl_pb_option(Wsl__Pb__Option *const *list, size_t n, const char *ke
 
 /* A deep copy; free with protobuf_c_message_free_unpacked. */
 ProtobufCMessage *wsl_pb_copy(const ProtobufCMessage *message);
+
+/* Are all texts in the message, and the messages in it, valid UTF-8? */
+WSL_MUST_CHECK wsl_status wsl_pb_check_texts(const ProtobufCMessage *message, wsl_error *err);
