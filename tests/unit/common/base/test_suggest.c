@@ -1,40 +1,66 @@
 #include "harness/wsl_test.h"
-
 #include "base/suggest.h"
 
-static const char *best_of(const char *word)
+#include <stdio.h>
+#include <string.h>
+
+static const char *const words[] = {"parallelism.default", "taskmanager.numberOfTaskSlots", "where", "select",
+                                    "schema",              "schemas",                       "from",  NULL};
+
+static const char *nearest(const char *word)
 {
-    static const char *const known[] = {"taskmanager.numberOfTaskSlots", "taskmanager.memory.segment-size", "rest.port",
-                                        "rest.address", "pipeline.name"};
     wsl_suggest s;
     wsl_suggest_init(&s, word);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        wsl_suggest_offer(&s, known[i]);
+    for (const char *const *w = words; *w != NULL; w++) {
+        wsl_suggest_offer(&s, *w);
     }
-    return s.best;
+    return s.best != NULL ? s.best : "";
 }
 
-Test(suggest, the_nearest_known_word)
+Test(suggest, finds_words_with_a_letter_lost_added_replaced_or_swapped)
 {
-    cr_assert_str_eq(best_of("taskmanager.numberOfTaskSlot"), "taskmanager.numberOfTaskSlots");
-    cr_assert_str_eq(best_of("taskmanager.numberoftaskslots"), "taskmanager.numberOfTaskSlots");
-    cr_assert_str_eq(best_of("rest.prot"), "rest.port");
-    cr_assert_str_eq(best_of("rest.adress"), "rest.address");
+    cr_assert_str_eq(nearest("selct"), "select");
+    cr_assert_str_eq(nearest("sellect"), "select");
+    cr_assert_str_eq(nearest("sekect"), "select");
+    cr_assert_str_eq(nearest("sleect"), "select");
+    cr_assert_str_eq(nearest("form"), "from", "two letters swapped are one mistake");
 }
 
-Test(suggest, the_end_of_a_dotted_name)
+Test(suggest, letters_of_the_other_case_cost_nothing)
 {
-    cr_assert_str_eq(best_of("segment-size"), "taskmanager.memory.segment-size");
-    cr_assert_str_eq(best_of("memory.Segment-Size"), "taskmanager.memory.segment-size");
-    cr_assert_str_eq(best_of("port"), "rest.port");
+    cr_assert_str_eq(nearest("WHERE"), "where");
+    cr_assert_str_eq(nearest("taskmanager.numberoftaskslots"), "taskmanager.numberOfTaskSlots");
 }
 
-Test(suggest, nothing_if_nothing_is_near)
+Test(suggest, prefers_the_nearest_and_the_first_of_equals)
 {
-    cr_assert_null(best_of("checkpoint.interval"));
-    cr_assert_null(best_of(""));
-    char text[WSL_SUGGEST_TEXT_MAX];
+    cr_assert_str_eq(nearest("schema"), "schema");
+    cr_assert_str_eq(nearest("schemass"), "schemas");
+}
+
+Test(suggest, says_nothing_when_too_much_differs)
+{
+    char hint[WSL_SUGGEST_TEXT_MAX];
     wsl_suggest s;
-    wsl_suggest_init(&s, "zzz");
-    cr_assert_str_eq(wsl_suggest_text(&s, text), "");
+    cr_assert_str_eq(nearest("teleport"), "");
+    cr_assert_str_eq(nearest("form-it"), "");
+    wsl_suggest_init(&s, "x");
+    cr_assert_str_eq(wsl_suggest_text(&s, hint), "");
+    wsl_suggest_init(&s, "wher");
+    wsl_suggest_offer(&s, "where");
+    cr_assert_str_eq(wsl_suggest_text(&s, hint), "; did you mean 'where'?");
+}
+
+Test(suggest, words_too_long_to_be_mistyped_are_left_alone)
+{
+    char longer[100];
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    wsl_suggest s;
+    wsl_suggest_init(&s, longer);
+    wsl_suggest_offer(&s, longer);
+    cr_assert_null(s.best);
+    wsl_suggest_init(&s, "a");
+    wsl_suggest_offer(&s, longer);
+    cr_assert_null(s.best);
 }
