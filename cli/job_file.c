@@ -1,12 +1,16 @@
 #include "cli/job_file.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/job_build.h"
 #include "base/alloc.h"
 #include "cli/compile.h"
 #include "graph/graph_json.h"
+#include "graph/pb.h"
 
 void cli_job_file_fini(cli_job_file *job)
 {
@@ -115,6 +119,28 @@ static wsl_status load_json(cli *c, const char *path, const wsl_job_build_option
     return status == WSL_OK ? WSL_OK : wsl_fail_prefix(err, status, "%s", path);
 }
 
+/* The processes of the cluster have working directories of their own: relative paths of files are meant from here. */
+static wsl_status make_paths_absolute(wsl_job_graph *graph, wsl_error *err)
+{
+    char here[PATH_MAX];
+
+    if (getcwd(here, sizeof here) == NULL) {
+        return wsl_fail(err, WSL_IO, "the working directory cannot be told: %s", strerror(errno));
+    }
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        const Wsl__Pb__Operator *op = graph->operators[i];
+        for (size_t k = 0; strcmp(op->connector, "file") == 0 && k < op->n_options; k++) {
+            Wsl__Pb__Option *option = op->options[k];
+            if (strcmp(option->key, "path") == 0 && option->value[0] != '/' && strstr(option->value, "://") == NULL) {
+                char *whole = wsl_asprintf("%s/%s", here, option->value);
+                wsl_pb_set(&option->value, whole);
+                free(whole);
+            }
+        }
+    }
+    return WSL_OK;
+}
+
 wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_error *err)
 {
     *job = (cli_job_file){0};
@@ -142,5 +168,5 @@ wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_er
     }
     free(name);
     free(defines);
-    return status;
+    return status == WSL_OK ? make_paths_absolute(job->graph, err) : status;
 }

@@ -32,7 +32,7 @@ failed=()
 # build_and_test PRESET: goes on after failed tests, so that one run tells all; a build that fails ends it.
 build_and_test() {
   echo "== $1: build"
-  cmake --preset "$1" > "build/$1-configure.log" 2>&1 || { cat "build/$1-configure.log" >&2; die "cmake --preset $1 failed"; }
+  cmake --preset "$1" -DWIESEL_TESTS=ON > "build/$1-configure.log" 2>&1 || { cat "build/$1-configure.log" >&2; die "cmake --preset $1 failed"; }
   cmake --build --preset "$1" -j "$jobs"
   echo "== $1: tests"
   ctest --preset "$1" -j "$jobs" || failed+=("$1")
@@ -43,7 +43,7 @@ mkdir -p build
 [[ $mode == quick ]] || build_and_test asan
 [[ $mode != long ]] || build_and_test tsan
 if [[ $mode == long ]]; then
-  cmake --preset fuzz > build/fuzz-configure.log
+  cmake --preset fuzz -DWIESEL_TESTS=ON > build/fuzz-configure.log
   cmake --build --preset fuzz -j "$jobs"
   ctest --test-dir build/fuzz -L fuzz --output-on-failure || failed+=(fuzz)
 fi
