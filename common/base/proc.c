@@ -119,3 +119,13 @@ wsl_proc *wsl_proc_real(void)
     static wsl_proc real = {.stats = real_stats, .machine = real_machine}; /* never written */
     return &real;
 }
+
+bool wsl_proc_program_path(char *out, size_t capacity)
+{
+    const ssize_t n = readlink("/proc/self/exe", out, capacity);
+    if (n <= 0 || (size_t)n >= capacity) {
+        return false;
+    }
+    out[n] = '\0';
+    return true;
+}

@@ -4,6 +4,8 @@
  * Threads: any.
  */
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct wsl_proc_stats {
@@ -33,3 +35,6 @@ typedef struct wsl_proc {
 } wsl_proc;
 
 wsl_proc *wsl_proc_real(void); /* a constant object, never freed */
+
+/* The path of the running program's file; false if it cannot be found or does not fit. */
+bool wsl_proc_program_path(char *out, size_t capacity);

@@ -220,3 +220,11 @@ Test(proc, tells_what_the_machine_has)
     cr_assert_eq(strlen(a.host_id), 32);
     cr_assert_str_eq(a.host_id, b.host_id);
 }
+
+Test(proc, finds_the_programs_own_file)
+{
+    char path[4096], small[4];
+    cr_assert(wsl_proc_program_path(path, sizeof path));
+    cr_assert(path[0] == '/' && has_text(path, "system"), "%s", path);
+    cr_assert_not(wsl_proc_program_path(small, sizeof small));
+}
