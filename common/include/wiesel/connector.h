@@ -23,6 +23,7 @@
 struct wsl_clock;
 struct wsl_fs;
 struct wsl_format;
+struct wsl_dialer;
 
 /* A split is opaque bytes to everyone but its connector, with a name for people ("trades/0007.json[0..33554432)"). */
 typedef struct wsl_split {
@@ -69,6 +70,7 @@ struct wsl_source_ctx {
     uint32_t parallelism;
     uint8_t *out_tip; /* free memory for the next row: [out_tip, out_end) */
     uint8_t *out_end;
+    struct wsl_dialer *dialer; /* base/sock.h; NULL: the real network */
 };
 
 typedef struct wsl_source_ctx_ops {
