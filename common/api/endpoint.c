@@ -1,21 +1,22 @@
 /*
  * Where streams begin and end: sources and sinks.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/builder.h"
+#include "base/alloc.h"
 #include "base/assert.h"
-#include "base/number.h"
 #include "base/strbuf.h"
-#include "format/format.h"
+#include "format/base64.h"
 #include "graph/pb.h"
 
 WSL_ROW(wsl_int64_value, (int64, value));
 WSL_ROW(wsl_double_value, (double, value));
 WSL_ROW(wsl_string_value, (string, value));
 WSL_ROW(wsl_line, (string, line));
+
+enum { ROWS_MAX = WSL_GRAPH_BYTES_MAX / 2 }; /* bytes of rows in one operator; base64 makes a third more of them */
 
 /* ---- sources ---- */
 
@@ -41,87 +42,97 @@ wsl_stream *wsl_from_json(wsl_env *env, const char *name, const wsl_schema *sche
     return wsl_from(env, name, "collection", schema, WSL_OPTIONS({"rows", lines}));
 }
 
-static wsl_status encode_rows(const wsl_schema *schema, const wsl_row *const *rows, uint32_t n, wsl_strbuf *out,
-                              wsl_error *err)
+/* Option "bytes" of the collection source: rows one behind the other, in base64. */
+static wsl_stream *from_bytes(wsl_env *env, const char *name, const wsl_schema *schema, const wsl_strbuf *rows)
 {
-    const wsl_option *const tables[] = {wsl_format_options};
-    WSL_AUTO(wsl_config) config = wsl_config_new(tables, 1);
-    WSL_AUTO(wsl_format) format = NULL;
-    WSL_TRY(wsl_format_new("json", schema, config, &format, err));
-    for (uint32_t i = 0; i < n; i++) {
-        WSL_TRY(wsl_row_check(rows[i], rows[i]->size, schema, err));
-        wsl_format_encode(format, rows[i], out);
-        if (out->size > WSL_GRAPH_BYTES_MAX) {
-            return wsl_fail(err, WSL_TOO_LARGE,
-                            "rows that are part of the job may take %d bytes as text at most; put them "
-                            "into a file and read that",
-                            WSL_GRAPH_BYTES_MAX);
-        }
+    if (rows->size > ROWS_MAX) {
+        (void)wsl_env_fail(env,
+                           "'%s': rows that are part of the job may take %d bytes; put them into a file and read that",
+                           name, ROWS_MAX);
+        return &env->nothing.stream;
     }
-    return WSL_OK;
+    wsl_strbuf text;
+    wsl_strbuf_init(&text);
+    wsl_base64_encode(rows->data, rows->size, &text);
+    wsl_stream *stream = wsl_from(env, name, "collection", schema, WSL_OPTIONS({"bytes", text.data}));
+    wsl_strbuf_fini(&text);
+    return stream;
 }
 
 wsl_stream *wsl_from_rows(wsl_env *env, const char *name, const wsl_schema *schema, const wsl_row *const *rows,
                           uint32_t n)
 {
-    if (wsl_env_failed(env)) {
-        return &env->nothing.stream;
+    wsl_strbuf bytes;
+    wsl_error why;
+    wsl_strbuf_init(&bytes);
+    for (uint32_t i = 0; i < n && bytes.size <= ROWS_MAX; i++) {
+        if (wsl_row_check(rows[i], rows[i]->size, schema, &why) != WSL_OK) {
+            (void)wsl_env_fail(env, "'%s': row %u is not of its type: %s", name, i, why.text);
+        }
+        wsl_strbuf_add(&bytes, rows[i], rows[i]->size);
     }
-    wsl_strbuf text;
-    wsl_strbuf_init(&text);
-    wsl_stream *stream = &env->nothing.stream;
-    const wsl_status status = encode_rows(schema, rows, n, &text, &env->error);
-    if (status == WSL_OK) {
-        stream = wsl_from_json(env, name, schema, text.data);
-    } else {
-        (void)wsl_fail_prefix(&env->error, status, "'%s'", name);
-    }
-    wsl_strbuf_fini(&text);
+    wsl_stream *stream = from_bytes(env, name, schema, &bytes);
+    wsl_strbuf_fini(&bytes);
     return stream;
+}
+
+/* One row of one 8-byte field. */
+static void add_slot(wsl_strbuf *bytes, uint64_t slot)
+{
+    uint64_t memory[(sizeof(wsl_row) + 8) / 8];
+    wsl_row_writer w;
+    (void)wsl_row_writer_init(&w, memory, sizeof memory, 1);
+    wsl_row_set_slot(&w, 0, slot);
+    wsl_strbuf_add(bytes, memory, w.row->size);
 }
 
 wsl_stream *wsl_from_int64s(wsl_env *env, const char *name, const int64_t *values, uint32_t n)
 {
-    wsl_strbuf text;
-    wsl_strbuf_init(&text);
-    for (uint32_t i = 0; i < n; i++) {
-        wsl_strbuf_printf(&text, "{\"value\":%lld}\n", (long long)values[i]);
+    wsl_strbuf bytes;
+    wsl_strbuf_init(&bytes);
+    for (uint32_t i = 0; i < n && bytes.size <= ROWS_MAX; i++) {
+        add_slot(&bytes, (uint64_t)values[i]);
     }
-    wsl_stream *stream = wsl_from_json(env, name, &wsl_int64_value_schema, text.data);
-    wsl_strbuf_fini(&text);
+    wsl_stream *stream = from_bytes(env, name, &wsl_int64_value_schema, &bytes);
+    wsl_strbuf_fini(&bytes);
     return stream;
 }
 
 wsl_stream *wsl_from_doubles(wsl_env *env, const char *name, const double *values, uint32_t n)
 {
-    wsl_strbuf text;
-    wsl_strbuf_init(&text);
-    for (uint32_t i = 0; i < n; i++) {
-        char number[WSL_NUMBER_TEXT_MAX];
-        const size_t size = wsl_print_double(values[i], number);
-        if (!isfinite(values[i])) {
-            (void)wsl_env_fail(env, "'%s': value %u is %.*s, which JSON text cannot hold", name, i, (int)size, number);
-        }
-        wsl_strbuf_puts(&text, "{\"value\":");
-        wsl_strbuf_add(&text, number, size);
-        wsl_strbuf_puts(&text, "}\n");
+    wsl_strbuf bytes;
+    wsl_strbuf_init(&bytes);
+    for (uint32_t i = 0; i < n && bytes.size <= ROWS_MAX; i++) {
+        uint64_t slot;
+        memcpy(&slot, &values[i], sizeof slot);
+        add_slot(&bytes, slot);
     }
-    wsl_stream *stream = wsl_from_json(env, name, &wsl_double_value_schema, text.data);
-    wsl_strbuf_fini(&text);
+    wsl_stream *stream = from_bytes(env, name, &wsl_double_value_schema, &bytes);
+    wsl_strbuf_fini(&bytes);
     return stream;
 }
 
 wsl_stream *wsl_from_strings(wsl_env *env, const char *name, const char *const *values, uint32_t n)
 {
-    wsl_strbuf text;
-    wsl_strbuf_init(&text);
-    for (uint32_t i = 0; i < n; i++) {
-        wsl_strbuf_puts(&text, "{\"value\":");
-        wsl_strbuf_json(&text, values[i], strlen(values[i]));
-        wsl_strbuf_puts(&text, "}\n");
+    wsl_strbuf bytes;
+    wsl_strbuf_init(&bytes);
+    for (uint32_t i = 0; i < n && bytes.size <= ROWS_MAX; i++) {
+        const size_t size = strlen(values[i]);
+        if (size > ROWS_MAX) {
+            (void)wsl_env_fail(env, "'%s': text %u has %zu bytes, which is too many for a part of the job", name, i,
+                               size);
+            break;
+        }
+        const uint32_t capacity = wsl_row_fixed_size(1) + (uint32_t)size + 8;
+        wsl_row_writer w;
+        void *memory = wsl_alloc(capacity);
+        (void)wsl_row_writer_init(&w, memory, capacity, 1);
+        wsl_row_set_bytes(&w, 0, values[i], (uint32_t)size);
+        wsl_strbuf_add(&bytes, memory, w.row->size);
+        free(memory);
     }
-    wsl_stream *stream = wsl_from_json(env, name, &wsl_string_value_schema, text.data);
-    wsl_strbuf_fini(&text);
+    wsl_stream *stream = from_bytes(env, name, &wsl_string_value_schema, &bytes);
+    wsl_strbuf_fini(&bytes);
     return stream;
 }
 

@@ -45,7 +45,7 @@ wsl_stream *wsl_from(wsl_env *env, const char *name, const char *connector, cons
 
 /* A bounded stream of rows that are part of the job. */
 wsl_stream *wsl_from_rows(wsl_env *env, const char *name, const wsl_schema *schema, const wsl_row *const *rows, uint32_t n);
-/* The same from JSON text, one object per line. */
+/* The same from JSON text: one array of objects, or objects one after the other. */
 wsl_stream *wsl_from_json(wsl_env *env, const char *name, const wsl_schema *schema, const char *lines);
 /* C arrays; the row's one field is called "value". */
 wsl_stream *wsl_from_int64s(wsl_env *env, const char *name, const int64_t *values, uint32_t n);

@@ -31,8 +31,8 @@ static inline Wsl__Pb__Operator *gf_op(wsl_job_graph *g, const char *kind, const
     wsl_pb_set(&op->kind, kind);
     wsl_pb_set(&op->name, name);
     if (strcmp(kind, "source") == 0) {
-        wsl_pb_set(&op->connector, "collection");
-        wsl_pb_add_option(&op->options, &op->n_options, "rows", "");
+        wsl_pb_set(&op->connector, "file");
+        wsl_pb_add_option(&op->options, &op->n_options, "path", "data/words");
         op->output = wsl_schema_to_pb(&gf_word_schema);
     } else if (strcmp(kind, "sink") == 0) {
         wsl_pb_set(&op->connector, "blackhole");

@@ -284,7 +284,7 @@ Test(graph_check, an_operator_without_a_name_is_called_like_its_connector_or_kin
     wsl_pb_set(&g->operators[0]->name, "");
     wsl_pb_set(&g->operators[1]->name, "");
     WSL_AUTO(wsl_job_plan) plan = gf_plan(g, 1);
-    cr_assert_str_eq(plan->vertices[0].name, "Source: collection -> filter -> Sink: out");
+    cr_assert_str_eq(plan->vertices[0].name, "Source: file -> filter -> Sink: out");
 }
 
 Test(graph_check, bad_records_are_a_side_output_of_a_source_that_is_told_so)
