@@ -26,6 +26,7 @@ enum {
     TM_NET_DRAIN_MS_DEFAULT = 10000,
     TM_NET_IDLE_MS = 5000,            /* a connection without channels is closed after this time */
     TM_NET_PENDING_MAX = 1 << 16,     /* channels that peers have opened and no task has claimed yet */
+    TM_NET_LARGE_MAX = 32 << 20,      /* bytes of a buffer for a row larger than buffer_size */
 };
 
 typedef struct tm_net_options {
@@ -53,7 +54,7 @@ const char *tm_net_address(tm_net *net);       /* really bound */
 const char *tm_net_address_local(tm_net *net); /* NULL: none */
 int tm_net_fds(tm_net *net, int *out_fds, int max); /* descriptors to watch now; they change when peers come and go, so */
 void tm_net_on_fds_changed(tm_net *net, void (*fn)(void *arg), void *arg); /* this says when to ask again */
-int64_t tm_net_step(tm_net *net); /* a wsl_step_fn, but for the type of its argument */
+int64_t tm_net_step(tm_net *net);
 
 /*
  * Any thread. The network loop becomes consumer of ch (outbound) or its producer (inbound) and takes one of the channel's
