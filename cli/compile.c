@@ -17,11 +17,14 @@ enum { SOURCE_SIZE_MAX = 16 << 20, DEPS_SIZE_MAX = 1 << 20, PARENTS_MAX = 6, CC_
 
 static const char *const our_flags[] = {"-std=gnu17", "-O2", "-g", "-fPIC", "-shared", "-Wall"};
 
-static bool is_file(wsl_fs *fs, const char *path)
+static bool has_headers(wsl_fs *fs, const char *dir)
 {
     wsl_file_info info;
+    char *header = wsl_asprintf("%s/wiesel/version.h", dir);
+    const bool found = fs->stat(fs, header, &info, NULL) == WSL_OK && info.is_regular;
 
-    return fs->stat(fs, path, &info, NULL) == WSL_OK && info.is_regular;
+    free(header);
+    return found;
 }
 
 /* Cuts the last component; false when there is none left. */
@@ -36,28 +39,32 @@ static bool to_parent(char *path)
     return true;
 }
 
-char *cli_find_headers(wsl_fs *fs, const char *self, wsl_error *err)
+char *cli_find_headers(wsl_fs *fs, const char *self, const char *otherwise, wsl_error *err)
 {
     static const char *const places[] = {"include", "common/include"};
     char *base = wsl_strdup(self);
+    char *found = NULL;
 
-    for (int i = 0; i < PARENTS_MAX && to_parent(base); i++) {
-        for (size_t k = 0; k < WSL_ARRAY_LEN(places); k++) {
-            char *header = wsl_asprintf("%s/%s/wiesel/version.h", base, places[k]);
-            const bool found = is_file(fs, header);
-            free(header);
-            if (found) {
-                char *dir = wsl_asprintf("%s/%s", base, places[k]);
-                free(base);
-                return dir;
+    for (int i = 0; i < PARENTS_MAX && found == NULL && to_parent(base); i++) {
+        for (size_t k = 0; k < WSL_ARRAY_LEN(places) && found == NULL; k++) {
+            char *dir = wsl_asprintf("%s/%s", base, places[k]);
+            if (has_headers(fs, dir)) {
+                found = dir;
+            } else {
+                free(dir);
             }
         }
     }
     free(base);
-    (void)wsl_fail(err, WSL_NOT_FOUND,
-                   "the headers <wiesel/...> are not found beside '%s': compile the job yourself and run the .so",
-                   self);
-    return NULL;
+    if (found == NULL && otherwise != NULL && has_headers(fs, otherwise)) {
+        found = wsl_strdup(otherwise);
+    }
+    if (found == NULL) {
+        (void)wsl_fail(err, WSL_NOT_FOUND,
+                       "the headers <wiesel/...> are not found beside '%s': compile the job yourself and run the .so",
+                       self);
+    }
+    return found;
 }
 
 char *cli_cache_dir(void)
@@ -254,7 +261,7 @@ static wsl_status compile_to(const cli_compiler *cc, const char *source, const c
 wsl_status cli_compile(const cli_compiler *cc, const char *source, char **out_library, wsl_error *err)
 {
     char key[WSL_ID_TEXT_SIZE];
-    char *include = cli_find_headers(cc->fs, cc->self, err);
+    char *include = cli_find_headers(cc->fs, cc->self, cc->headers, err);
 
     if (include == NULL) {
         return WSL_NOT_FOUND;

@@ -16,6 +16,7 @@
 typedef struct cli_compiler {
     wsl_fs *fs;
     const char *self;      /* path of the running program, from which the headers are found */
+    const char *headers;   /* where else they may be: the source tree this was built from; may be NULL */
     const char *cc;        /* $CC, or cc */
     const char *cflags;    /* $CFLAGS, may be NULL: split at blanks, after our own */
     const char *cache_dir; /* made if missing */
@@ -27,8 +28,8 @@ WSL_MUST_CHECK wsl_status cli_compile(const cli_compiler *compiler, const char *
                                       wsl_error *err);
 
 /* Where <wiesel/wiesel.h> and the others are: ../include of an installation, common/include of the source tree around a
- * build directory. malloc'ed; NULL with a sentence if neither is there. */
-char *cli_find_headers(wsl_fs *fs, const char *self, wsl_error *err);
+ * build directory, or `otherwise` (may be NULL). malloc'ed; NULL with a sentence if none is there. */
+char *cli_find_headers(wsl_fs *fs, const char *self, const char *otherwise, wsl_error *err);
 
 /* $XDG_CACHE_HOME/wiesel, ~/.cache/wiesel, /tmp/wiesel-cache-<uid>; malloc'ed. */
 char *cli_cache_dir(void);

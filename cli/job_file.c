@@ -86,6 +86,7 @@ static wsl_status load_source(cli *c, const char *path, const wsl_job_build_opti
     char *cache = cli_cache_dir(), *library = NULL;
     const cli_compiler compiler = {.fs = c->fs,
                                    .self = c->self,
+                                   .headers = WSL_SOURCE_HEADERS,
                                    .cc = cc != NULL && cc[0] != '\0' ? cc : "cc",
                                    .cflags = getenv("CFLAGS"),
                                    .cache_dir = cache};

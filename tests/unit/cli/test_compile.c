@@ -74,7 +74,7 @@ static int runs(const room *r)
 
 static wsl_status compile(const room *r, const char *cflags, char **out, wsl_error *err)
 {
-    const cli_compiler cc = {wsl_fs_posix(), r->self, r->cc, cflags, r->cache};
+    const cli_compiler cc = {wsl_fs_posix(), r->self, NULL, r->cc, cflags, r->cache};
 
     return cli_compile(&cc, r->source, out, err);
 }
@@ -167,7 +167,7 @@ Test(compile, headers_are_found_from_a_build_inside_the_source_tree)
     put(r.dir, "src/common/include/wiesel/version.h", "");
     char *self = wsl_asprintf("%s/src/build/release/bin/wiesel", r.dir),
          *expected = wsl_asprintf("%s/src/common/include", r.dir);
-    char *found = cli_find_headers(wsl_fs_posix(), self, &err);
+    char *found = cli_find_headers(wsl_fs_posix(), self, "/no/where", &err);
     cr_assert_not_null(found);
     cr_assert_str_eq(found, expected);
     free(found);
