@@ -3,11 +3,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cluster_options.h"
 #include "base/config_file.h"
+#include "base/proc.h"
 #include "base/suggest.h"
 
 enum { CONNECT_TIMEOUT_MS = 5000, ANSWER_TIMEOUT_MS = 60000, CONFIG_NAMES_MAX = 4096 };
@@ -230,7 +230,6 @@ static int run_verb(cli *c, const cli_verb *verb, int argc, char **argv)
 int cli_main(int argc, char **argv, FILE *out, FILE *err)
 {
     char self[PATH_MAX];
-    const ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
 
     if (argc < 2) {
         print_help(err);
@@ -245,8 +244,8 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err)
     if (verb == NULL) {
         return unknown_verb(argv[1], err);
     }
-    self[size > 0 ? size : 0] = '\0';
+    const bool has_path = wsl_proc_program_path(self, sizeof self);
     cli c = {
-        .fs = wsl_fs_posix(), .clock = wsl_clock_real(), .out = out, .err = err, .self = size > 0 ? self : argv[0]};
+        .fs = wsl_fs_posix(), .clock = wsl_clock_real(), .out = out, .err = err, .self = has_path ? self : argv[0]};
     return run_verb(&c, verb, argc - 2, argv + 2);
 }

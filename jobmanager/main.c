@@ -153,11 +153,9 @@ static char *find_web_dir(void)
 {
     static const char *const beside[] = {"../share/wiesel/web", "../../../web", "../../web"};
     char self[4096];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) {
+    if (!wsl_proc_program_path(self, sizeof self)) {
         return NULL;
     }
-    self[n] = '\0';
     char *slash = strrchr(self, '/');
     *slash = '\0';
     for (size_t i = 0; i < WSL_ARRAY_LEN(beside); i++) {

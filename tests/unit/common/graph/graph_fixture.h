@@ -2,6 +2,8 @@
  * graph_fixture - small job graphs for tests, written as protobuf by hand.
  */
 #pragma once
+#include "harness/wsl_test.h"
+
 #include <string.h>
 
 #include <wiesel/row.h>
