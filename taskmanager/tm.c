@@ -65,7 +65,6 @@ tm_slot *tm_get_slot(tm *t, uint32_t i) { return t->slots[i]; }
 tm_net *tm_get_net(tm *t) { return t->net; }
 bool tm_is_registered(const tm *t) { return t->link == LINK_REGISTERED; }
 const char *tm_fatal(const tm *t) { return t->fatal[0] != 0 ? t->fatal : NULL; }
-int tm_control_fd(tm *t) { return t->endpoint != NULL ? wsl_endpoint_fd(t->endpoint) : -1; }
 
 /* ---- sending ---- */
 
@@ -288,6 +287,19 @@ void tm_free(tm *t)
 
 /* ---- the link to the JobManager ---- */
 
+static void close_endpoint(tm *t)
+{
+    if (t->endpoint == NULL) {
+        return;
+    }
+    const int fd = wsl_endpoint_fd(t->endpoint);
+    if (fd >= 0 && t->options.unwatch != NULL) {
+        t->options.unwatch(t->options.watch_arg, fd);
+    }
+    wsl_endpoint_close(t->endpoint);
+    t->endpoint = NULL;
+}
+
 static void lose_link(tm *t, const char *reason, int64_t now)
 {
     if (t->link == LINK_REGISTERED) {
@@ -295,8 +307,7 @@ static void lose_link(tm *t, const char *reason, int64_t now)
         tm_executor_cancel_all(t->executor);
         tm_artifact_cache_reset(t->artifacts);
     }
-    wsl_endpoint_close(t->endpoint);
-    t->endpoint = NULL;
+    close_endpoint(t);
     drop_outbox(t);
     t->link = LINK_WAITING;
     t->retry_ns = now + RETRY_NS;
@@ -311,6 +322,7 @@ static void connect_link(tm *t, int64_t now)
         .heartbeat_ms = 1000,
         .heartbeat_timeout_ms = (uint32_t)(t->heartbeat_timeout_ns / WSL_NS_PER_MS),
         .high_water_mark = 10000,
+        .linger_ms = 100, /* the goodbye */
         .waker = t->options.control_waker,
         .insecure = wsl_config_bool(t->options.config, "security.insecure"),
     };
@@ -322,6 +334,10 @@ static void connect_link(tm *t, int64_t now)
         t->link = LINK_WAITING;
         t->retry_ns = now + RETRY_NS;
         return;
+    }
+    const int fd = wsl_endpoint_fd(t->endpoint);
+    if (fd >= 0 && t->options.watch != NULL) {
+        t->options.watch(t->options.watch_arg, fd);
     }
     t->link = LINK_CONNECTING;
     t->retry_ns = WSL_NEVER;

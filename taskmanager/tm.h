@@ -37,6 +37,10 @@ typedef struct tm_options {
     void *stdout_arg;
     wsl_waker control_waker;      /* wake the control loop and the network loop; slots: tm_slot_bind, before they start */
     wsl_waker net_waker;
+    /* Descriptors of the control loop: one of each connection to the JobManager, watched while it is open. NULL: no loop. */
+    void (*watch)(void *arg, int fd);
+    void (*unwatch)(void *arg, int fd);
+    void *watch_arg;
 } tm_options;
 
 /* taskmanager.resource-id, or "<host>-<6 hex digits>". */
@@ -47,7 +51,6 @@ WSL_MUST_CHECK wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_err
 WSL_DEFINE_AUTO(tm)
 
 int64_t tm_control_step(tm *t);
-int tm_control_fd(tm *t);             /* to be watched; changes with every new connection; -1: none */
 uint32_t tm_slots(const tm *t);
 tm_slot *tm_get_slot(tm *t, uint32_t i);
 tm_net *tm_get_net(tm *t);

@@ -2,8 +2,7 @@
  * tm_run - see tm_run.h.
  *
  * The loops are made first, so that their wakers can be handed to the TaskManager; each steps through the run, which knows
- * the TaskManager once it is made. The control and network loops watch descriptors that change with connections: after
- * each step they compare.
+ * the TaskManager once it is made.
  */
 #include "taskmanager/tm_run.h"
 
@@ -12,8 +11,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-
-enum { NET_FDS_MAX = 1024 };
 
 typedef struct slot_thread {
     struct tm_run *run;
@@ -27,10 +24,6 @@ struct tm_run {
     wsl_loop *net;
     slot_thread *slots;
     uint32_t n_slots;
-    int control_fd;
-    int net_fds[NET_FDS_MAX];
-    int n_net_fds;
-    bool net_fds_changed;
     _Atomic(bool) registered;
     _Atomic(bool) fatal;
     wsl_waker on_fatal;
@@ -40,16 +33,6 @@ static int64_t control_step(void *arg)
 {
     tm_run *r = arg;
     const int64_t deadline = tm_control_step(r->tm);
-    const int fd = tm_control_fd(r->tm);
-    if (fd != r->control_fd) {
-        if (r->control_fd >= 0) {
-            wsl_loop_unwatch(r->control, r->control_fd);
-        }
-        if (fd >= 0) {
-            wsl_loop_watch(r->control, fd);
-        }
-        r->control_fd = fd;
-    }
     atomic_store(&r->registered, tm_is_registered(r->tm));
     if (tm_fatal(r->tm) != NULL && !atomic_exchange(&r->fatal, true)) {
         wsl_wake(&r->on_fatal);
@@ -57,46 +40,10 @@ static int64_t control_step(void *arg)
     return deadline;
 }
 
-static void on_net_fds_changed(void *arg) { ((tm_run *)arg)->net_fds_changed = true; }
+static void control_watch(void *arg, int fd) { wsl_loop_watch(((tm_run *)arg)->control, fd); }
+static void control_unwatch(void *arg, int fd) { wsl_loop_unwatch(((tm_run *)arg)->control, fd); }
 
-static bool contains(const int *fds, int n, int fd)
-{
-    for (int i = 0; i < n; i++) {
-        if (fds[i] == fd) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void watch_net_fds(tm_run *r)
-{
-    int now[NET_FDS_MAX];
-    const int n = tm_net_fds(tm_get_net(r->tm), now, NET_FDS_MAX);
-    for (int i = 0; i < r->n_net_fds; i++) {
-        if (!contains(now, n, r->net_fds[i])) {
-            wsl_loop_unwatch(r->net, r->net_fds[i]);
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        if (!contains(r->net_fds, r->n_net_fds, now[i])) {
-            wsl_loop_watch(r->net, now[i]);
-        }
-    }
-    memcpy(r->net_fds, now, (size_t)n * sizeof now[0]);
-    r->n_net_fds = n;
-    r->net_fds_changed = false;
-}
-
-static int64_t net_step(void *arg)
-{
-    tm_run *r = arg;
-    const int64_t deadline = tm_net_step(tm_get_net(r->tm));
-    if (r->net_fds_changed) {
-        watch_net_fds(r);
-    }
-    return deadline;
-}
+static int64_t net_step(void *arg) { return tm_net_step(tm_get_net(((tm_run *)arg)->tm)); }
 
 static int64_t slot_step(void *arg) { return tm_slot_step(((slot_thread *)arg)->slot); }
 static void slot_watch(void *arg, int fd) { wsl_loop_watch(((slot_thread *)arg)->loop, fd); }
@@ -118,16 +65,20 @@ wsl_status tm_run_start(const tm_options *options, tm_run **out_run, wsl_error *
     tm_run *r = wsl_zalloc(sizeof *r);
     wsl_clock *clock = options->seams.clock;
     const uint32_t spin = (uint32_t)wsl_config_int(options->config, "taskmanager.loop.spin");
-    r->control_fd = -1;
     r->control = wsl_loop_new(clock, control_step, r, 0);
     r->net = wsl_loop_new(clock, net_step, r, spin);
     tm_options with_wakers = *options;
     with_wakers.control_waker = wsl_loop_waker(r->control);
     with_wakers.net_waker = wsl_loop_waker(r->net);
+    with_wakers.watch = control_watch;
+    with_wakers.unwatch = control_unwatch;
+    with_wakers.watch_arg = r;
     wsl_status status = tm_new(&with_wakers, &r->tm, err);
     if (status == WSL_OK) {
-        tm_net_on_fds_changed(tm_get_net(r->tm), on_net_fds_changed, r);
-        watch_net_fds(r);
+        int fd = -1;
+        if (tm_net_fds(tm_get_net(r->tm), &fd, 1) == 1) {
+            wsl_loop_watch(r->net, fd);
+        }
         r->n_slots = tm_slots(r->tm);
         r->slots = wsl_calloc(r->n_slots, sizeof *r->slots);
         for (uint32_t i = 0; i < r->n_slots; i++) {
