@@ -88,11 +88,10 @@ static wsl_status check_window(const jm_collect *c, uint32_t subtask, uint64_t s
                         "collected rows of subtask %u came with sequence %" PRIu64 " after %" PRIu64 "%s", subtask,
                         sequence, s->last_sequence, s->ended ? ", which was the last" : "");
     }
-    if (s->unacknowledged > 0 &&
-        s->unacknowledged + size > 2 * (uint64_t)WSL_COLLECT_WINDOW + WSL_COLLECT_MESSAGE_MAX) {
+    if (s->unacknowledged >= 2 * (uint64_t)WSL_COLLECT_WINDOW) {
         return wsl_fail(err, WSL_INVALID,
-                        "subtask %u sent %" PRIu64 " bytes of collected rows without waiting for the client", subtask,
-                        s->unacknowledged + size);
+                        "subtask %u sent %zu more bytes of collected rows though the client has yet to take %" PRIu64,
+                        subtask, size, s->unacknowledged);
     }
     return WSL_OK;
 }

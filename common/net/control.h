@@ -3,13 +3,13 @@
  *
  * What decode hands out is safe to use: version and direction are right, sizes and nesting are bounded, every TaskId is
  * there with a job of 16 bytes, every message that a field of the schema always has is not NULL (the list is in
- * control.c), enums are in range, artifact hashes look like hashes. Texts may still be anything; ids of vertices, subtasks
- * and operators are checked by whoever knows the job.
+ * control.c), enums are in range, artifact hashes look like hashes. Texts may still be anything; ids of vertices,
+ * subtasks and operators are checked by whoever knows the job.
  *
  *     receive -> wsl_control_decode -> wsl_control_fenced? -> switch (envelope->body_case)
  *
  * Collect window: a sink subtask keeps at most WSL_COLLECT_WINDOW bytes of rows unacknowledged (one message may start
- * below it and end above); the JobManager fails a job whose subtask sends beyond twice that.
+ * below it and end above); the JobManager fails a job whose subtask sends more while twice that is unacknowledged.
  *
  * Threads: any.
  */
@@ -26,14 +26,14 @@
 
 enum {
     WSL_CONTROL_VERSION = 1,
-    WSL_CONTROL_SIZE_MAX = 16 << 20,    /* bytes of one envelope */
-    WSL_CONTROL_DEPTH_MAX = 48,         /* nested messages (types of rows in schemas in operators...) */
+    WSL_CONTROL_SIZE_MAX = 16 << 20, /* bytes of one envelope */
+    WSL_CONTROL_DEPTH_MAX = 48,      /* nested messages (types of rows in schemas in operators...) */
     WSL_CONTROL_MEMBERS_MAX = 1 << 20,
-    WSL_CONTROL_NAME_MAX = 1024,        /* bytes of an id, address, operator name */
-    WSL_CONTROL_TEXT_MAX = 16 << 10,    /* bytes of an error sentence */
-    WSL_ARTIFACT_CHUNK_MAX = 1 << 20,   /* bytes of an artifact in one message */
+    WSL_CONTROL_NAME_MAX = 1024,      /* bytes of an id, address, operator name */
+    WSL_CONTROL_TEXT_MAX = 16 << 10,  /* bytes of an error sentence */
+    WSL_ARTIFACT_CHUNK_MAX = 1 << 20, /* bytes of an artifact in one message */
     WSL_COLLECT_WINDOW = 256 << 10,
-    WSL_COLLECT_MESSAGE_MAX = 1 << 20,  /* row bytes in one CollectData, unless it is a single row */
+    WSL_COLLECT_MESSAGE_MAX = 1 << 20, /* row bytes in one CollectData, unless it is a single row */
 };
 
 typedef Wsl__Pb__Envelope wsl_envelope;
@@ -51,10 +51,10 @@ WSL_MUST_CHECK wsl_status wsl_control_decode(const void *bytes, size_t size, wsl
 /* Does it carry this token? */
 bool wsl_control_fenced(const wsl_envelope *envelope, const wsl_id *token);
 
-/* Sends one envelope. `fencing` NULL: empty (Register, Refused). `peer` NULL on a connection. `body` is the message of that
- * kind and stays the caller's. Answers of wsl_endpoint_send, or WSL_TOO_LARGE. */
-WSL_MUST_CHECK wsl_status wsl_control_send(wsl_endpoint *endpoint, const char *peer, const wsl_id *fencing, uint64_t request,
-                                           wsl_control_kind kind, void *body);
+/* Sends one envelope. `fencing` NULL: empty (Register, Refused). `peer` NULL on a connection. `body` is the message of
+ * that kind and stays the caller's. Answers of wsl_endpoint_send, or WSL_TOO_LARGE. */
+WSL_MUST_CHECK wsl_status wsl_control_send(wsl_endpoint *endpoint, const char *peer, const wsl_id *fencing,
+                                           uint64_t request, wsl_control_kind kind, void *body);
 /* The same into a message, for tests and tools. */
 WSL_MUST_CHECK wsl_status wsl_control_encode(const wsl_id *fencing, uint64_t request, wsl_control_kind kind, void *body,
                                              wsl_message *out_message);
