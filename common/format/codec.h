@@ -71,7 +71,7 @@ static inline wsl_status wsl_format_line(wsl_format *f, const char *data, size_t
         *out_end = end;
         *out_limit = data + size;
         if (WSL_UNLIKELY((size_t)(end - data) > f->max_line)) {
-            return wsl_format_bad(f, out, out->consumed, "the line is longer than max-line (%zu bytes)", f->max_line);
+            return wsl_format_bad(f, out, out->consumed, "the record is longer than max-line (%zu bytes)", f->max_line);
         }
         return WSL_OK;
     }
