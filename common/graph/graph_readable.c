@@ -545,10 +545,10 @@ static wsl_status read_what(const reader *r, const node *n, const char *place, W
     if (has_options && json_is_object(what)) {
         return add_options(r, op, what, place, n->kind);
     }
-    WSL_TRY(get_text(r, n->json, place, n->kind, &text));
-    if (text == NULL) {
-        return wrong(r, place, n->kind, "a text");
+    if (has_options && !json_is_string(what)) {
+        return wrong(r, place, n->kind, "a text, or an object of options");
     }
+    WSL_TRY(get_text(r, n->json, place, n->kind, &text));
     if (connects) {
         wsl_pb_set(&op->connector, text);
         const json_t *options = json_object_get(n->json, "options");

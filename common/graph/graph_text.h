@@ -12,9 +12,14 @@
  *
  *     Job 'wordcount': 2 vertices, 3 subtasks, needs 2 slots
  *
- *     1  Source: lines                            parallelism 1
- *     2  words -> counts                          parallelism 2  (max 128)
- *           <- 1 REBALANCE
+ *        1   Source: lines
+ *            parallelism 1 (at most 128), slot group default
+ *            lines: (line STRING)  [source socket, uid topology-...]
+ *
+ *        2   words -> counts
+ *            parallelism 2 (at most 128), slot group default
+ *            <- 1 REBALANCE
+ *            ...
  */
 char *wsl_job_plan_text(const wsl_job_plan *plan);
 

@@ -16,6 +16,12 @@
  * Threads: only inside the function's callbacks.
  */
 #pragma once
+
+/* State in a function that has no key must not compile, whatever the warning flags are. */
+#ifndef __cplusplus
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
+#endif
+
 #include <wiesel/context.h>
 #include <wiesel/row.h>
 

@@ -16,6 +16,12 @@
  * Errors, ownership, threads: see env.h. Parallelism is a number of subtasks; times are milliseconds.
  */
 #pragma once
+
+/* A function with keyed state on a stream without a key must not compile, whatever the warning flags are. */
+#ifndef __cplusplus
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
+#endif
+
 #include <stdint.h>
 
 #include <wiesel/env.h>

@@ -1,0 +1,3 @@
+/* A shared object that has nothing to do with Wiesel. */
+int answer(void);
+int answer(void) { return 42; }
