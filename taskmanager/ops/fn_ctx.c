@@ -60,7 +60,7 @@ wsl_status tm_fn_ctx_flush(tm_fn_ctx *f)
     return remember(f, status);
 }
 
-static wsl_status flush_inside_callback(tm_fn_ctx *f)
+wsl_status tm_fn_ctx_flush_inside(tm_fn_ctx *f)
 {
     f->attention = true;
     return tm_fn_ctx_flush(f);
@@ -73,10 +73,11 @@ static wsl_status arena_reserve(tm_fn_ctx *f, tm_row_arena *a, uint32_t size)
         return WSL_OK;
     }
     if (size > WSL_ROW_SIZE_MAX_DEFAULT) {
+        tm_fn_ctx_name_row(f);
         return remember(f, tm_op_fail(f->op, WSL_TOO_LARGE, "a row of %" PRIu32 " bytes is larger than the maximum of %d", size,
                                       WSL_ROW_SIZE_MAX_DEFAULT));
     }
-    WSL_TRY(flush_inside_callback(f));
+    WSL_TRY(tm_fn_ctx_flush_inside(f));
     if (a->size < size || a->data == NULL) {
         arena_resize(a, size < TM_ARENA_BYTES ? TM_ARENA_BYTES : size);
     }
@@ -122,21 +123,26 @@ static wsl_status copy_in(tm_fn_ctx *f, const wsl_row *row, wsl_row **out_copy)
     return WSL_OK;
 }
 
-wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row)
+static __attribute__((noinline)) wsl_status emit_other(tm_fn_ctx *f, const wsl_row *row)
 {
-    tm_fn_ctx *f = self(ctx);
-    if (WSL_LIKELY((const uint8_t *)row == ctx->out_tip)) {
-        wsl_row *mine = (wsl_row *)(void *)ctx->out_tip;
-        ctx->out_tip += mine->size;
-        stamp(ctx, mine);
-        return tm_fn_ctx_add(f, mine);
-    }
     if (row == f->input) {
         return tm_fn_ctx_add(f, row);
     }
     wsl_row *copy = NULL;
     WSL_TRY(copy_in(f, row, &copy));
     return tm_fn_ctx_add(f, copy);
+}
+
+wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row)
+{
+    tm_fn_ctx *f = self(ctx);
+    if (WSL_UNLIKELY((const uint8_t *)row != ctx->out_tip)) {
+        return emit_other(f, row);
+    }
+    wsl_row *mine = (wsl_row *)(void *)ctx->out_tip;
+    ctx->out_tip += mine->size;
+    stamp(ctx, mine);
+    return tm_fn_ctx_add(f, mine);
 }
 
 static wsl_status find_side(tm_fn_ctx *f, const char *tag, uint32_t *out_side)
@@ -148,6 +154,7 @@ static wsl_status find_side(tm_fn_ctx *f, const char *tag, uint32_t *out_side)
             return WSL_OK;
         }
     }
+    tm_fn_ctx_name_row(f);
     return remember(f, tm_op_fail(f->op, WSL_INVALID, "emits to the side output '%s', which is not in its .sides", tag));
 }
 
@@ -178,6 +185,7 @@ static wsl_status ctx_fail(wsl_ctx *ctx, const char *format, va_list args) WSL_P
 static wsl_status ctx_fail(wsl_ctx *ctx, const char *format, va_list args)
 {
     tm_fn_ctx *f = self(ctx);
+    tm_fn_ctx_name_row(f);
     return remember(f, tm_op_vfail(f->op, WSL_USER, format, args));
 }
 
@@ -209,6 +217,7 @@ wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status)
     if (status == WSL_OK || status == WSL_AGAIN) {
         return status;
     }
+    tm_fn_ctx_name_row(f);
     return remember(f, tm_op_fail(f->op, status, "its function returned %s (%s)", wsl_status_name(status),
                                   wsl_status_text(status)));
 }

@@ -51,16 +51,24 @@ static inline wsl_ctx *tm_fn_ctx_of(tm_fn_ctx *f) { return &f->k.ctx; }
 /* Before each callback for a row. */
 static inline void tm_fn_ctx_row(tm_fn_ctx *f, const wsl_row *row)
 {
-    f->input = row;
-    f->op->current = row;
+    f->input = row; /* fn_ctx.c makes it the operator's `current` if something fails */
     f->k.ctx.timestamp = row->timestamp;
-    f->k.ctx.has_timestamp = row->flags & WSL_ROW_HAS_TIMESTAMP;
+    f->k.ctx.has_timestamp = (row->flags & WSL_ROW_HAS_TIMESTAMP) != 0;
+}
+/* Before tm_op_fail: the row in hand, if there is one, is named in the sentence. */
+static inline void tm_fn_ctx_name_row(const tm_fn_ctx *f)
+{
+    if (f->input != NULL) {
+        f->op->current = f->input;
+    }
 }
 /* Before each callback that is not for a row. */
 void tm_fn_ctx_no_row(tm_fn_ctx *f, bool has_timestamp, int64_t timestamp);
 
 /* Sends on what was emitted; at the end of every batch. */
 wsl_status tm_fn_ctx_flush(tm_fn_ctx *f);
+/* In the middle of one. */
+wsl_status tm_fn_ctx_flush_inside(tm_fn_ctx *f);
 /* After a callback that said `status`: what happened really. WSL_AGAIN only if the callback said so. Anything else but
  * WSL_OK has been put into the task's error. */
 wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status);
@@ -75,5 +83,5 @@ wsl_row *tm_fn_ctx_alloc(tm_fn_ctx *f, uint32_t size);
 static inline wsl_status tm_fn_ctx_add(tm_fn_ctx *f, const wsl_row *row)
 {
     f->out[f->n_out++] = row;
-    return WSL_UNLIKELY(f->n_out == TM_BATCH_ROWS) ? (f->attention = true, tm_fn_ctx_flush(f)) : WSL_OK;
+    return WSL_UNLIKELY(f->n_out == TM_BATCH_ROWS) ? tm_fn_ctx_flush_inside(f) : WSL_OK;
 }

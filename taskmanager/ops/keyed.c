@@ -10,6 +10,7 @@ static wsl_status fail(tm_keyed *k, wsl_status status, const char *format, const
     __attribute__((format(printf, 3, 0)));
 static wsl_status fail(tm_keyed *k, wsl_status status, const char *format, const char *name)
 {
+    tm_fn_ctx_name_row(&k->f);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     k->f.failed = tm_op_fail(k->f.op, status, format, name);
@@ -44,18 +45,30 @@ static inline bool find_state(tm_keyed *k, const wsl_state_desc *state, uint32_t
     return find_by_name(k, state, out_i);
 }
 
+static __attribute__((noinline)) const wsl_row *get_long(tm_keyed *k, const wsl_state_desc *state)
+{
+    uint32_t i = 0;
+    return find_state(k, state, &i) ? k->state->ops->value_get(k->state, i) : NULL;
+}
+
+static __attribute__((noinline)) wsl_row *update_long(tm_keyed *k, const wsl_state_desc *state)
+{
+    uint32_t i = 0;
+    return find_state(k, state, &i) ? k->state->ops->value_update(k->state, i) : NULL;
+}
+
 static const wsl_row *value_get(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
 {
     tm_keyed *k = self(ctx);
-    uint32_t i = 0;
-    return WSL_LIKELY(find_state(k, state, &i)) ? k->state->ops->value_get(k->state, i) : NULL;
+    const wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k) : NULL;
+    return WSL_LIKELY(row != NULL) ? row : get_long(k, state);
 }
 
 static wsl_row *value_update(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
 {
     tm_keyed *k = self(ctx);
-    uint32_t i = 0;
-    return WSL_LIKELY(find_state(k, state, &i)) ? k->state->ops->value_update(k->state, i) : NULL;
+    wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k) : NULL;
+    return WSL_LIKELY(row != NULL) ? row : update_long(k, state);
 }
 
 static wsl_status value_put(wsl_keyed_ctx *ctx, const wsl_state_desc *state, const wsl_row *row)
@@ -160,6 +173,10 @@ wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_er
         k->descs = op->env.function->states;
     }
     WSL_TRY(open_state(k, value, err));
+    if (value != NULL || (k->descs != NULL && k->descs[0] != NULL)) {
+        k->first_place = k->state->ops->value_place(k->state, 0);
+        k->first = value == NULL && k->first_place.bit != 0 ? k->descs[0] : NULL;
+    }
     return tm_fn_ctx_open(&k->f, op, err);
 }
 
@@ -188,10 +205,9 @@ wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, u
 {
     uint32_t bad = 0;
     const uint32_t size = n < TM_KEY_BLOCK ? n : TM_KEY_BLOCK;
-    if (WSL_UNLIKELY(!tm_key_ctx_load(&k->key, rows, size, &bad))) {
+    if (WSL_UNLIKELY(!k->state->ops->load(k->state, rows, size, &bad))) {
         return not_our_key(k, rows[bad]);
     }
-    k->state->ops->prefetch(k->state);
     *out_n = size;
     return WSL_OK;
 }

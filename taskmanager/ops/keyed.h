@@ -2,7 +2,7 @@
  * keyed - what operators on a keyed stream share: the current key, its state, timers, and the keyed context that user
  * functions see.
  *
- * Rows are worked on in blocks of TM_KEY_BLOCK: the state of all keys of a block is prefetched, then the callback runs row
+ * Rows are worked on in blocks of TM_KEY_BLOCK: the state of all keys of a block is loaded, then the callback runs row
  * by row (tm_keyed_block, tm_keyed_select).
  *
  * Timers fire in runs of at most TIMERS_PER_STEP; what is left sets op->busy and goes on in resume. The watermark is
@@ -20,6 +20,8 @@ typedef struct tm_keyed {
     tm_key_ctx key;
     tm_state *state;
     const wsl_state_desc *const *descs; /* of the function, NULL-terminated; may be NULL */
+    const wsl_state_desc *first;        /* the first of them, if its values lie in the keys' entries */
+    tm_value_place first_place;         /* where values of the first state lie */
     tm_timers event;
     tm_timers processing;
     bool advancing; /* the watermark waits for timers */
@@ -36,8 +38,21 @@ wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, u
 static inline void tm_keyed_select(tm_keyed *k, uint32_t i, const wsl_row *row)
 {
     tm_key_ctx_select(&k->key, i, row);
-    k->f.k.key = k->key.row;
+    if (!k->key.fast) {
+        k->f.k.key = k->key.row; /* a long key may have moved it */
+    }
     tm_fn_ctx_row(&k->f, row);
+}
+
+/* The value that lies in the entry of the key in hand, if that was found when the block was loaded; NULL: ask the state. */
+static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
+{
+    uint8_t *entry = k->key.entry;
+    if (WSL_LIKELY(entry != NULL)) {
+        const uint32_t bits = *(const uint32_t *)(const void *)(entry + k->first_place.bits_offset);
+        return WSL_LIKELY(bits & k->first_place.bit) ? (wsl_row *)(void *)(entry + k->first_place.offset) : NULL;
+    }
+    return NULL;
 }
 
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark);

@@ -57,6 +57,7 @@ static wsl_status fold_row(op_aggregate *a, uint32_t i, const wsl_row *row, cons
         status = wsl_aggregate_result(a->aggregate, i, updated, alloc_row, a->arena, out, &err);
     }
     if (WSL_UNLIKELY(status != WSL_OK)) {
+        tm_fn_ctx_name_row(&a->k.f);
         return tm_op_fail(&a->op, status, "%s", err.text);
     }
     status = state->ops->value_put(state, 0, updated);

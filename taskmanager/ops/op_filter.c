@@ -28,6 +28,7 @@ static wsl_status filter_rows(tm_op *op, uint32_t input, const wsl_row *const *r
         if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
             status = tm_fn_ctx_after(f, status);
             if (status == WSL_AGAIN) {
+                tm_fn_ctx_name_row(f);
                 return tm_op_fail(op, WSL_USER, "a filter decides at once, it cannot return WSL_AGAIN");
             }
             WSL_TRY(status);

@@ -36,23 +36,42 @@ static wsl_status reduce_open(tm_op *op, wsl_error *err)
 static wsl_status put(op_reduce *r, const wsl_row *row)
 {
     const wsl_status status = r->k.state->ops->value_put(r->k.state, 0, row);
-    return status == WSL_OK ? WSL_OK : tm_op_fail(&r->op, status, "the reduced row is not of the stream's schema");
+    if (WSL_LIKELY(status == WSL_OK)) {
+        return WSL_OK;
+    }
+    tm_fn_ctx_name_row(&r->k.f);
+    return tm_op_fail(&r->op, status, "the reduced row is not of the stream's schema");
 }
 
 static wsl_status check_result(op_reduce *r, wsl_status status)
 {
     status = tm_fn_ctx_after(&r->k.f, status);
     if (status == WSL_AGAIN) {
+        tm_fn_ctx_name_row(&r->k.f);
         return tm_op_fail(&r->op, WSL_USER, "a reduce function gives its result at once, it cannot return WSL_AGAIN");
     }
     WSL_TRY(status);
     if (r->n_results != 1) {
+        tm_fn_ctx_name_row(&r->k.f);
         return tm_op_fail(&r->op, WSL_USER, "a reduce function emits exactly one row, this one emitted %u", r->n_results);
     }
     return WSL_OK;
 }
 
-static wsl_status fold(op_reduce *r, const wsl_row *acc, const wsl_row *row)
+/* The new value, over the old one where that lies in the key's entry. */
+static inline wsl_status replace(op_reduce *r, wsl_row *in_entry, const wsl_row *result)
+{
+    if (WSL_UNLIKELY(in_entry == NULL || in_entry->size != result->size)) {
+        return put(r, result);
+    }
+    memmove(in_entry, result, result->size);
+    in_entry->flags = 0;
+    in_entry->key_hash = 0;
+    in_entry->timestamp = 0;
+    return WSL_OK;
+}
+
+static inline wsl_status fold(op_reduce *r, wsl_row *in_entry, const wsl_row *acc, const wsl_row *row)
 {
     wsl_ctx *ctx = tm_fn_ctx_of(&r->k.f);
     r->n_results = 0;
@@ -62,7 +81,7 @@ static wsl_status fold(op_reduce *r, const wsl_row *acc, const wsl_row *row)
     }
     const wsl_row *result = r->result;
     WSL_TRY(tm_fn_ctx_emit(ctx, result)); /* stays where it is even if that sent a batch on */
-    return put(r, result);
+    return replace(r, in_entry, result);
 }
 
 static wsl_status reduce_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
@@ -76,9 +95,10 @@ static wsl_status reduce_rows(tm_op *op, uint32_t input, const wsl_row *const *r
         for (uint32_t b = 0; b < block; b++) {
             const wsl_row *row = rows[i + b];
             tm_keyed_select(k, b, row);
-            const wsl_row *acc = k->state->ops->value_get(k->state, 0);
+            wsl_row *in_entry = tm_keyed_value_in_entry(k);
+            const wsl_row *acc = WSL_LIKELY(in_entry != NULL) ? in_entry : k->state->ops->value_get(k->state, 0);
             if (WSL_LIKELY(acc != NULL)) {
-                WSL_TRY(fold(r, acc, row));
+                WSL_TRY(fold(r, in_entry, acc, row));
             } else {
                 WSL_TRY(put(r, row));
                 WSL_TRY(tm_fn_ctx_add(&k->f, row));

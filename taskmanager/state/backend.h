@@ -1,8 +1,9 @@
 /*
  * backend - keyed state of one operator subtask: value states of the current key (key_ctx).
  *
- * A backend is asked for the current key's values as callbacks need them; prefetch tells it beforehand which keys will
- * come. States are known by their place in the list given at open.
+ * A backend is asked for the current key's values as callbacks need them; load tells it beforehand which keys will come.
+ * States are known by their place in the list given at open. Where a set value lies in an entry may be told once
+ * (tm_value_place), so that whoever has the key's entry need not ask at all.
  *
  * Values are rows without timestamp. A pointer from get or update is valid until the next call.
  *
@@ -22,15 +23,25 @@ typedef struct tm_value_state {
     const wsl_schema *schema;
 } tm_value_state;
 
+/* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. */
+typedef struct tm_value_place {
+    uint32_t bits_offset;
+    uint32_t bit; /* 0: values of this state do not lie in entries, or an entry is not known to be the key's */
+    uint32_t offset;
+} tm_value_place;
+
 typedef struct tm_state_ops {
     void (*free)(tm_state *s);
-    void (*prefetch)(tm_state *s); /* the block loaded into the key_ctx */
+    /* Notes the keys of n <= TM_KEY_BLOCK rows in the key_ctx and prefetches what belongs to them. False if a row's key
+     * group is not ours (*out_bad is its index): it should never have come here. */
+    bool (*load)(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
     const wsl_row *(*value_get)(tm_state *s, uint32_t state);
     /* Made with all fields 0 and not null if unset. NULL: the schema has fields of variable size. */
     wsl_row *(*value_update)(tm_state *s, uint32_t state);
     /* WSL_TYPE: not a row of the state's schema. */
     wsl_status (*value_put)(tm_state *s, uint32_t state, const wsl_row *row);
     void (*value_clear)(tm_state *s, uint32_t state);
+    tm_value_place (*value_place)(const tm_state *s, uint32_t state);
     uint64_t (*keys)(const tm_state *s);
     uint64_t (*bytes)(const tm_state *s); /* memory held */
 } tm_state_ops;

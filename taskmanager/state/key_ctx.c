@@ -8,7 +8,7 @@ enum { KEY_ROOM = 256 };
 /* Types whose value is the slot, equal exactly when the slots are. Not floating point: -0.0 equals 0.0. */
 static bool is_plain_slot(const wsl_key_spec *spec)
 {
-    if (spec->n_fields != 1 || spec->wide[0]) {
+    if (spec->n_fields != 1 || spec->wide[0] || spec->field[0] >= 32) {
         return false;
     }
     return spec->type[0] != WSL_T_FLOAT && spec->type[0] != WSL_T_DOUBLE;
@@ -30,22 +30,6 @@ void tm_key_ctx_fini(tm_key_ctx *kc)
 {
     free(kc->row);
     kc->row = NULL;
-}
-
-bool tm_key_ctx_load(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
-{
-    WSL_DEBUG_ASSERT(n <= TM_KEY_BLOCK);
-    kc->n = n;
-    for (uint32_t i = 0; i < n; i++) {
-        const wsl_row *row = rows[i];
-        const uint32_t hash = row->flags & WSL_ROW_KEYED ? row->key_hash : wsl_key_hash(kc->spec, row);
-        kc->block_hash[i] = hash;
-        if (WSL_UNLIKELY(wsl_key_group(hash, kc->max_parallelism) - kc->first_group >= kc->n_groups)) {
-            *out_bad = i;
-            return false;
-        }
-    }
-    return true;
 }
 
 static void make_room(tm_key_ctx *kc, uint32_t bytes)
@@ -74,5 +58,5 @@ void tm_key_ctx_restore(tm_key_ctx *kc, const void *bytes, uint32_t size, uint32
     memcpy(kc->row->slot, bytes, size);
     kc->hash = hash;
     kc->place = TM_KEY_NO_PLACE;
-    kc->found_out = false;
+    kc->entry = NULL;
 }

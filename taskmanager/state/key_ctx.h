@@ -3,11 +3,12 @@
  * found for it last.
  *
  * A key is kept as the row of its key fields (data/key.h). Two forms go around:
- *   fast      one integer-like fixed-size field: the 64-bit slot and whether it is NULL; nothing is extracted per row
+ *   fast      one integer-like fixed-size field among the first 32: the 64-bit slot and whether it is NULL; nothing is
+ *             extracted per row
  *   general   the row's bytes behind the header, and its null bits
  *
- * A batch is worked on in blocks: load() notes the hashes of a block's rows, so that the backend can prefetch what belongs
- * to them, then select() makes one after the other current.
+ * A batch is worked on in blocks: the backend's load() notes the hashes of a block's rows, prefetches what belongs to them
+ * and, where that is cheap, finds their entries; then select() makes one after the other current.
  *
  * Threads: one slot loop. Embedded in its owner.
  */
@@ -31,33 +32,36 @@ typedef struct tm_key_ctx {
     uint32_t capacity; /* of row */
     uint32_t hash;
     uint32_t place;    /* in the block, or TM_KEY_NO_PLACE */
-    void *entry;       /* the backend's: what it found, if `found_out` */
-    bool found_out;
+    void *entry;       /* the backend's; NULL: not looked up yet, or there is none */
 
-    /* the block */
+    /* the block, filled by the backend */
     uint32_t n;
     uint32_t block_hash[TM_KEY_BLOCK];
+    void *block_entry[TM_KEY_BLOCK]; /* NULL: not found out, or it may have moved or gone since */
 } tm_key_ctx;
 
 void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
                      uint32_t max_parallelism);
 void tm_key_ctx_fini(tm_key_ctx *kc);
 
-/* Notes the hashes of n <= TM_KEY_BLOCK rows. False if a row's key group is not ours (*out_bad is its index): it should
- * never have come here. */
-bool tm_key_ctx_load(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
-
 void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row);
+
+/* The backend's entries may have moved or gone. */
+static inline void tm_key_ctx_forget_entries(tm_key_ctx *kc)
+{
+    kc->entry = NULL;
+    memset(kc->block_entry, 0, sizeof kc->block_entry);
+}
 
 /* Makes the key of the block's row i current. */
 static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *row)
 {
     kc->hash = kc->block_hash[i];
     kc->place = i;
-    kc->found_out = false;
+    kc->entry = kc->block_entry[i];
     if (WSL_LIKELY(kc->fast)) {
         kc->row->slot[0] = row->slot[kc->fast_field];
-        kc->row->nulls = wsl_row_is_null(row, kc->fast_field, kc->spec->row_fields);
+        kc->row->nulls = row->nulls >> kc->fast_field & 1;
     } else {
         tm_key_ctx_extract(kc, row);
     }

@@ -34,23 +34,24 @@ static inline uint32_t *bits_of(const mem_state *m, uint8_t *entry)
     return m->table.fast ? &((tm_entry_fast *)(void *)entry)->bits : &((tm_entry_general *)(void *)entry)->bits;
 }
 
+/* The current key's entry, or NULL. What load left for a general key has the right tag, but may be another key's. */
 static inline uint8_t *entry_of(mem_state *m)
 {
     tm_key_ctx *kc = m->state.key;
-    if (!kc->found_out) {
-        kc->entry = tm_mem_table_find_loaded(&m->table, kc);
-        kc->found_out = true;
+    uint8_t *entry = kc->entry;
+    if (entry == NULL || (!kc->fast && !tm_mem_key_equal(&m->table, entry, kc))) {
+        entry = tm_mem_table_find(&m->table, kc);
+        kc->entry = entry;
     }
-    return kc->entry;
+    return entry;
 }
 
 static inline uint8_t *entry_or_new(mem_state *m)
 {
     uint8_t *entry = entry_of(m);
     if (WSL_UNLIKELY(entry == NULL)) {
-        tm_key_ctx *kc = m->state.key;
-        entry = tm_mem_table_add(&m->table, kc);
-        kc->entry = entry;
+        entry = tm_mem_table_add(&m->table, m->state.key);
+        m->state.key->entry = entry;
     }
     return entry;
 }
@@ -175,11 +176,25 @@ static void value_clear(tm_state *s, uint32_t state)
     *bits &= ~bit;
     if ((*bits & ~TM_ENTRY_NULL_KEY) == 0) {
         tm_mem_table_remove(&m->table, m->state.key, entry);
-        m->state.key->entry = NULL;
     }
 }
 
-static void prefetch(tm_state *s) { tm_mem_table_prefetch(&self(s)->table, s->key); }
+static tm_value_place value_place(const tm_state *s, uint32_t state)
+{
+    const mem_state *m = (const mem_state *)(const void *)s;
+    const area *a = &m->areas[state];
+    return (tm_value_place){
+        .bits_offset = (uint32_t)offsetof(tm_entry_fast, bits),
+        .bit = a->size != 0 && m->table.fast ? UINT32_C(1) << state : 0,
+        .offset = a->offset,
+    };
+}
+
+static bool load(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
+{
+    return tm_mem_table_load(&self(s)->table, s->key, rows, n, out_bad);
+}
+
 static uint64_t keys(const tm_state *s) { return ((const mem_state *)(const void *)s)->table.n_keys; }
 static uint64_t bytes(const tm_state *s) { return ((const mem_state *)(const void *)s)->region.bytes; }
 
@@ -194,11 +209,12 @@ static void mem_state_free(tm_state *s)
 
 static const tm_state_ops mem_state_ops = {
     .free = mem_state_free,
-    .prefetch = prefetch,
+    .load = load,
     .value_get = value_get,
     .value_update = value_update,
     .value_put = value_put,
     .value_clear = value_clear,
+    .value_place = value_place,
     .keys = keys,
     .bytes = bytes,
 };

@@ -59,7 +59,7 @@ static inline spot spot_of(const tm_mem_table *t, uint32_t hash)
 
 static inline uint64_t *directory_of(const spot *s)
 {
-    return &s->group->directory[(uint64_t)s->place >> (32 - s->group->depth)];
+    return &s->group->directory[(uint64_t)s->place >> s->group->shift];
 }
 
 static inline segment *segment_of(uint64_t directory) { return (segment *)(uintptr_t)(directory & ~(uint64_t)LOG_MASK); }
@@ -180,6 +180,7 @@ static void double_directory(tm_mem_group *g)
     }
     g->directory = wider;
     g->depth++;
+    g->shift--;
 }
 
 /* The bit of the place that would tell an old segment's halves apart. */
@@ -214,7 +215,6 @@ static void split(tm_mem_table *t, const spot *at, segment *old)
 static void make_room(tm_mem_table *t, const spot *at)
 {
     segment *s = segment_of(*directory_of(at));
-    t->version++;
     if (s == &nothing.header) {
         redirect(at, 0, directory_cell(segment_new(t, 0, 0)));
     } else if (s->used < places_of(s->log_groups) / 2) {
@@ -229,38 +229,85 @@ static void make_room(tm_mem_table *t, const spot *at)
 
 /* ---- lookups ---- */
 
-void tm_mem_table_prefetch(tm_mem_table *t, const tm_key_ctx *kc)
+/* What is known of a key of the block after looking at its hash. */
+typedef struct loaded {
+    const uint8_t *tags; /* of its group of places */
+    uint64_t cell;       /* of its segment */
+    uint8_t tag;
+} loaded;
+
+/* First pass: hashes, and their tags on the way to us. */
+static bool load_hashes(const tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, loaded *out,
+                        uint32_t *out_bad)
 {
-    struct {
-        segment *s;
-        uint32_t log_groups, group;
-        uint8_t tag;
-    } found[TM_KEY_BLOCK];
-    t->block_version = t->version;
-    for (uint32_t i = 0; i < kc->n; i++) {
-        const spot at = spot_of(t, kc->block_hash[i]);
-        const uint64_t cell = *directory_of(&at);
-        const uint32_t log_groups = (uint32_t)cell & LOG_MASK;
-        found[i].s = segment_of(cell);
-        found[i].log_groups = log_groups;
-        found[i].group = at.tags & ((1u << log_groups) - 1);
-        found[i].tag = at.tag;
-        __builtin_prefetch(found[i].s->tags + found[i].group * TM_TAGS);
-    }
-    for (uint32_t i = 0; i < kc->n; i++) {
-        const uint32_t match = tm_tags_match(found[i].s->tags + found[i].group * TM_TAGS, found[i].tag);
-        if (match == 0) {
-            t->candidate[i] = NULL;
-            continue;
+    const tm_mem_group *const groups = t->groups;
+    const uint64_t max_parallelism = t->max_parallelism;
+    const uint32_t first_group = t->first_group;
+    const uint32_t n_groups = t->n_groups;
+    for (uint32_t i = 0; i < n; i++) {
+        const wsl_row *row = rows[i];
+        const uint32_t hash = WSL_LIKELY(row->flags & WSL_ROW_KEYED) ? row->key_hash : wsl_key_hash(kc->spec, row);
+        const uint64_t p = hash * max_parallelism;
+        const uint32_t g = (uint32_t)(p >> 32) - first_group;
+        if (WSL_UNLIKELY(g >= n_groups)) {
+            *out_bad = i;
+            return false;
         }
-        uint8_t *entry = entry_at(t, found[i].s, found[i].log_groups,
-                                  found[i].group * TM_TAGS + (uint32_t)__builtin_ctz(match));
-        t->candidate[i] = entry;
+        const uint64_t cell = groups[g].directory[(p & UINT32_MAX) >> groups[g].shift];
+        const uint64_t m = mix(hash);
+        const uint64_t group_mask = (UINT64_C(1) << (cell & LOG_MASK)) - 1;
+        const uint8_t *tags = segment_of(cell)->tags + ((m >> 25) & group_mask) * TM_TAGS;
+        __builtin_prefetch(tags);
+        kc->block_hash[i] = hash;
+        out[i] = (loaded){.tags = tags, .cell = cell, .tag = (uint8_t)(m >> 57)};
+    }
+    return true;
+}
+
+/* Second pass: the first place with the right tag, and its entry on the way. */
+static void load_entries(const tm_mem_table *t, tm_key_ctx *kc, uint32_t n, const loaded *keys)
+{
+    const uint32_t stride = t->stride;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t match = tm_tags_match(keys[i].tags, keys[i].tag);
+        const uint32_t log_groups = (uint32_t)keys[i].cell & LOG_MASK;
+        segment *s = segment_of(keys[i].cell);
+        const size_t place = (size_t)(keys[i].tags - s->tags) + (uint32_t)__builtin_ctz(match | 1u << 16);
+        uint8_t *entry = s->tags + tag_bytes(log_groups) + place * stride;
         __builtin_prefetch(entry, 1);
-        if (t->stride > 64) {
+        if (stride > 64) {
             __builtin_prefetch(entry + 64, 1);
         }
+        kc->block_entry[i] = match != 0 ? entry : NULL;
     }
+}
+
+/* Third pass: is it the key? What is not found here is looked up when it is asked for. */
+static void check_fast(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n)
+{
+    const uint32_t field = kc->fast_field;
+    for (uint32_t i = 0; i < n; i++) {
+        const tm_entry_fast *e = kc->block_entry[i];
+        if (WSL_LIKELY(e != NULL) &&
+            WSL_UNLIKELY(e->slot != rows[i]->slot[field] || e->bits >> 31 != (rows[i]->nulls >> field & 1))) {
+            kc->block_entry[i] = NULL;
+        }
+    }
+}
+
+bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
+{
+    loaded keys[TM_KEY_BLOCK];
+    WSL_DEBUG_ASSERT(n <= TM_KEY_BLOCK);
+    kc->n = n;
+    if (!load_hashes(t, kc, rows, n, keys, out_bad)) {
+        return false;
+    }
+    load_entries(t, kc, n, keys);
+    if (t->fast) {
+        check_fast(kc, rows, n);
+    }
+    return true;
 }
 
 uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc)
@@ -299,17 +346,14 @@ static void write_key(tm_mem_table *t, uint8_t *entry, const tm_key_ctx *kc)
     memcpy(to, tm_key_ctx_bytes(kc), e->key_size);
 }
 
-uint8_t *tm_mem_table_add(tm_mem_table *t, const tm_key_ctx *kc)
+uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
 {
     const spot at = spot_of(t, kc->hash);
     segment *s = segment_of(*directory_of(&at));
-    if (s->used + s->deleted >= s->limit) {
+    while (s->used + s->deleted >= s->limit) { /* again if a split has left our half full */
         make_room(t, &at);
+        tm_key_ctx_forget_entries(kc);
         s = segment_of(*directory_of(&at));
-        while (s->used + s->deleted >= s->limit) { /* a split may have left our half full */
-            make_room(t, &at);
-            s = segment_of(*directory_of(&at));
-        }
     }
     const uint32_t i = free_place(s, at.tags);
     s->deleted -= s->tags[i] == TM_TAG_DELETED;
@@ -321,7 +365,7 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, const tm_key_ctx *kc)
     return entry;
 }
 
-void tm_mem_table_remove(tm_mem_table *t, const tm_key_ctx *kc, uint8_t *entry)
+void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
 {
     const spot at = spot_of(t, kc->hash);
     segment *s = segment_of(*directory_of(&at));
@@ -338,7 +382,7 @@ void tm_mem_table_remove(tm_mem_table *t, const tm_key_ctx *kc, uint8_t *entry)
     s->deleted += probed_past;
     s->used--;
     t->n_keys--;
-    t->version++;
+    tm_key_ctx_forget_entries(kc);
 }
 
 /* ---- life ---- */
@@ -365,6 +409,7 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
     for (uint32_t i = 0; i < t->n_groups; i++) {
         t->groups[i].one = directory_cell(&nothing.header);
         t->groups[i].directory = &t->groups[i].one;
+        t->groups[i].shift = 32;
     }
 }
 

@@ -14,7 +14,7 @@
  *                                                                                        points to a block of the slab
  * `bits` belong to the backend but for the top one, which is a fast key's NULL.
  *
- * Pointers to entries are valid until `version` changes.
+ * When an entry may have moved or gone, the key_ctx is told to forget its entries.
  *
  * Threads: one slot loop.
  */
@@ -51,6 +51,7 @@ typedef struct tm_mem_group {
     uint64_t *directory; /* 1 << depth of them */
     uint64_t one;        /* the directory while depth is 0 */
     uint32_t depth;
+    uint32_t shift;      /* 32 - depth */
 } tm_mem_group;
 
 typedef struct tm_mem_table {
@@ -61,28 +62,25 @@ typedef struct tm_mem_table {
     uint32_t max_parallelism;
     uint32_t first_group;
     uint32_t n_groups;
-    uint32_t version; /* changes when an entry may have moved or gone */
     uint64_t n_keys;
     tm_mem_group *groups;
     void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
-    /* of the block of keys loaded last */
-    uint32_t block_version;
-    uint8_t *candidate[TM_KEY_BLOCK];
 } tm_mem_table;
 
 /* `payload`: bytes per entry behind its header. Region and slab outlive the table. */
 void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const tm_key_ctx *kc, uint32_t payload);
 void tm_mem_table_fini(tm_mem_table *t);
 
-/* Prefetches what belongs to the loaded block of keys. */
-void tm_mem_table_prefetch(tm_mem_table *t, const tm_key_ctx *kc);
+/* See backend.h. Finds the entries of fast keys; of general keys the ones with the right tag, see find. */
+bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
 
 /* The current key's entry; NULL if there is none. */
 uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc);
+
 /* Adds an entry for the current key, which has none: header filled, bits 0, payload not zeroed. */
-uint8_t *tm_mem_table_add(tm_mem_table *t, const tm_key_ctx *kc);
+uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc);
 /* Removes the current key's entry. */
-void tm_mem_table_remove(tm_mem_table *t, const tm_key_ctx *kc, uint8_t *entry);
+void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry);
 
 static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry, const tm_key_ctx *kc)
 {
@@ -96,16 +94,4 @@ static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry,
     }
     const void *key = e->key_size <= TM_ENTRY_INLINE_KEY ? (const void *)e->key : (const void *)(uintptr_t)e->key[0];
     return memcmp(key, tm_key_ctx_bytes(kc), e->key_size) == 0;
-}
-
-/* The entry of the current key as the prefetch found it, if that still holds; else looks it up. */
-static inline uint8_t *tm_mem_table_find_loaded(tm_mem_table *t, const tm_key_ctx *kc)
-{
-    if (WSL_LIKELY(kc->place < kc->n && t->block_version == t->version)) {
-        uint8_t *e = t->candidate[kc->place];
-        if (WSL_LIKELY(e != NULL && tm_mem_key_equal(t, e, kc))) {
-            return e;
-        }
-    }
-    return tm_mem_table_find(t, kc);
 }

@@ -1,0 +1,220 @@
+/*
+ * state_bench - what one record costs in a keyed operator: lookup and update of its state, the user function and the emit,
+ * without partitioner, channel and network.
+ *
+ *     state_bench                prints ns per record for several numbers of keys, the best of rounds of half a million
+ *     state_bench keys K N       one case, for perf and callgrind
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <wiesel/function.h>
+#include <wiesel/row.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "data/key.h"
+#include "graph/job_graph.h"
+#include "taskmanager/ops/chain.h"
+
+WSL_ROW(event, (int64, key), (int64, value));
+WSL_ROW(running, (int64, key), (int64, count), (int64, sum));
+WSL_ROW(word, (string, word), (int64, one));
+WSL_VALUE_STATE(totals, "totals", (int64, count), (int64, sum));
+
+/* ---- the functions under test ---- */
+
+static wsl_status count_and_sum(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    wsl_row *total = wsl_value_update(k, &totals);
+    total->slot[totals_value_f_count]++;
+    total->slot[totals_value_f_sum] += (uint64_t)event_value(in);
+    wsl_row_writer w = wsl_begin(k, &running_schema, 0);
+    running_set_key(&w, event_key(in));
+    running_set_count(&w, totals_value_count(total));
+    running_set_sum(&w, totals_value_sum(total));
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_PROCESS(bench_keyed, .in = &event_schema, .out = &running_schema, .states = WSL_STATES(&totals),
+                  .keyed_process = count_and_sum);
+
+static wsl_status add_up(wsl_ctx *ctx, const wsl_row *acc, const wsl_row *in)
+{
+    wsl_row_writer w = wsl_begin(ctx, &event_schema, 0);
+    event_set_key(&w, event_key(in));
+    event_set_value(&w, event_value(acc) + event_value(in));
+    return wsl_emit(ctx, &w);
+}
+WSL_REDUCE(bench_reduce, .in = &event_schema, .reduce = add_up);
+
+static wsl_status count_word(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    wsl_row *total = wsl_value_update(k, &totals);
+    total->slot[totals_value_f_count]++;
+    wsl_row_writer w = wsl_begin(k, &word_schema, word_word(in).size);
+    word_set_word(&w, word_word(in));
+    word_set_one(&w, totals_value_count(total));
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_PROCESS(bench_word, .in = &word_schema, .out = &word_schema, .states = WSL_STATES(&totals),
+                  .keyed_process = count_word);
+
+static wsl_status double_it(wsl_ctx *ctx, const wsl_row *in)
+{
+    wsl_row_writer w = wsl_begin(ctx, &event_schema, 0);
+    event_set_key(&w, event_key(in));
+    event_set_value(&w, event_value(in) * 2 + 1);
+    return wsl_emit(ctx, &w);
+}
+WSL_PROCESS(bench_map, .in = &event_schema, .process = double_it);
+
+/* ---- a chain of one operator that ends in nothing ---- */
+
+static const wsl_function *const functions[] = {&bench_keyed, &bench_reduce, &bench_word, &bench_map};
+
+static const wsl_function *find(void *arg, const char *symbol)
+{
+    (void)arg;
+    for (size_t i = 0; i < WSL_ARRAY_LEN(functions); i++) {
+        if (strcmp(functions[i]->name, symbol) == 0) {
+            return functions[i];
+        }
+    }
+    return NULL;
+}
+
+static tm_chain *make_chain(const wsl_function *fn, const char *kind, const char *key, tm_op_host *host, wsl_rng *rng)
+{
+    Wsl__Pb__Operator *desc = wsl_alloc(sizeof *desc); /* lives as long as the program */
+    char *keys[] = {wsl_strdup(key)};
+    wsl_error err = {0};
+    wsl__pb__operator__init(desc);
+    desc->kind = wsl_strdup(kind);
+    desc->name = desc->function = wsl_strdup(fn->name);
+    desc->output = wsl_schema_to_pb(fn->out != NULL ? fn->out : fn->in);
+    const tm_chain_spec spec = {
+        .operators = &desc,
+        .n_operators = 1,
+        .input = {fn->in},
+        .keys = keys,
+        .n_keys = 1,
+        .parallelism = 1,
+        .max_parallelism = 128,
+        .find_function = find,
+        .clock = wsl_clock_real(),
+        .fs = wsl_fs_posix(),
+        .rng = rng,
+        .host = host,
+    };
+    tm_chain *chain = NULL;
+    if (tm_chain_new(&spec, &chain, &err) != WSL_OK || tm_chain_open(chain, &err) != WSL_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    return chain;
+}
+
+static uint64_t mix(uint64_t i)
+{
+    uint64_t z = i + UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+enum { BUFFER_BYTES = 32 << 10, WORD_ROW_BYTES = 64, ROUND = 500000 };
+
+/* Builds the rows of one buffer, as a producer would have: hash in the header. Returns how many. */
+static uint32_t fill(uint8_t *buffer, const wsl_row **rows, uint64_t *io_i, uint64_t n_keys, bool words)
+{
+    uint32_t n = 0;
+    uint32_t at = 0;
+    while (n < TM_BATCH_ROWS && at + WORD_ROW_BYTES <= BUFFER_BYTES) {
+        const uint64_t m = mix((*io_i)++);
+        wsl_row_writer w;
+        (void)wsl_row_writer_init(&w, buffer + at, BUFFER_BYTES - at, 2);
+        if (words) {
+            char text[24];
+            const int size = snprintf(text, sizeof text, "w%" PRIu64, m % n_keys);
+            word_set_word(&w, (wsl_str){text, (uint32_t)size});
+            word_set_one(&w, 1);
+        } else {
+            event_set_key(&w, (int64_t)(m % n_keys));
+            event_set_value(&w, (int64_t)(m >> 40));
+            w.row->key_hash = wsl_key_hash_slot(m % n_keys);
+            w.row->flags |= WSL_ROW_KEYED;
+        }
+        rows[n++] = w.row;
+        at += w.row->size;
+    }
+    return n;
+}
+
+static void run(const wsl_function *fn, const char *kind, uint64_t n_keys, uint64_t n)
+{
+    wsl_error error = {0};
+    wsl_rng rng;
+    wsl_rng_seed(&rng, 1);
+    tm_op_host host = {.error = &error};
+    const bool words = fn->in == &word_schema;
+    tm_chain *chain = make_chain(fn, kind, words ? "word" : "key", &host, &rng);
+    uint8_t *buffer = wsl_alloc(BUFFER_BYTES);
+    const wsl_row *rows[TM_BATCH_ROWS];
+    wsl_clock *clock = wsl_clock_real();
+    wsl_key_spec spec;
+    const char *const key_names[] = {words ? "word" : "key"};
+    if (wsl_key_spec_init(&spec, fn->in, key_names, 1, &error) != WSL_OK) {
+        exit(1);
+    }
+    int64_t ns = 0;
+    double best = 1e9;
+    uint64_t i = 0, done = 0;
+    const uint64_t warm_up = 7 * n_keys; /* nearly every key has been seen then */
+    while (i < n + warm_up) {
+        const uint32_t k = fill(buffer, rows, &i, n_keys, words);
+        for (uint32_t r = 0; words && r < k; r++) {
+            wsl_row *row = (wsl_row *)(uintptr_t)rows[r];
+            row->key_hash = wsl_key_hash(&spec, row);
+            row->flags |= WSL_ROW_KEYED;
+        }
+        const int64_t begin = wsl_now_ns(clock);
+        if (tm_op_deliver_rows(tm_chain_head(chain), 0, rows, k) != WSL_OK) {
+            fprintf(stderr, "%s\n", error.text);
+            exit(1);
+        }
+        if (i > warm_up) {
+            ns += wsl_now_ns(clock) - begin;
+            done += k;
+        }
+        if (done >= ROUND) {
+            const double cost = (double)ns / (double)done;
+            best = cost < best ? cost : best;
+            ns = 0;
+            done = 0;
+        }
+    }
+    printf("%-13s %8" PRIu64 " keys %6.1f ns per record\n", fn->name, n_keys, best);
+    tm_chain_free(chain);
+    free(buffer);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "keys") == 0) {
+        run(&bench_keyed, "keyed_process", strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+        return 0;
+    }
+    const uint64_t n = 10 * UINT64_C(1000000);
+    run(&bench_map, "process", 1000, n);
+    for (uint64_t keys = 1000; keys <= 1000000; keys *= 10) {
+        run(&bench_keyed, "keyed_process", keys, n);
+    }
+    for (uint64_t keys = 1000; keys <= 1000000; keys *= 10) {
+        run(&bench_reduce, "reduce", keys, n);
+    }
+    for (uint64_t keys = 1000; keys <= 1000000; keys *= 10) {
+        run(&bench_word, "keyed_process", keys, n);
+    }
+    return 0;
+}
