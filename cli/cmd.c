@@ -95,6 +95,19 @@ bool cli_is_client_option(const char *key)
     return false;
 }
 
+wsl_status cli_as_usage(wsl_status status) { return status == WSL_NOT_FOUND ? WSL_INVALID : status; }
+
+/* A file that is not there is not found; a key in it that is not known is a mistake. */
+static wsl_status read_config_file(cli *c, const char *path, wsl_error *err)
+{
+    wsl_file_info info;
+
+    if (c->fs->stat(c->fs, path, &info, err) != WSL_OK) {
+        return wsl_fail_prefix(err, WSL_NOT_FOUND, "the configuration");
+    }
+    return cli_as_usage(wsl_config_read_file(c->config, c->fs, path, err));
+}
+
 wsl_status cli_load_config(cli *c, wsl_error *err)
 {
     if (c->config != NULL) {
@@ -102,11 +115,11 @@ wsl_status cli_load_config(cli *c, wsl_error *err)
     }
     char *path = config_path(c);
     c->config = wsl_cluster_config_new();
-    const wsl_status status = path != NULL ? wsl_config_read_file(c->config, c->fs, path, err) : WSL_OK;
+    const wsl_status status = path != NULL ? read_config_file(c, path, err) : WSL_OK;
     free(path);
     WSL_TRY(status);
     for (uint32_t i = 0; i < c->args.n_defines; i++) {
-        WSL_TRY(wsl_config_set_pair(c->config, c->args.defines[i], "-D", err));
+        WSL_TRY(cli_as_usage(wsl_config_set_pair(c->config, c->args.defines[i], "-D", err)));
     }
     return WSL_OK;
 }

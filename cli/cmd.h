@@ -61,6 +61,9 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err);
 /* ---- for the verbs ---- */
 
 int cli_exit_code(wsl_status status);
+/* WSL_NOT_FOUND becomes WSL_INVALID: an unknown name inside of what the user wrote is a mistake, not a missing thing.
+ */
+wsl_status cli_as_usage(wsl_status status);
 
 /* c->config from defaults, file and -D. */
 WSL_MUST_CHECK wsl_status cli_load_config(cli *c, wsl_error *err);

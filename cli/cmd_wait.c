@@ -42,10 +42,10 @@ static wsl_status give_up(const cli *c, const overview *seen, bool answered, wsl
     }
     return wsl_fail(
         err, WSL_TIMEOUT,
-        "waited %llu ms: %lld of %llu TaskManagers with %lld of %llu slots are there; look into the logs of the "
-        "others",
-        (unsigned long long)c->args.timeout_ms, (long long)seen->taskmanagers, (unsigned long long)c->args.taskmanagers,
-        (long long)seen->slots, (unsigned long long)c->args.slots);
+        "waited %llu ms: there are %lld TaskManagers with %lld slots, wanted were %llu with %llu; the logs of the "
+        "missing ones say why",
+        (unsigned long long)c->args.timeout_ms, (long long)seen->taskmanagers, (long long)seen->slots,
+        (unsigned long long)c->args.taskmanagers, (unsigned long long)c->args.slots);
 }
 
 wsl_status cmd_wait(cli *c, int *out_exit, wsl_error *err)

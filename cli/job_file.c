@@ -169,5 +169,5 @@ wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_er
     }
     free(name);
     free(defines);
-    return status == WSL_OK ? make_paths_absolute(job->graph, err) : status;
+    return status == WSL_OK ? make_paths_absolute(job->graph, err) : cli_as_usage(status);
 }

@@ -21,5 +21,5 @@ typedef struct cli_job_file {
 } cli_job_file;
 
 void cli_job_file_fini(cli_job_file *job);
-/* Takes -p, --name, -D and the job's arguments from c->args. */
+/* Takes -p, --name, -D and the job's arguments from c->args. WSL_NOT_FOUND: there is no file `path`. */
 WSL_MUST_CHECK wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_error *err);
