@@ -89,6 +89,12 @@ static void set_options(wsl_zmq_endpoint *e)
     wsl_zmq_endpoint_set(e, ZMQ_SNDHWM, hwm);
     wsl_zmq_endpoint_set(e, ZMQ_RCVHWM, hwm);
     wsl_zmq_endpoint_set(e, ZMQ_RECONNECT_IVL, -1);
+    if (strncmp(e->address, "ipc:", 4) == 0) {
+        /* A frame should fit, or the two sides wake each other several times for it. The kernel gives what it allows;
+         * for tcp it finds a good size by itself. */
+        wsl_zmq_endpoint_set(e, ZMQ_SNDBUF, WSL_ZMQ_KERNEL_BUFFER);
+        wsl_zmq_endpoint_set(e, ZMQ_RCVBUF, WSL_ZMQ_KERNEL_BUFFER);
+    }
     wsl_zmq_endpoint_set(e, ZMQ_HANDSHAKE_IVL, WSL_ZMQ_ATTEMPT_MS);
     wsl_zmq_endpoint_set(e, ZMQ_IPV6, e->ipv6);
     WSL_ASSERT(zmq_setsockopt(e->socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max) == 0);

@@ -25,6 +25,7 @@ enum {
     WSL_ZMQ_RETRY_MS_MIN = 5,
     WSL_ZMQ_RETRY_MS_MAX = 200,
     WSL_ZMQ_ATTEMPT_MS = 5000,                   /* a connection attempt without an answer is given up and made again */
+    WSL_ZMQ_KERNEL_BUFFER = 4 << 20, /* of a local socket */
     WSL_ZMQ_GONE_KEPT = 4096,                    /* identities of peers that are gone and stay refused */
     WSL_ZMQ_DRAIN_MAX = 2 * WSL_ZMQ_HWM_DEFAULT, /* messages delivered before a gone peer is reported at the latest */
 };

@@ -75,7 +75,7 @@ void tm_channel_bind_consumer(tm_channel *ch, wsl_mailbox *inbox)
     }
 }
 
-void tm_channel_send(tm_channel *ch, wsl_buffer *buffer)
+void tm_channel_put(tm_channel *ch, wsl_buffer *buffer)
 {
     const uint32_t head = atomic_load_explicit(&ch->head, memory_order_relaxed);
     WSL_ASSERT(tm_channel_credits(ch) > 0);
@@ -83,7 +83,14 @@ void tm_channel_send(tm_channel *ch, wsl_buffer *buffer)
     buffer->sequence = head;
     ch->ring[head & ch->mask] = buffer;
     atomic_store_explicit(&ch->head, head + 1, memory_order_seq_cst);
-    end_notify(&ch->consumer);
+}
+
+void tm_channel_announce(tm_channel *ch) { end_notify(&ch->consumer); }
+
+void tm_channel_send(tm_channel *ch, wsl_buffer *buffer)
+{
+    tm_channel_put(ch, buffer);
+    tm_channel_announce(ch);
 }
 
 wsl_buffer *tm_channel_receive(tm_channel *ch)
@@ -102,7 +109,11 @@ void tm_channel_grant(tm_channel *ch, uint32_t credits)
     const uint32_t granted = atomic_load_explicit(&ch->granted, memory_order_relaxed) + credits;
     WSL_ASSERT(granted - atomic_load_explicit(&ch->tail, memory_order_relaxed) <= ch->mask + 1);
     atomic_store_explicit(&ch->granted, granted, memory_order_seq_cst);
-    end_notify(&ch->producer);
+    /* Sequential consistency again: either we see the count the producer waits for, or it sees ours. */
+    if (!atomic_load_explicit(&ch->patient, memory_order_seq_cst) ||
+        (int32_t)(granted - atomic_load_explicit(&ch->notify_at, memory_order_seq_cst)) >= 0) {
+        end_notify(&ch->producer);
+    }
 }
 
 uint32_t tm_channel_queued(const tm_channel *ch)

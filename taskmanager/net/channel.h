@@ -71,6 +71,8 @@ struct tm_channel {
     _Atomic(uint32_t) backlog;              /* buffers waiting at the producer for credit */
     _Alignas(64) _Atomic(uint32_t) tail;    /* buffers ever received; written by the consumer */
     _Atomic(uint32_t) granted;              /* credits ever granted; written by the consumer */
+    _Alignas(64) _Atomic(bool) patient;     /* the producer hears of credits only from notify_at on; by the producer */
+    _Atomic(uint32_t) notify_at;
 };
 
 enum { TM_CHANNEL_CREDITS_MAX = 1 << 14 };
@@ -92,6 +94,17 @@ static inline uint32_t tm_channel_credits(const tm_channel *ch)
            atomic_load_explicit(&ch->head, memory_order_relaxed);
 }
 void tm_channel_send(tm_channel *ch, wsl_buffer *buffer); /* takes it; asserts credit */
+/* The same in two steps, for several buffers at once: the consumer hears of them only by announce. */
+void tm_channel_put(tm_channel *ch, wsl_buffer *buffer);
+void tm_channel_announce(tm_channel *ch);
+/* From now on grants are news only when `granted` has come to this count. True: it has already. Before the first call
+ * every grant is news. */
+static inline bool tm_channel_notify_at(tm_channel *ch, uint32_t granted)
+{
+    atomic_store_explicit(&ch->notify_at, granted, memory_order_seq_cst);
+    atomic_store_explicit(&ch->patient, true, memory_order_seq_cst);
+    return (int32_t)(atomic_load_explicit(&ch->granted, memory_order_seq_cst) - granted) >= 0;
+}
 
 /* Consumer. */
 wsl_buffer *tm_channel_receive(tm_channel *ch);           /* NULL: nothing */

@@ -178,15 +178,19 @@ void net_in_close(net_in *in)
 
 /* ---- building frames ---- */
 
-static uint32_t credits_due(const net_in *in)
+static uint32_t untold_credits(const net_in *in)
+{
+    return atomic_load_explicit(&in->ch->granted, memory_order_acquire) - in->announced;
+}
+
+/* Asks to hear of grants only when there are enough to be told. True: there are. */
+static bool watch_credits(net_in *in)
 {
     if (in->ch == NULL || in->failed) {
-        return 0;
+        return false;
     }
-    const uint32_t granted = atomic_load_explicit(&in->ch->granted, memory_order_acquire);
     const uint32_t left = in->announced - atomic_load_explicit(&in->ch->head, memory_order_relaxed);
-    const uint32_t untold = granted - in->announced;
-    return untold >= left ? untold : 0;
+    return tm_channel_notify_at(in->ch, in->announced + (left > 0 ? left : 1));
 }
 
 /* False: no room. */
@@ -196,8 +200,8 @@ static bool in_fill(net_in *in, wsl_frame_writer *w)
         return true;
     }
     const uint32_t attempt = in->key.attempt;
-    const uint32_t credits = credits_due(in);
-    if (credits > 0) {
+    while (watch_credits(in)) {
+        const uint32_t credits = untold_credits(in);
         if (!wsl_frame_add_credit(w, in->number, attempt, credits)) {
             return false;
         }
@@ -458,9 +462,14 @@ static void on_data(net_in *in, const wsl_frame_section *s)
         in->ended = true;
         in->say_ended = true;
     }
-    tm_channel_send(in->ch, b);
+    tm_channel_put(in->ch, b);
+    if (!in->touched) {
+        in->touched = true;
+        in->next_touched = in->net->touched;
+        in->net->touched = in;
+    }
     net_count(&in->net->buffers_in, 1);
-    if (in->ended || credits_due(in) > 0) {
+    if (in->ended || watch_credits(in)) {
         make_ready(in);
     }
 }
@@ -510,6 +519,17 @@ static void handle_section(net_peer *peer, const wsl_frame_section *s)
     }
 }
 
+/* Wakes each consumer once for a whole frame. */
+static void announce_touched(tm_net *net)
+{
+    while (net->touched != NULL) {
+        net_in *in = net->touched;
+        net->touched = in->next_touched;
+        in->touched = false;
+        tm_channel_announce(in->ch);
+    }
+}
+
 static void handle_frame(net_peer *peer, const wsl_message *m)
 {
     tm_net *net = peer->listener->net;
@@ -525,6 +545,7 @@ static void handle_frame(net_peer *peer, const wsl_message *m)
     while (status == WSL_OK && (status = wsl_frame_next(&r, &s, &err)) == WSL_OK) {
         handle_section(peer, &s);
     }
+    announce_touched(net); /* before anything can be closed */
     if (status != WSL_END) {
         char reason[NET_REASON_MAX];
         peer->banned = true;

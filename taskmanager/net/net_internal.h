@@ -107,6 +107,8 @@ typedef struct net_in {
     int64_t deadline_ns; /* pending: of its registration */
     bool ready;
     struct net_in *next_ready;
+    bool touched; /* got buffers from the frame at hand that its consumer has not heard of */
+    struct net_in *next_touched;
     struct net_in *next, **at;
 } net_in;
 
@@ -151,6 +153,7 @@ struct tm_net {
     net_in *ins;
     wsl_u64_map waiting; /* net_in by hash of key, attempt included */
     uint32_t n_pending;
+    net_in *touched;
     tm_frame_pool *frames;
     int64_t next_deadline_ns; /* not later than the earliest of all */
     int64_t retry_ns;         /* when to try again what the transport did not take in this step */
