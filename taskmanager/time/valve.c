@@ -1,6 +1,6 @@
 /*
- * The minimum is searched only when the channel that held it back has moved; channels are few, and watermarks rare
- * compared to rows, so a scan is the right amount of cleverness.
+ * The minimum is searched each time: channels are few and watermarks rare compared to rows, so a scan is the right amount of
+ * cleverness.
  */
 #include "taskmanager/time/valve.h"
 
@@ -108,12 +108,9 @@ void tm_valve_watermark(tm_valve *valve, uint32_t channel, int64_t watermark, tm
     if (ch->idle || ch->finished || watermark <= ch->watermark) {
         return;
     }
-    const bool held_back = !ch->aligned || ch->watermark <= valve->watermark;
     ch->watermark = watermark;
     if (watermark >= valve->watermark) {
         ch->aligned = true;
-    }
-    if (ch->aligned && held_back) {
         advance_to_min_of_aligned(valve, out);
     }
 }

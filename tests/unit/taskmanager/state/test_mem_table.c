@@ -1,0 +1,206 @@
+#include "harness/wsl_test.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "taskmanager/state/mem_table.h"
+
+WSL_ROW(number, (int64, id));
+
+static wsl_key_spec spec;
+static tm_key_ctx kc;
+static tm_region region;
+static tm_slab slab;
+static tm_mem_table table;
+
+enum { PAYLOAD = 8 };
+
+static void begin(uint32_t subtask, uint32_t parallelism, uint32_t max_parallelism)
+{
+    wsl_error err = {0};
+    const char *const names[] = {"id"};
+    cr_assert_eq(wsl_key_spec_init(&spec, &number_schema, names, 1, &err), WSL_OK);
+    tm_key_ctx_init(&kc, &spec, subtask, parallelism, max_parallelism);
+    tm_region_init(&region);
+    tm_slab_init(&slab, &region);
+    tm_mem_table_init(&table, &region, &slab, &kc, PAYLOAD);
+}
+
+static void end(void)
+{
+    tm_mem_table_fini(&table);
+    tm_slab_fini(&slab);
+    tm_region_fini(&region);
+    tm_key_ctx_fini(&kc);
+}
+
+static void key_with_hash(int64_t id, uint32_t hash)
+{
+    const uint64_t slot = (uint64_t)id;
+    tm_key_ctx_restore(&kc, &slot, sizeof slot, 0, hash);
+}
+
+static void key(int64_t id) { key_with_hash(id, wsl_key_hash_slot((uint64_t)id)); }
+
+static uint64_t *payload(uint8_t *entry) { return (uint64_t *)(void *)(entry + TM_ENTRY_FAST_HEADER); }
+
+Test(mem_table, finds_what_was_added_and_nothing_else)
+{
+    begin(0, 1, 128);
+    key(1);
+    cr_assert_null(tm_mem_table_find(&table, &kc), "an empty table has nothing");
+    *payload(tm_mem_table_add(&table, &kc)) = 77;
+    cr_assert_eq(*payload(tm_mem_table_find(&table, &kc)), 77);
+    key(2);
+    cr_assert_null(tm_mem_table_find(&table, &kc));
+    end();
+}
+
+Test(mem_table, keeps_null_apart_from_zero)
+{
+    begin(0, 1, 128);
+    const uint64_t zero = 0;
+    const uint32_t hash = wsl_key_hash_slot(0);
+    tm_key_ctx_restore(&kc, &zero, sizeof zero, 1, hash);
+    *payload(tm_mem_table_add(&table, &kc)) = 1;
+    key_with_hash(0, hash);
+    cr_assert_null(tm_mem_table_find(&table, &kc));
+    *payload(tm_mem_table_add(&table, &kc)) = 2;
+    tm_key_ctx_restore(&kc, &zero, sizeof zero, 1, hash);
+    cr_assert_eq(*payload(tm_mem_table_find(&table, &kc)), 1);
+    end();
+}
+
+/* Adds, finds and removes at random, next to an array that is indexed by the key. */
+static void run_model(uint32_t max_parallelism, uint64_t n_keys, uint64_t n_steps, uint32_t hash_mask)
+{
+    uint64_t *model = wsl_calloc(n_keys, sizeof *model); /* 0: absent */
+    uint64_t n_present = 0;
+    wsl_rng rng;
+    wsl_rng_seed(&rng, n_keys);
+    begin(0, 1, max_parallelism);
+    for (uint64_t step = 1; step <= n_steps; step++) {
+        const uint64_t id = wsl_rng_below(&rng, n_keys);
+        /* phases in which the table mostly grows, then mostly shrinks */
+        const bool shrinking = step / (n_steps / 4 + 1) % 2 == 1;
+        const uint64_t what = wsl_rng_below(&rng, 10);
+        key_with_hash((int64_t)id, wsl_key_hash_slot(id) & ~hash_mask);
+        uint8_t *entry = tm_mem_table_find(&table, &kc);
+        cr_assert_eq(entry != NULL, model[id] != 0);
+        if (entry != NULL) {
+            cr_assert_eq(*payload(entry), model[id]);
+        }
+        if (what < (shrinking ? 7u : 2u)) {
+            if (entry != NULL) {
+                tm_mem_table_remove(&table, &kc, entry);
+                model[id] = 0;
+                n_present--;
+            }
+        } else if (what < 9) {
+            if (entry == NULL) {
+                entry = tm_mem_table_add(&table, &kc);
+                n_present++;
+            }
+            *payload(entry) = model[id] = step;
+        }
+        cr_assert_eq(table.n_keys, n_present);
+    }
+    for (uint64_t id = 0; id < n_keys; id++) {
+        key_with_hash((int64_t)id, wsl_key_hash_slot(id) & ~hash_mask);
+        uint8_t *entry = tm_mem_table_find(&table, &kc);
+        cr_assert_eq(entry == NULL ? 0 : *payload(entry), model[id]);
+    }
+    end();
+    free(model);
+}
+
+Test(mem_table, agrees_with_an_array_over_few_keys) { run_model(128, 200, 1000000, 0); }
+Test(mem_table, agrees_with_an_array_over_many_keys) { run_model(128, 300000, 3000000, 0); }
+Test(mem_table, agrees_with_an_array_in_one_key_group) { run_model(1, 100000, 1000000, 0); }
+Test(mem_table, agrees_with_an_array_when_max_parallelism_is_no_power_of_two) { run_model(100, 50000, 500000, 0); }
+Test(mem_table, agrees_with_an_array_with_the_most_key_groups) { run_model(32768, 50000, 500000, 0); }
+Test(mem_table, agrees_with_an_array_when_hashes_collide) { run_model(128, 20000, 200000, 0x00FFFFFF); }
+
+Test(mem_table, takes_keys_that_all_have_the_same_hash)
+{
+    enum { N = 3000 };
+    begin(0, 1, 128);
+    for (int64_t id = 0; id < N; id++) {
+        key_with_hash(id, 12345);
+        cr_assert_null(tm_mem_table_find(&table, &kc));
+        *payload(tm_mem_table_add(&table, &kc)) = (uint64_t)id;
+    }
+    for (int64_t id = 0; id < N; id++) {
+        key_with_hash(id, 12345);
+        cr_assert_eq(*payload(tm_mem_table_find(&table, &kc)), (uint64_t)id);
+    }
+    end();
+}
+
+Test(mem_table, stays_within_its_memory_when_keys_come_and_go)
+{
+    begin(0, 1, 128);
+    uint64_t bytes = 0;
+    for (int64_t id = 0; id < 1000000; id++) {
+        key(id);
+        (void)tm_mem_table_add(&table, &kc);
+        if (id >= 1000) {
+            key(id - 1000);
+            tm_mem_table_remove(&table, &kc, tm_mem_table_find(&table, &kc));
+        }
+        if (id == 100000) {
+            bytes = region.bytes;
+        }
+    }
+    cr_assert_eq(table.n_keys, 1000);
+    cr_assert_eq(region.bytes, bytes, "1000 keys at a time need no more memory after a million of them");
+    end();
+}
+
+Test(mem_table, load_finds_entries_and_refuses_foreign_key_groups)
+{
+    enum { N = TM_KEY_BLOCK };
+    uint64_t memory[N][4];
+    const wsl_row *rows[N];
+    begin(1, 2, 128); /* the upper half of the key groups */
+    uint32_t n_ours = 0;
+    for (int64_t id = 0; n_ours < N; id++) {
+        const uint32_t hash = wsl_key_hash_slot((uint64_t)id);
+        if (wsl_key_group(hash, 128) < 64) {
+            continue;
+        }
+        wsl_row_writer w;
+        (void)wsl_row_writer_init(&w, memory[n_ours], sizeof memory[n_ours], 1);
+        number_set_id(&w, id);
+        if (n_ours % 2 == 0) { /* a producer has set the hash for some */
+            w.row->key_hash = hash;
+            w.row->flags |= WSL_ROW_KEYED;
+        }
+        rows[n_ours++] = w.row;
+        if (n_ours % 3 != 0) {
+            key(id);
+            *payload(tm_mem_table_add(&table, &kc)) = (uint64_t)id;
+        }
+    }
+    uint32_t bad = 0;
+    cr_assert(tm_mem_table_load(&table, &kc, rows, N, &bad));
+    for (uint32_t i = 0; i < N; i++) {
+        tm_key_ctx_select(&kc, i, rows[i]);
+        uint8_t *entry = tm_mem_table_find(&table, &kc);
+        cr_assert_eq(entry == NULL, (i + 1) % 3 == 0);
+        cr_assert(kc.entry == NULL || kc.entry == entry, "what load found is right");
+        cr_assert(entry == NULL || *payload(entry) == rows[i]->slot[0]);
+    }
+    wsl_row_writer w;
+    uint64_t other[4];
+    (void)wsl_row_writer_init(&w, other, sizeof other, 1);
+    for (int64_t id = 0;; id++) {
+        if (wsl_key_group(wsl_key_hash_slot((uint64_t)id), 128) < 64) {
+            number_set_id(&w, id);
+            break;
+        }
+    }
+    rows[5] = w.row;
+    cr_assert_not(tm_mem_table_load(&table, &kc, rows, N, &bad));
+    cr_assert_eq(bad, 5);
+    end();
+}

@@ -1,0 +1,262 @@
+#include "harness/wsl_test.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "taskmanager/time/timer_service.h"
+
+WSL_ROW(number, (int64, id));
+WSL_ROW(text, (string, name));
+
+static wsl_key_spec spec;
+static tm_key_ctx kc;
+static tm_timers timers;
+
+static void begin(const wsl_schema *schema, const char *field)
+{
+    wsl_error err = {0};
+    const char *const names[] = {field};
+    cr_assert_eq(wsl_key_spec_init(&spec, schema, names, 1, &err), WSL_OK);
+    tm_key_ctx_init(&kc, &spec, 0, 1, 128);
+    tm_timers_init(&timers);
+}
+
+static void end(void)
+{
+    tm_timers_fini(&timers);
+    tm_key_ctx_fini(&kc);
+}
+
+static void number_key(int64_t id)
+{
+    const uint64_t slot = (uint64_t)id;
+    tm_key_ctx_restore(&kc, &slot, sizeof slot, 0, wsl_key_hash_slot(slot));
+}
+
+static void text_key(const char *name)
+{
+    uint64_t memory[64];
+    wsl_row_writer w;
+    (void)wsl_row_writer_init(&w, memory, sizeof memory, text_n_fields);
+    text_set_name(&w, wsl_str_of(name));
+    tm_key_ctx_restore(&kc, w.row->slot, w.row->size - (uint32_t)sizeof(wsl_row), 0, wsl_key_hash(&spec, w.row));
+}
+
+static int64_t pop(int64_t up_to)
+{
+    int64_t at = -1;
+    return tm_timers_pop(&timers, up_to, &kc, &at) ? at : -1;
+}
+
+Test(timer_service, is_a_set_per_key_and_time)
+{
+    begin(&number_schema, "id");
+    number_key(1);
+    cr_assert(tm_timers_set(&timers, &kc, 100));
+    cr_assert_not(tm_timers_set(&timers, &kc, 100));
+    cr_assert_not(tm_timers_set(&timers, &kc, 100), "example 27");
+    number_key(2);
+    cr_assert(tm_timers_set(&timers, &kc, 100), "another key's timer is another timer");
+    cr_assert_eq(tm_timers_count(&timers), 2);
+    cr_assert_eq(pop(100), 100);
+    cr_assert_eq(pop(100), 100);
+    cr_assert_eq(pop(INT64_MAX), -1);
+    end();
+}
+
+Test(timer_service, removes_with_one_delete_what_was_set_twice)
+{
+    begin(&number_schema, "id");
+    number_key(7);
+    (void)tm_timers_set(&timers, &kc, 5);
+    (void)tm_timers_set(&timers, &kc, 5);
+    cr_assert(tm_timers_delete(&timers, &kc, 5));
+    cr_assert_not(tm_timers_delete(&timers, &kc, 5));
+    cr_assert_eq(pop(5), -1);
+    cr_assert(tm_timers_set(&timers, &kc, 5), "and can be set again");
+    cr_assert_eq(pop(5), 5);
+    end();
+}
+
+Test(timer_service, fires_in_order_of_time_and_not_before_it_is_due)
+{
+    begin(&number_schema, "id");
+    number_key(1);
+    (void)tm_timers_set(&timers, &kc, 30);
+    (void)tm_timers_set(&timers, &kc, 10);
+    (void)tm_timers_set(&timers, &kc, 20);
+    cr_assert_eq(pop(9), -1);
+    cr_assert_eq(pop(25), 10);
+    (void)tm_timers_set(&timers, &kc, 15); /* as example 28 does in its callback */
+    cr_assert_eq(pop(25), 15);
+    cr_assert_eq(pop(25), 20);
+    cr_assert_eq(pop(25), -1);
+    int64_t next = 0;
+    cr_assert(tm_timers_next(&timers, &next));
+    cr_assert_eq(next, 30);
+    end();
+}
+
+Test(timer_service, breaks_ties_by_key_group_and_then_by_key_bytes)
+{
+    enum { N = 500 };
+    begin(&text_schema, "name");
+    for (int i = 0; i < N; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "a key that is too long to be kept inline %d", (i * 7919) % N);
+        text_key(name);
+        (void)tm_timers_set(&timers, &kc, 1000);
+    }
+    uint32_t last_group = 0;
+    uint8_t last[128] = {0};
+    uint32_t last_size = 0;
+    for (int i = 0; i < N; i++) {
+        cr_assert_eq(pop(1000), 1000);
+        const uint32_t group = tm_key_ctx_group(&kc);
+        const uint32_t size = tm_key_ctx_size(&kc);
+        cr_assert_geq(group, last_group);
+        if (i > 0 && group == last_group) {
+            const uint32_t common = size < last_size ? size : last_size;
+            const int order = memcmp(last, tm_key_ctx_bytes(&kc), common);
+            cr_assert(order < 0 || (order == 0 && last_size < size));
+        }
+        last_group = group;
+        last_size = size;
+        memcpy(last, tm_key_ctx_bytes(&kc), size);
+    }
+    cr_assert_eq(pop(INT64_MAX), -1);
+    end();
+}
+
+Test(timer_service, makes_the_timers_key_current)
+{
+    begin(&text_schema, "name");
+    text_key("ACME");
+    const uint32_t hash = kc.hash;
+    (void)tm_timers_set(&timers, &kc, 1);
+    text_key("somebody else, whose name is much longer than sixteen bytes");
+    cr_assert_eq(pop(1), 1);
+    cr_assert_eq(kc.hash, hash);
+    cr_assert(wsl_str_equal(text_name(kc.row), wsl_str_of("ACME")));
+    end();
+}
+
+Test(timer_service, takes_the_ends_of_time)
+{
+    begin(&number_schema, "id");
+    number_key(1);
+    (void)tm_timers_set(&timers, &kc, INT64_MIN);
+    (void)tm_timers_set(&timers, &kc, INT64_MAX);
+    int64_t at = 0;
+    cr_assert(tm_timers_pop(&timers, INT64_MIN, &kc, &at) && at == INT64_MIN);
+    cr_assert_not(tm_timers_pop(&timers, INT64_MAX - 1, &kc, &at));
+    cr_assert(tm_timers_pop(&timers, INT64_MAX, &kc, &at) && at == INT64_MAX);
+    end();
+}
+
+Test(timer_service, does_not_grow_when_timers_are_pushed_back_all_the_time)
+{
+    begin(&number_schema, "id");
+    for (int64_t i = 0; i < 1000000; i++) {
+        number_key(i % 10);
+        (void)tm_timers_delete(&timers, &kc, 1000000 + i - 10);
+        (void)tm_timers_set(&timers, &kc, 1000000 + i);
+    }
+    cr_assert_eq(tm_timers_count(&timers), 10);
+    cr_assert_lt(timers.n_heap, 4096, "deleted timers are swept out of the heap");
+    cr_assert_lt(timers.n_timers, 4096);
+    end();
+}
+
+/* ---- against a list that is searched from end to end ---- */
+
+typedef struct dull_timer {
+    int64_t id, at;
+} dull_timer;
+
+typedef struct dull_list {
+    dull_timer item[4096];
+    int n;
+} dull_list;
+
+static int find(const dull_list *l, int64_t id, int64_t at)
+{
+    for (int i = 0; i < l->n; i++) {
+        if (l->item[i].id == id && l->item[i].at == at) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static uint64_t byte_order(int64_t id) { return __builtin_bswap64((uint64_t)id); }
+
+static bool is_before(const dull_timer *a, const dull_timer *b)
+{
+    const uint32_t ga = wsl_key_group(wsl_key_hash_slot((uint64_t)a->id), 128);
+    const uint32_t gb = wsl_key_group(wsl_key_hash_slot((uint64_t)b->id), 128);
+    if (a->at != b->at) {
+        return a->at < b->at;
+    }
+    return ga != gb ? ga < gb : byte_order(a->id) < byte_order(b->id);
+}
+
+Test(timer_service, agrees_with_a_dull_list)
+{
+    begin(&number_schema, "id");
+    dull_list *l = wsl_zalloc(sizeof *l);
+    wsl_rng rng;
+    wsl_rng_seed(&rng, 11);
+    for (int step = 0; step < 200000; step++) {
+        const int64_t id = (int64_t)wsl_rng_below(&rng, 300);
+        const int64_t at = (int64_t)wsl_rng_below(&rng, 60);
+        const uint64_t what = wsl_rng_below(&rng, 100);
+        number_key(id);
+        const int i = find(l, id, at);
+        if (what < 45 && l->n < 4096) {
+            cr_assert_eq(tm_timers_set(&timers, &kc, at), i < 0);
+            if (i < 0) {
+                l->item[l->n++] = (dull_timer){id, at};
+            }
+        } else if (what < 75) {
+            cr_assert_eq(tm_timers_delete(&timers, &kc, at), i >= 0);
+            if (i >= 0) {
+                l->item[i] = l->item[--l->n];
+            }
+        } else {
+            int first = -1;
+            for (int k = 0; k < l->n; k++) {
+                if (l->item[k].at <= at / 4 && (first < 0 || is_before(&l->item[k], &l->item[first]))) {
+                    first = k;
+                }
+            }
+            int64_t got = -1;
+            cr_assert_eq(tm_timers_pop(&timers, at / 4, &kc, &got), first >= 0);
+            if (first >= 0) {
+                cr_assert_eq(got, l->item[first].at);
+                cr_assert_eq((int64_t)kc.row->slot[0], l->item[first].id);
+                l->item[first] = l->item[--l->n];
+            }
+        }
+        cr_assert_eq(tm_timers_count(&timers), (uint32_t)l->n);
+    }
+    free(l);
+    end();
+}
+
+Test(timer_service, fires_a_million_timers_of_one_moment)
+{
+    enum { N = 1000000 };
+    begin(&number_schema, "id");
+    for (int64_t i = 0; i < N; i++) {
+        number_key(i);
+        (void)tm_timers_set(&timers, &kc, 1);
+    }
+    int n = 0;
+    while (pop(1) == 1) {
+        n++;
+    }
+    cr_assert_eq(n, N);
+    end();
+}
