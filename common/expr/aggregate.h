@@ -1,7 +1,17 @@
 /*
  * aggregate - rolling aggregates over the rows of one key: `symbol, SUM(delta) AS net, COUNT(*) AS n`.
  *
- * Items of the list are key fields, and SUM, COUNT, MIN, MAX, AVG of expressions over the input, each with an optional AS.
+ * Items of the list are key fields, aggregates of expressions over the input, and expressions of those
+ * (`SUM(a) / COUNT(*)`), each with an optional AS (else a key's name, or "_1", "_2" by position).
+ *
+ *   COUNT(*), COUNT(x)           rows, rows where x is not null; never NULL
+ *   SUM(x)                       integers as INT64, FLOAT and DOUBLE as DOUBLE, DECIMAL(p,s) as DECIMAL(38,s)
+ *   AVG(x)                       DOUBLE; of a DECIMAL(p,s) DECIMAL(38, s or 6)
+ *   MIN(x), MAX(x)               of anything with an order; NaN is the largest number
+ *   FIRST_VALUE(x), LAST_VALUE(x)  in order of arrival
+ *
+ * Nulls are not counted in; an aggregate of no value is NULL. A sum that leaves its type is an error. Rows with op -U or -D
+ * are taken out again by COUNT, SUM and AVG; MIN, MAX, FIRST_VALUE and LAST_VALUE refuse them.
  *
  * Threads: compile anywhere; one subtask runs it.
  */
@@ -36,7 +46,8 @@ WSL_MUST_CHECK wsl_status wsl_aggregate_evaluate(wsl_aggregate *aggregate, const
 WSL_MUST_CHECK wsl_status wsl_aggregate_fold(wsl_aggregate *aggregate, uint32_t i, const wsl_row *state,
                                              wsl_expr_alloc_fn alloc, void *alloc_arg, const wsl_row **out_state,
                                              wsl_error *err);
-/* The row to emit for row i of the batch: its key fields, op and timestamp, and the values of `state`, in memory of alloc. */
+/* The row to emit for row i of the batch: its key fields, timestamp and op (+U for a row taken out), and the values of
+ * `state`, in memory of alloc. */
 WSL_MUST_CHECK wsl_status wsl_aggregate_result(wsl_aggregate *aggregate, uint32_t i, const wsl_row *state,
                                                wsl_expr_alloc_fn alloc, void *alloc_arg, const wsl_row **out_row,
                                                wsl_error *err);
