@@ -164,7 +164,7 @@ static bool fn_ceil(wsl_call *c, const wsl_value *a, wsl_value *out) { return cu
 
 static bool cut_date(wsl_call *c, int64_t days, bool up, wsl_value *out)
 {
-    int64_t t;
+    int64_t t = 0;
     if (!cut(c, days * WSL_DAY_MS, up, &t)) {
         return false;
     }
@@ -194,7 +194,7 @@ static bool add_months(wsl_call *c, int64_t days, int64_t months, int64_t *out)
 
 static bool plus_months(wsl_call *c, int64_t t, int64_t months, int64_t *out)
 {
-    int64_t days;
+    int64_t days = 0;
     if (!in_limits(t)) {
         return out_of_range(c);
     }
@@ -214,7 +214,7 @@ static bool date_result(wsl_call *c, int64_t days, wsl_value *out)
 /* + and - of a DATE, TIME or TIMESTAMP with an interval whose sign is already turned. */
 static bool move_time(wsl_call *c, const wsl_type *type, int64_t t, const wsl_type *by, int64_t amount, wsl_value *out)
 {
-    int64_t days;
+    int64_t days = 0;
     if (type->id == WSL_T_DATE) {
         if (by->id == WSL_XT_MONTHS) {
             return add_months(c, t, amount, &days) && date_result(c, days, out);
@@ -287,7 +287,7 @@ static bool fn_timestampdiff(wsl_call *c, const wsl_value *a, wsl_value *out)
         out->i = months_between(a[0].i, a[1].i) / unit_months(unit);
         return true;
     }
-    int64_t ms;
+    int64_t ms = 0;
     if (unit_ms(unit) == 0 || __builtin_sub_overflow(a[1].i, a[0].i, &ms)) {
         return out_of_range(c);
     }
@@ -537,7 +537,7 @@ static bool fn_date_format(wsl_call *c, const wsl_value *a, wsl_value *out)
 
 static bool fn_from_unixtime(wsl_call *c, const wsl_value *a, wsl_value *out)
 {
-    int64_t ms;
+    int64_t ms = 0;
     if (__builtin_mul_overflow(a[0].i, (int64_t)MS_SECOND, &ms)) {
         return out_of_range(c);
     }
@@ -561,13 +561,13 @@ static bool fn_to_timestamp(wsl_call *c, const wsl_value *a, wsl_value *out) { r
 
 static bool fn_to_date(wsl_call *c, const wsl_value *a, wsl_value *out)
 {
-    int64_t ms;
+    int64_t ms = 0;
     return read_time(c, a, &ms) && date_result(c, wsl_civil_day(ms), out);
 }
 
 static bool fn_unix_timestamp_text(wsl_call *c, const wsl_value *a, wsl_value *out)
 {
-    int64_t ms;
+    int64_t ms = 0;
     if (!read_time(c, a, &ms)) {
         return false;
     }
