@@ -17,8 +17,9 @@ while (($# > 0)); do
   esac
 done
 
+bin_dir=$(find_bin_dir)
 status=0
-said=$("$(find_bin_dir)/wiesel-supervisor" --run-dir "$run_dir" --stop 2>&1) || status=$?
+said=$("$bin_dir/wiesel-supervisor" --run-dir "$run_dir" --stop 2>&1) || status=$?
 case $status in
   0) echo "Stopped the cluster of $run_dir" ;;
   4) echo "No cluster runs from $run_dir" ;;
