@@ -343,7 +343,7 @@ static wsl_status build(builder *b)
     }
     WSL_TRY(build_output(b, items, nodes, n));
     a->has_arguments = b->n_arguments > 0;
-    const uint32_t widest = a->state->n_fields + a->middle->n_fields + n;
+    const uint32_t widest = a->state->n_fields + a->middle->n_fields;
     a->values = wsl_arena_zalloc(a->arena, widest * sizeof *a->values);
     return a->has_arguments
                ? wsl_columns_init(&a->arguments, &a->src, a->arena, a->input, b->arguments, b->n_arguments, b->err)
@@ -396,37 +396,13 @@ static void set_value(wsl_row_writer *w, uint32_t i, const wsl_type *type, const
     }
 }
 
-static wsl_value get_value(const wsl_row *row, uint32_t i, const wsl_schema *schema)
-{
-    const wsl_type *type = &schema->fields[i].type;
-    wsl_value v = {.null = wsl_row_is_null(row, i, schema->n_fields)};
-    if (v.null) {
-        return v;
-    }
-    switch (wsl_phys_of(type)) {
-    case WSL_PHYS_DBL:
-        v.d = type->id == WSL_T_FLOAT ? (double)wsl_row_float(row, i) : wsl_row_double(row, i);
-        break;
-    case WSL_PHYS_DEC:
-        v.dec = wsl_row_decimal(row, i, type);
-        break;
-    case WSL_PHYS_STR:
-        v.s = wsl_row_str(row, i);
-        break;
-    default:
-        v.i = wsl_row_int64(row, i);
-        break;
-    }
-    return v;
-}
-
-/* A row of `schema` with these values. */
-static wsl_status make_row(const wsl_schema *schema, const wsl_value *values, wsl_expr_alloc_fn alloc, void *alloc_arg,
-                           wsl_row **out, wsl_error *err)
+/* A row of `schema`; field i has the value values[order[i]], or values[i] without an order. */
+static wsl_status make_row(const wsl_schema *schema, const wsl_value *values, const uint32_t *order,
+                           wsl_expr_alloc_fn alloc, void *alloc_arg, wsl_row **out, wsl_error *err)
 {
     uint64_t size = wsl_row_fixed_size(schema->n_fields);
     for (uint32_t i = 0; i < schema->n_fields; i++) {
-        size += variable_size(&schema->fields[i].type, &values[i]);
+        size += variable_size(&schema->fields[i].type, &values[order != NULL ? order[i] : i]);
     }
     if (size > WSL_ROW_SIZE_MAX_DEFAULT) {
         return wsl_fail(err, WSL_TOO_LARGE, "a row of %llu bytes, at most %d are allowed", (unsigned long long)size,
@@ -439,8 +415,9 @@ static wsl_status make_row(const wsl_schema *schema, const wsl_value *values, ws
     wsl_row_writer w;
     (void)wsl_row_writer_init(&w, memory, (uint32_t)size, schema->n_fields);
     for (uint32_t i = 0; i < schema->n_fields; i++) {
-        if (!values[i].null) {
-            set_value(&w, i, &schema->fields[i].type, &values[i]);
+        const wsl_value *v = &values[order != NULL ? order[i] : i];
+        if (!v->null) {
+            set_value(&w, i, &schema->fields[i].type, v);
         }
     }
     *out = w.row;
@@ -577,26 +554,27 @@ wsl_status wsl_aggregate_fold(wsl_aggregate *a, uint32_t i, const wsl_row *state
 {
     const bool back = a->rows[i]->op == WSL_OP_UPDATE_BEFORE || a->rows[i]->op == WSL_OP_DELETE;
     wsl_value *values = a->values;
-    wsl_row *made;
+    wsl_row *made = NULL;
     WSL_TRY(need_row(a, i, err));
     if (state == NULL) {
         first_state(a, values);
     } else {
         for (uint32_t f = 0; f < a->state->n_fields; f++) {
-            values[f] = get_value(state, f, a->state);
+            wsl_field_value(state, f, a->state->n_fields, &a->state->fields[f].type, &values[f]);
         }
     }
     for (uint32_t k = 0; k < a->n_aggs; k++) {
         const agg *g = &a->aggs[k];
-        wsl_value v = {.null = false};
+        wsl_value v;
+        v.null = false;
         if (g->argument != NO_ARGUMENT) {
-            v = wsl_columns_value(&a->arguments, a->rows + a->from, g->argument, i - a->from);
+            wsl_columns_value(&a->arguments, a->rows + a->from, g->argument, i - a->from, &v);
         }
         if (!v.null) {
             WSL_TRY(fold_value(a, g, &values[g->state], &v, back, err));
         }
     }
-    WSL_TRY(make_row(a->state, values, alloc, alloc_arg, &made, err));
+    WSL_TRY(make_row(a->state, values, NULL, alloc, alloc_arg, &made, err));
     *out_state = made;
     return WSL_OK;
 }
@@ -605,17 +583,17 @@ wsl_status wsl_aggregate_fold(wsl_aggregate *a, uint32_t i, const wsl_row *state
 
 static wsl_status finish_agg(const wsl_aggregate *a, const agg *g, const wsl_row *state, wsl_value *out, wsl_error *err)
 {
-    const wsl_value v = get_value(state, g->state, a->state);
-    *out = v;
-    if (g->kind != AGG_AVG || v.null) {
+    wsl_field_value(state, g->state, a->state->n_fields, &a->state->fields[g->state].type, out);
+    if (g->kind != AGG_AVG || out->null) {
         return WSL_OK;
     }
     const int64_t n = wsl_row_int64(state, g->state + 1);
     if (g->sum.id == WSL_T_DECIMAL) {
-        return wsl_decimal_div(v.dec, g->sum.scale, n, 0, g->result.scale, &out->dec) ? WSL_OK
-                                                                                      : fail_agg(a, g, err, "overflow");
+        return wsl_decimal_div(out->dec, g->sum.scale, n, 0, g->result.scale, &out->dec)
+                   ? WSL_OK
+                   : fail_agg(a, g, err, "overflow");
     }
-    out->d = (g->sum.id == WSL_T_INT64 ? (double)v.i : v.d) / (double)n;
+    out->d = (g->sum.id == WSL_T_INT64 ? (double)out->i : out->d) / (double)n;
     return WSL_OK;
 }
 
@@ -627,11 +605,11 @@ static wsl_status compute_items(wsl_aggregate *a, const wsl_value *middle, wsl_e
 {
     wsl_arena *scratch = a->scratch;
     wsl_arena_reset(scratch);
-    wsl_row *row;
-    const wsl_row *made;
+    wsl_row *row = NULL;
+    const wsl_row *made = NULL;
     uint32_t done;
     uint32_t fail_row;
-    WSL_TRY(make_row(a->middle, middle, give_memory, scratch, &row, err));
+    WSL_TRY(make_row(a->middle, middle, NULL, give_memory, scratch, &row, err));
     const wsl_row *const rows[1] = {row};
     WSL_TRY(wsl_columns_run(&a->items, rows, 1, &done, &fail_row, err));
     WSL_TRY(wsl_columns_write(&a->items, rows, 1, alloc, alloc_arg, &made, &fail_row, err));
@@ -646,17 +624,14 @@ wsl_status wsl_aggregate_result(wsl_aggregate *a, uint32_t i, const wsl_row *sta
     wsl_value *middle = a->values;
     wsl_row *made = NULL;
     for (uint32_t k = 0; k < a->n_keys; k++) {
-        middle[k] = get_value(in, a->key_field[k], a->input);
+        const uint32_t f = a->key_field[k];
+        wsl_field_value(in, f, a->input->n_fields, &a->input->fields[f].type, &middle[k]);
     }
     for (uint32_t k = 0; k < a->n_aggs; k++) {
         WSL_TRY(finish_agg(a, &a->aggs[k], state, &middle[a->n_keys + k], err));
     }
     if (a->plain) {
-        wsl_value *values = middle + a->middle->n_fields;
-        for (uint32_t f = 0; f < a->output->n_fields; f++) {
-            values[f] = middle[a->order[f]];
-        }
-        WSL_TRY(make_row(a->output, values, alloc, alloc_arg, &made, err));
+        WSL_TRY(make_row(a->output, middle, a->order, alloc, alloc_arg, &made, err));
     } else {
         WSL_TRY(compute_items(a, middle, alloc, alloc_arg, &made, err));
     }

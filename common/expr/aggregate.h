@@ -10,8 +10,8 @@
  *   MIN(x), MAX(x)               of anything with an order; NaN is the largest number
  *   FIRST_VALUE(x), LAST_VALUE(x)  in order of arrival
  *
- * Nulls are not counted in; an aggregate of no value is NULL. A sum that leaves its type is an error. Rows with op -U or -D
- * are taken out again by COUNT, SUM and AVG; MIN, MAX, FIRST_VALUE and LAST_VALUE refuse them.
+ * Nulls are not counted in; an aggregate of no value is NULL. A sum that leaves its type is an error. Rows with op -U
+ * or -D are taken out again by COUNT, SUM and AVG; MIN, MAX, FIRST_VALUE and LAST_VALUE refuse them.
  *
  * Threads: compile anywhere; one subtask runs it.
  */
@@ -37,8 +37,8 @@ const wsl_schema *wsl_aggregate_schema(const wsl_aggregate *aggregate);
  *
  * What is remembered of a key is a row of wsl_aggregate_state_schema, kept by the caller (keyed state). */
 const wsl_schema *wsl_aggregate_state_schema(const wsl_aggregate *aggregate);
-/* Evaluates the arguments for a batch. The rows stay valid until the next evaluate. A row on which that fails ends the call:
- * *out_error_row is its index, err says why. */
+/* Evaluates the arguments for a batch. The rows stay valid until the next evaluate. A row on which that fails ends the
+ * call: *out_error_row is its index, err says why. */
 WSL_MUST_CHECK wsl_status wsl_aggregate_evaluate(wsl_aggregate *aggregate, const wsl_row *const *rows, uint32_t n,
                                                  uint32_t *out_error_row, wsl_error *err);
 /* The state after row i of that batch; `state` is the one before, NULL if the key is new. The new one is in memory of

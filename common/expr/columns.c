@@ -49,35 +49,35 @@ wsl_status wsl_columns_run(wsl_columns *c, const wsl_row *const *rows, uint32_t 
     return wsl_program_run(c->program, rows, n, out_done, out_fail_row, err);
 }
 
-static wsl_value column_value(const wsl_row *row, uint32_t f, uint32_t n_fields, const wsl_type *type)
+void wsl_field_value(const wsl_row *row, uint32_t f, uint32_t n_fields, const wsl_type *type, wsl_value *out)
 {
-    wsl_value v = {.null = wsl_row_is_null(row, f, n_fields)};
-    if (v.null) {
-        return v;
+    out->null = wsl_row_is_null(row, f, n_fields);
+    if (out->null) {
+        return;
     }
     switch (wsl_phys_of(type)) {
     case WSL_PHYS_DBL:
-        v.d = type->id == WSL_T_FLOAT ? (double)wsl_row_float(row, f) : wsl_row_double(row, f);
+        out->d = type->id == WSL_T_FLOAT ? (double)wsl_row_float(row, f) : wsl_row_double(row, f);
         break;
     case WSL_PHYS_DEC:
-        v.dec = wsl_row_decimal(row, f, type);
+        out->dec = wsl_row_decimal(row, f, type);
         break;
     case WSL_PHYS_STR:
-        v.s = wsl_row_str(row, f);
+        out->s = wsl_row_str(row, f);
         break;
     default:
-        v.i = wsl_row_int64(row, f);
+        out->i = wsl_row_int64(row, f);
         break;
     }
-    return v;
 }
 
-wsl_value wsl_columns_value(const wsl_columns *c, const wsl_row *const *rows, uint32_t k, uint32_t i)
+void wsl_columns_value(const wsl_columns *c, const wsl_row *const *rows, uint32_t k, uint32_t i, wsl_value *out)
 {
     if (c->direct[k] >= 0) {
-        return column_value(rows[i], (uint32_t)c->direct[k], c->in_fields, &c->type[k]);
+        wsl_field_value(rows[i], (uint32_t)c->direct[k], c->in_fields, &c->type[k], out);
+    } else {
+        wsl_reg_value(wsl_program_reg(c->program, c->reg[k]), i, out);
     }
-    return wsl_reg_value(wsl_program_reg(c->program, c->reg[k]), i);
 }
 
 /* ---- writing ---- */
@@ -133,7 +133,25 @@ static void set_null(wsl_row *row, uint32_t k, uint32_t n_fields)
     row->slot[k] = 0;
 }
 
-static void copy_column(const wsl_columns *c, uint32_t k, const wsl_row *const *rows, wsl_row *const *out, uint32_t n)
+/* The same for bytes that come from a row: they are 8-aligned and padded, so whole words are copied. */
+static void append_words(wsl_row *row, uint32_t k, wsl_str s)
+{
+    const uint32_t at = row->size;
+    const uint32_t size = (uint32_t)padded(s.size);
+    uint8_t *to = (uint8_t *)row + at;
+    if (WSL_LIKELY(size <= 32)) {
+        for (uint32_t w = 0; w < size; w += 8) {
+            memcpy(to + w, s.data + w, 8);
+        }
+    } else {
+        memcpy(to, s.data, size);
+    }
+    row->slot[k] = (uint64_t)s.size << 32 | at;
+    row->size = at + size;
+}
+
+static void copy_column(const wsl_columns *c, uint32_t k, const wsl_row *const *rows, wsl_row *const *out, uint32_t n,
+                        uint32_t nulls)
 {
     const uint32_t f = (uint32_t)c->direct[k];
     if (wsl_type_is_fixed(&c->type[k])) {
@@ -142,11 +160,10 @@ static void copy_column(const wsl_columns *c, uint32_t k, const wsl_row *const *
         }
     } else {
         for (uint32_t i = 0; i < n; i++) {
-            const wsl_str s = wsl_row_str(rows[i], f);
-            append(out[i], k, s.data, s.size);
+            append_words(out[i], k, wsl_row_str(rows[i], f));
         }
     }
-    if (!c->type[k].not_null) {
+    if (f >= 32 || (nulls >> f & 1) != 0) {
         for (uint32_t i = 0; i < n; i++) {
             if (wsl_row_is_null(rows[i], f, c->in_fields)) {
                 set_null(out[i], k, c->n);
@@ -261,8 +278,10 @@ wsl_status wsl_columns_write(const wsl_columns *c, const wsl_row *const *rows, u
     uint64_t size[WSL_EXPR_SLICE];
     wsl_row *out[WSL_EXPR_SLICE];
     const uint32_t fixed = wsl_row_fixed_size(c->n);
+    uint32_t nulls = 0;
     for (uint32_t i = 0; i < n; i++) {
         size[i] = fixed;
+        nulls |= rows[i]->nulls;
     }
     for (uint32_t k = 0; k < c->n; k++) {
         add_sizes(c, k, rows, n, size);
@@ -270,7 +289,7 @@ wsl_status wsl_columns_write(const wsl_columns *c, const wsl_row *const *rows, u
     WSL_TRY(alloc_rows(c, rows, n, size, alloc, alloc_arg, out, out_fail_row, err));
     for (uint32_t k = 0; k < c->n; k++) {
         if (c->direct[k] >= 0) {
-            copy_column(c, k, rows, out, n);
+            copy_column(c, k, rows, out, n, nulls);
         } else {
             store_column(c, k, out, n);
         }

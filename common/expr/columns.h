@@ -29,7 +29,10 @@ WSL_MUST_CHECK wsl_status wsl_columns_run(wsl_columns *c, const wsl_row *const *
                                           uint32_t *out_fail_row, wsl_error *err);
 
 /* Value k of row i of the run above. */
-wsl_value wsl_columns_value(const wsl_columns *c, const wsl_row *const *rows, uint32_t k, uint32_t i);
+void wsl_columns_value(const wsl_columns *c, const wsl_row *const *rows, uint32_t k, uint32_t i, wsl_value *out);
+
+/* Field f of a row. */
+void wsl_field_value(const wsl_row *row, uint32_t f, uint32_t n_fields, const wsl_type *type, wsl_value *out);
 
 /* Makes rows of the values of the run above, n of them, in memory of alloc; op and timestamp are those of the inputs.
  */

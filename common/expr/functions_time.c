@@ -24,7 +24,6 @@ static bool in_limits(int64_t t) { return t > -TIME_LIMIT && t < TIME_LIMIT; }
 
 static int64_t extract(wsl_time_unit unit, int64_t days, int64_t ms)
 {
-    const wsl_civil date = wsl_civil_of_days(days);
     switch (unit) {
     case WSL_UNIT_MILLISECOND:
         return ms % 1000;
@@ -35,15 +34,15 @@ static int64_t extract(wsl_time_unit unit, int64_t days, int64_t ms)
     case WSL_UNIT_HOUR:
         return ms / MS_HOUR;
     case WSL_UNIT_DAY:
-        return date.day;
+        return wsl_civil_of_days(days).day;
     case WSL_UNIT_WEEK:
         return wsl_civil_iso_week(days, NULL);
     case WSL_UNIT_MONTH:
-        return date.month;
+        return wsl_civil_of_days(days).month;
     case WSL_UNIT_QUARTER:
-        return (date.month + 2) / 3;
+        return (wsl_civil_of_days(days).month + 2) / 3;
     case WSL_UNIT_YEAR:
-        return date.year;
+        return wsl_civil_of_days(days).year;
     case WSL_UNIT_DOW:
         return wsl_civil_weekday(days) % 7 + 1; /* Sunday is 1 */
     case WSL_UNIT_ISODOW:

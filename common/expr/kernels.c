@@ -870,27 +870,26 @@ bool wsl_k_select(wsl_vm *vm, const wsl_ins *ins)
 
 enum { CALL_ARGS_FAST = 8 };
 
-wsl_value wsl_reg_value(const wsl_reg *reg, uint32_t i)
+void wsl_reg_value(const wsl_reg *reg, uint32_t i, wsl_value *out)
 {
-    wsl_value v = {.null = reg->has_null && reg->null[i] != 0};
+    out->null = reg->has_null && reg->null[i] != 0;
     switch (reg->phys) {
     case WSL_PHYS_BOOL:
-        v.i = ((const uint8_t *)reg->v)[i];
+        out->i = ((const uint8_t *)reg->v)[i];
         break;
     case WSL_PHYS_INT:
-        v.i = ((const int64_t *)reg->v)[i];
+        out->i = ((const int64_t *)reg->v)[i];
         break;
     case WSL_PHYS_DBL:
-        v.d = ((const double *)reg->v)[i];
+        out->d = ((const double *)reg->v)[i];
         break;
     case WSL_PHYS_DEC:
-        v.dec = ((const __int128 *)reg->v)[i];
+        out->dec = ((const __int128 *)reg->v)[i];
         break;
     case WSL_PHYS_STR:
-        v.s = ((const wsl_str *)reg->v)[i];
+        out->s = ((const wsl_str *)reg->v)[i];
         break;
     }
-    return v;
 }
 
 static void store(wsl_reg *dst, uint32_t i, const wsl_value *v)
@@ -946,7 +945,7 @@ static bool call_row(wsl_call *c, wsl_value *args, wsl_reg *dst, bool *any_null)
     wsl_value out = *no_value(dst->phys);
     bool null = false;
     for (uint32_t k = 0; k < c->n; k++) {
-        args[k] = wsl_reg_value(&c->vm->reg[ins->args[k]], i);
+        wsl_reg_value(&c->vm->reg[ins->args[k]], i, &args[k]);
         null |= args[k].null;
     }
     if (null && !ins->sees_nulls) {

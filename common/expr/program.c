@@ -403,6 +403,17 @@ static int order_strs(const void *a, const void *b)
     return wsl_str_compare(*(const wsl_str *)a, *(const wsl_str *)b);
 }
 
+/* A column against a few short strings: comparing words one after the other beats searching. */
+static bool has_few_short_strings(const wsl_node *n)
+{
+    enum { FEW = 8 };
+    bool all = n->n <= FEW + 1 && wsl_phys_of(&n->arg[0]->type) == WSL_PHYS_STR;
+    for (uint32_t i = 1; all && i < n->n; i++) {
+        all = is_short_equality(n->arg[0], n->arg[i], WSL_CMP_EQ);
+    }
+    return all;
+}
+
 static bool has_constant_list(const wsl_node *n)
 {
     const wsl_phys phys = wsl_phys_of(&n->arg[0]->type);
@@ -445,7 +456,7 @@ static const void *str_list(compiler *c, const wsl_node *n)
 /* Lists of constants are searched; anything else is a = b OR a = c OR ..., with the masks of OR. */
 static wsl_status compile_in(compiler *c, wsl_node *n, uint32_t mask, uint32_t *out)
 {
-    if (has_constant_list(n) && n->n > 2) {
+    if (has_constant_list(n) && n->n > 2 && !has_few_short_strings(n)) {
         const bool ints = wsl_phys_of(&n->arg[0]->type) == WSL_PHYS_INT;
         wsl_ins ins = make(ints ? wsl_k_in_int : wsl_k_in_str, n, WSL_PHYS_BOOL);
         WSL_TRY(compile(c, n->arg[0], mask, &ins.a));
@@ -883,7 +894,7 @@ bool wsl_expr_fold(const wsl_expr_source *src, wsl_arena *arena, wsl_node *node,
         }
         return false;
     }
-    *out = wsl_reg_value(wsl_program_reg(p, reg), 0);
+    wsl_reg_value(wsl_program_reg(p, reg), 0, out);
     const wsl_phys phys = wsl_program_reg(p, reg)->phys;
     if (phys == WSL_PHYS_STR && !out->null) {
         char *copy = wsl_arena_strndup(arena, out->s.data, out->s.size);

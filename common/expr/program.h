@@ -103,8 +103,9 @@ WSL_MUST_CHECK wsl_status wsl_program_run(wsl_program *program, const wsl_row *c
 
 const wsl_reg *wsl_program_reg(const wsl_program *program, uint32_t reg);
 
-/* Value i of a register. */
-wsl_value wsl_reg_value(const wsl_reg *reg, uint32_t i);
+/* Value i of a register. Values are filled in place and read member by member: copying one whole right after a member
+ * was written costs more than all the rest. */
+void wsl_reg_value(const wsl_reg *reg, uint32_t i, wsl_value *out);
 
 /* Evaluates a typed tree without columns. False if it fails; err then says why. */
 bool wsl_expr_fold(const wsl_expr_source *src, wsl_arena *arena, wsl_node *node, wsl_value *out, wsl_error *err);
