@@ -1,6 +1,10 @@
 /*
  * tm_run - see tm_run.h.
  *
+ * With one slot, network and slot share a thread unless taskmanager.network.thread says otherwise: a buffer then goes from
+ * operator to socket without a wake-up. Each of the two wakes the same loop, and a wake of a loop that is awake makes it
+ * step once more, so what the slot hands to the network is sent before the thread sleeps.
+ *
  * The loops are made first, so that their wakers can be handed to the TaskManager; each steps through the run, which knows
  * the TaskManager once it is made.
  */
@@ -21,7 +25,7 @@ typedef struct slot_thread {
 struct tm_run {
     tm *tm;
     wsl_loop *control;
-    wsl_loop *net;
+    wsl_loop *net; /* NULL: the first slot's loop steps the network too */
     slot_thread *slots;
     uint32_t n_slots;
     _Atomic(bool) registered;
@@ -46,6 +50,22 @@ static void control_unwatch(void *arg, int fd) { wsl_loop_unwatch(((tm_run *)arg
 static int64_t net_step(void *arg) { return tm_net_step(tm_get_net(((tm_run *)arg)->tm)); }
 
 static int64_t slot_step(void *arg) { return tm_slot_step(((slot_thread *)arg)->slot); }
+
+static int64_t slot_and_net_step(void *arg)
+{
+    const slot_thread *s = arg;
+    const int64_t net = tm_net_step(tm_get_net(s->run->tm));
+    const int64_t slot = tm_slot_step(s->slot);
+    return net < slot ? net : slot;
+}
+
+static bool shares_thread(const wsl_config *config)
+{
+    const char *how = wsl_config_str(config, "taskmanager.network.thread");
+    return strcmp(how, "slot") == 0 ||
+           (strcmp(how, "auto") == 0 && wsl_config_int(config, "taskmanager.numberOfTaskSlots") == 1);
+}
+
 static void slot_watch(void *arg, int fd) { wsl_loop_watch(((slot_thread *)arg)->loop, fd); }
 static void slot_unwatch(void *arg, int fd) { wsl_loop_unwatch(((slot_thread *)arg)->loop, fd); }
 
@@ -56,20 +76,35 @@ static wsl_status start_loops(tm_run *r, wsl_error *err)
         (void)snprintf(name, sizeof name, "slot-%u", i);
         WSL_TRY(wsl_loop_start(r->slots[i].loop, name, err));
     }
-    WSL_TRY(wsl_loop_start(r->net, "net", err));
+    if (r->net != NULL) {
+        WSL_TRY(wsl_loop_start(r->net, "net", err));
+    }
     return wsl_loop_start(r->control, "control", err);
+}
+
+static void make_loops(tm_run *r, const wsl_config *config, wsl_clock *clock)
+{
+    const uint32_t spin = (uint32_t)wsl_config_int(config, "taskmanager.loop.spin");
+    const bool shared = shares_thread(config);
+    r->control = wsl_loop_new(clock, control_step, r, 0);
+    r->net = shared ? NULL : wsl_loop_new(clock, net_step, r, spin);
+    r->n_slots = (uint32_t)wsl_config_int(config, "taskmanager.numberOfTaskSlots");
+    r->slots = wsl_calloc(r->n_slots, sizeof *r->slots);
+    for (uint32_t i = 0; i < r->n_slots; i++) {
+        r->slots[i].run = r;
+        r->slots[i].loop =
+            wsl_loop_new(clock, shared && i == 0 ? slot_and_net_step : slot_step, &r->slots[i], spin);
+    }
 }
 
 wsl_status tm_run_start(const tm_options *options, tm_run **out_run, wsl_error *err)
 {
     tm_run *r = wsl_zalloc(sizeof *r);
-    wsl_clock *clock = options->seams.clock;
-    const uint32_t spin = (uint32_t)wsl_config_int(options->config, "taskmanager.loop.spin");
-    r->control = wsl_loop_new(clock, control_step, r, 0);
-    r->net = wsl_loop_new(clock, net_step, r, spin);
+    make_loops(r, options->config, options->seams.clock);
+    wsl_loop *net_loop = r->net != NULL ? r->net : r->slots[0].loop;
     tm_options with_wakers = *options;
     with_wakers.control_waker = wsl_loop_waker(r->control);
-    with_wakers.net_waker = wsl_loop_waker(r->net);
+    with_wakers.net_waker = wsl_loop_waker(net_loop);
     with_wakers.watch = control_watch;
     with_wakers.unwatch = control_unwatch;
     with_wakers.watch_arg = r;
@@ -77,15 +112,11 @@ wsl_status tm_run_start(const tm_options *options, tm_run **out_run, wsl_error *
     if (status == WSL_OK) {
         int fd = -1;
         if (tm_net_fds(tm_get_net(r->tm), &fd, 1) == 1) {
-            wsl_loop_watch(r->net, fd);
+            wsl_loop_watch(net_loop, fd);
         }
-        r->n_slots = tm_slots(r->tm);
-        r->slots = wsl_calloc(r->n_slots, sizeof *r->slots);
         for (uint32_t i = 0; i < r->n_slots; i++) {
             slot_thread *s = &r->slots[i];
-            s->run = r;
             s->slot = tm_get_slot(r->tm, i);
-            s->loop = wsl_loop_new(clock, slot_step, s, spin);
             tm_slot_bind(s->slot, wsl_loop_waker(s->loop), slot_watch, slot_unwatch, s);
         }
         status = start_loops(r, err);
@@ -105,11 +136,11 @@ void tm_run_stop(tm_run *r)
     }
     wsl_loop_stop(r->control);
     for (uint32_t i = 0; i < r->n_slots; i++) {
-        if (r->slots[i].loop != NULL) {
-            wsl_loop_stop(r->slots[i].loop);
-        }
+        wsl_loop_stop(r->slots[i].loop);
     }
-    wsl_loop_stop(r->net);
+    if (r->net != NULL) {
+        wsl_loop_stop(r->net);
+    }
     if (r->tm != NULL) {
         tm_say_goodbye(r->tm, "it was stopped");
         tm_free(r->tm);

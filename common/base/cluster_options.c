@@ -64,6 +64,9 @@ const wsl_option wsl_cluster_options[] = {
      .help = "Memory for buffers between tasks; reserved at the start, touched when used."},
     {.name = "taskmanager.memory.segment-size", .type = WSL_OPT_SIZE, .default_value = "32 kb", .min = "4 kb", .max = "1 mb",
      .help = "Size of one buffer."},
+    {.name = "taskmanager.network.thread", .type = WSL_OPT_ENUM, .default_value = "auto", .choices = "auto|own|slot",
+     .help = "Which thread moves data between processes: one of its own, or that of the first slot, which saves wake-ups but "
+             "lets user code that blocks hold up the network. auto: the slot's if there is just one."},
     {.name = "taskmanager.network.ipc", .type = WSL_OPT_BOOL, .default_value = "true",
      .help = "TaskManagers of one host talk over ipc:// instead of TCP."},
     {.name = "taskmanager.network.frame-size-max", .type = WSL_OPT_SIZE, .default_value = "256 kb", .min = "4 kb", .max = "16 mb",

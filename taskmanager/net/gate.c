@@ -9,6 +9,7 @@
 typedef struct in_channel {
     tm_gate_input in;
     uint32_t outstanding;  /* credits given and not yet used up by a received buffer */
+    uint32_t owed;         /* credits of buffers we are done with, not given again yet */
     uint32_t floating;     /* how many of the gate's floating buffers this channel holds */
     uint32_t backlog;      /* as announced with its last buffer */
     bool ready;            /* in the ready list */
@@ -19,6 +20,7 @@ struct tm_gate {
     uint32_t n;
     uint32_t exclusive;
     uint32_t floating_free;
+    bool floating_wanted;  /* a channel with a backlog found none free */
     in_channel *channels;
     in_channel *ready_head;
     in_channel *ready_tail;
@@ -72,10 +74,14 @@ static void make_ready(tm_gate *g, in_channel *c)
 
 void tm_gate_open(tm_gate *g)
 {
+    /* nobody waits yet: everyone may have an equal part of the floating share */
+    const uint32_t share = g->floating_free / g->n;
     for (uint32_t i = 0; i < g->n; i++) {
         in_channel *c = &g->channels[i];
-        c->outstanding = g->exclusive;
-        tm_channel_grant(c->in.channel, g->exclusive);
+        c->floating = share;
+        c->outstanding = g->exclusive + share;
+        g->floating_free -= share;
+        tm_channel_grant(c->in.channel, c->outstanding);
     }
 }
 
@@ -122,23 +128,29 @@ void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer)
     in_channel *c = &g->channels[channel];
     wsl_buffer_release(buffer);
 
-    /* `outstanding` is one short of exclusive + floating: give that credit again, or return it to the floating share when
-     * nothing waits at the producer any more. */
-    const uint32_t unused = c->outstanding - tm_channel_queued(c->in.channel);
-    uint32_t grant = 1;
-    if (c->floating > 0 && c->backlog == 0) {
+    c->owed++; /* outstanding + owed = exclusive + floating, but for the buffer just received */
+    if (g->floating_wanted && c->backlog == 0 && c->floating > 0) {
+        c->owed--;
         c->floating--;
         g->floating_free++;
-        grant = 0;
+        g->floating_wanted = false;
     }
-    while (c->backlog > 0 && g->floating_free > 0 && unused + grant < c->backlog + g->exclusive) {
+    const uint32_t unused = c->outstanding - tm_channel_queued(c->in.channel);
+    while (c->backlog > 0 && unused + c->owed < c->backlog + g->exclusive) {
+        if (g->floating_free == 0) {
+            g->floating_wanted = true;
+            break;
+        }
         g->floating_free--;
         c->floating++;
-        grant++;
+        c->owed++;
     }
-    if (grant > 0) {
-        c->outstanding += grant;
-        tm_channel_grant(c->in.channel, grant);
+    /* A grant may cost a message: several at once, but never so late that a producer without backlog could run dry. */
+    const uint32_t window = g->exclusive + c->floating;
+    if (c->owed > 0 && (c->backlog > 0 || unused <= window / 2)) {
+        c->outstanding += c->owed;
+        tm_channel_grant(c->in.channel, c->owed);
+        c->owed = 0;
     }
 }
 

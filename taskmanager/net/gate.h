@@ -3,11 +3,13 @@
  *
  *     channels with news --> ready list --next--> one buffer --> task --done--> buffer released, credit granted
  *
- * Each channel has its exclusive credits always; floating credits of the gate go to channels whose producer announced a
- * backlog. Ready channels take turns, one buffer each.
+ * Each channel has its exclusive credits always. Floating credits are parted equally at first; then they go to channels
+ * whose producer announced a backlog, from those without one. Credits are given again several at a time (a grant may be a
+ * message), at the latest when half of a channel's window is used up, and at once while its producer has a backlog. Ready
+ * channels take turns, one buffer each.
  *
- * Invariant: for each channel, granted - received = outstanding <= exclusive + its floating share; the sum of floating
- * shares <= floating_buffers.
+ * Invariant: for each channel, outstanding (granted - received) + owed <= exclusive + its floating share; the sum of
+ * floating shares <= floating_buffers.
  * Threads: the consuming task's slot loop.
  */
 #pragma once

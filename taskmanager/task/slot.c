@@ -12,7 +12,7 @@
 #include "base/assert.h"
 
 enum {
-    SLICE_NS = 500000,                  /* how long one call of step may go on */
+    SLICE_NS = 200000,                  /* how long one call of step may go on */
     FD_POLL_NS = 10 * WSL_NS_PER_MS,    /* without a loop that watches descriptors */
 };
 

@@ -131,7 +131,7 @@ typedef struct wsl_row_writer {
     uint32_t n_fields;
     uint32_t capacity; /* bytes available at row */
     bool overflow;     /* a value did not fit; the row must not be used */
-} wsl_row_writer;
+} wsl_row_writer;      /* row NULL: there was no memory at all; setters do nothing */
 
 /* All fields null, no timestamp, op +I. False if even the fixed part does not fit. `memory` is 8-byte aligned. */
 static inline bool wsl_row_writer_init(wsl_row_writer *w, void *memory, uint32_t capacity, uint32_t n_fields)
@@ -152,6 +152,9 @@ static inline bool wsl_row_writer_init(wsl_row_writer *w, void *memory, uint32_t
 
 static inline void wsl_row_set_slot(wsl_row_writer *w, uint32_t i, uint64_t v)
 {
+    if (WSL_UNLIKELY(w->row == NULL)) {
+        return;
+    }
     w->row->slot[i] = v;
     if (WSL_LIKELY(i < 32)) {
         w->row->nulls &= ~(1u << i);
@@ -176,6 +179,9 @@ static inline void wsl_row_set_float(wsl_row_writer *w, uint32_t i, float v)
 /* Appends to the variable part; a field may be set once. Sets overflow instead of writing past the end. */
 static inline void wsl_row_set_bytes(wsl_row_writer *w, uint32_t i, const void *data, uint32_t size)
 {
+    if (WSL_UNLIKELY(w->row == NULL)) {
+        return;
+    }
     const uint64_t padded = ((uint64_t)size + 7) & ~(uint64_t)7;
     const uint32_t at = w->row->size;
     if (WSL_UNLIKELY(padded > w->capacity - at)) {
