@@ -92,7 +92,7 @@ WSL_JOB(env, args)
     } else if (strcmp(mistake, "no-callback") == 0) {
         wsl_process(ticks, "empty", &no_callback);
     } else if (strcmp(mistake, "connector") == 0) {
-        wsl_from(env, "tocks", "tocker", &tick_schema, WSL_NO_OPTIONS);
+        wsl_from(env, "tocks", "metronome", &tick_schema, WSL_NO_OPTIONS);
     } else if (strcmp(mistake, "gives-up") == 0) {
         return WSL_UNSUPPORTED;
     } else if (strcmp(mistake, "words") == 0) {

@@ -137,9 +137,10 @@ Test(chain, forward_with_unequal_parallelism_is_refused_and_names_both)
     wsl_job_graph *g = gf_line();
     forward(g);
     g->operators[1]->parallelism = 3;
-    cr_assert_str_eq(gf_refused(g, 2, &err),
-                     "'words' (parallelism 2) is forwarded to 'tidy' (parallelism 3): forward needs equal parallelism; set "
-                     "them equal, or use rebalance or rescale");
+    cr_assert_str_eq(
+        gf_refused(g, 2, &err),
+        "'words' (parallelism 2) is forwarded to 'tidy' (parallelism 3): forward needs equal parallelism; set "
+        "them equal, or use rebalance or rescale");
 }
 
 Test(chain, parallelism_comes_from_the_operator_else_the_job_else_the_cluster)
@@ -280,9 +281,10 @@ Test(uid, state_behind_operators_that_are_alike_is_refused_until_it_has_a_uid)
 {
     wsl_error err;
     wsl_job_graph *g = twins();
-    cr_assert_str_eq(gf_refused(g, 1, &err),
-                     "'second' keeps state, but its place in the job does not tell it apart ('tidy' and 'tidy' are alike): "
-                     "its state could not be restored; give it a uid");
+    cr_assert_str_eq(
+        gf_refused(g, 1, &err),
+        "'second' keeps state, but its place in the job does not tell it apart ('tidy' and 'tidy' are alike): "
+        "its state could not be restored; give it a uid");
     g = twins();
     wsl_pb_set(&g->operators[4]->uid, "second");
     WSL_AUTO(wsl_job_plan) plan = gf_plan(g, 1);

@@ -37,7 +37,11 @@ static void odd_function(wsl_job_graph *g) { wsl_pb_set(&g->operators[0]->functi
 static void no_library(wsl_job_graph *g) { wsl_pb_set(&g->artifact, ""); }
 static void sink_with_output(wsl_job_graph *g) { g->operators[3]->output = wsl_schema_to_pb(&gf_word_schema); }
 static void control_character(wsl_job_graph *g) { wsl_pb_set(&g->operators[1]->name, "ti\ndy"); }
-static void bad_utf8(wsl_job_graph *g) { wsl_pb_set(&g->operators[1]->name, "ti\xff" "dy"); }
+static void bad_utf8(wsl_job_graph *g)
+{
+    wsl_pb_set(&g->operators[1]->name, "ti\xff"
+                                       "dy");
+}
 static void long_name(wsl_job_graph *g)
 {
     char name[WSL_GRAPH_NAME_MAX + 2];
@@ -151,11 +155,9 @@ Test(graph_check, edges_go_forward_from_outputs_to_inputs)
         {"input", no_input, "'lonely' has no input; say which operator it reads from"},
         {"input", second_input, "'tidy' has no input 1"},
         {"side", no_side, "'tidy' reads side output 'late' of 'words', which does not have it"},
-        {"keys", no_keys,
-         "the edge from 'tidy' to 'count' has 0 key fields; a hash partitioner needs 1 to 16"},
+        {"keys", no_keys, "the edge from 'tidy' to 'count' has 0 key fields; a hash partitioner needs 1 to 16"},
         {"keys", odd_keys, "the edge from 'words' to 'tidy' has 1 key fields; only a hash partitioner has any"},
-        {"keys", many_keys,
-         "the edge from 'tidy' to 'count' has 17 key fields; a hash partitioner needs 1 to 16"},
+        {"keys", many_keys, "the edge from 'tidy' to 'count' has 17 key fields; a hash partitioner needs 1 to 16"},
         {"custom", no_partitioner,
          "the edge from 'words' to 'tidy': a custom partitioner, and only that, names a function"},
         {"custom", odd_partitioner,
@@ -179,10 +181,7 @@ static void no_output(wsl_job_graph *g)
     wsl__pb__schema__free_unpacked(g->operators[2]->output, NULL);
     g->operators[2]->output = NULL;
 }
-static void other_output(wsl_job_graph *g)
-{
-    wsl_pb_set(&g->operators[1]->output->fields[1]->name, "count");
-}
+static void other_output(wsl_job_graph *g) { wsl_pb_set(&g->operators[1]->output->fields[1]->name, "count"); }
 static void not_keyed(wsl_job_graph *g)
 {
     no_keys(g);
@@ -208,16 +207,16 @@ Test(graph_check, types_and_keys_must_fit)
 {
     static const broken table[] = {
         {"connector", unknown_source,
-         "'words': there is no source connector 'fiel' (there are file, socket, datagen, collection); did you mean 'file'?"},
+         "'words': there is no source connector 'fiel' (there are file, socket, datagen, collection); did you mean "
+         "'file'?"},
         {"schema", no_output, "'count' has no schema; say what rows it produces"},
-        {"schema", other_output,
-         "'tidy' gives (word STRING, n INT64), but the graph says (word STRING, count INT64)"},
+        {"schema", other_output, "'tidy' gives (word STRING, n INT64), but the graph says (word STRING, count INT64)"},
         {"key", not_keyed,
          "'count' (keyed_process) keeps state per key, but reads 'tidy' without a key; say key_by before it"},
-        {"key", other_keys,
-         "'count' reads 'words' by other key fields than 'tidy'; all its inputs need the same"},
+        {"key", other_keys, "'count' reads 'words' by other key fields than 'tidy'; all its inputs need the same"},
         {"union", union_of_types,
-         "'both' unites streams of different types: 'numbers' produces (word STRING, value INT64) but 'tidy' expects (word "
+         "'both' unites streams of different types: 'numbers' produces (word STRING, value INT64) but 'tidy' expects "
+         "(word "
          "STRING, n INT64): field 2 is called 'value', but 'n' is expected"},
         {"type", bad_type, "the output of 'words': there is no type number 99"},
     };
@@ -245,8 +244,9 @@ Test(graph_check, a_single_source_has_parallelism_1_and_refuses_more)
     cr_assert_eq(plan->graph->operators[0]->parallelism, 1);
     cr_assert_eq(plan->graph->edges[0]->partition, WSL__PB__PARTITION__REBALANCE);
     g->operators[0]->parallelism = 2;
-    cr_assert_str_eq(gf_refused(g, 4, &err),
-                     "'words' has parallelism 2, but a socket source has one reader only; set it to 1, and rebalance after it");
+    cr_assert_str_eq(
+        gf_refused(g, 4, &err),
+        "'words' has parallelism 2, but a socket source has one reader only; set it to 1, and rebalance after it");
 }
 
 Test(graph_check, a_refused_graph_is_left_to_its_owner_as_it_was)

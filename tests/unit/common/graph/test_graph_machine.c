@@ -11,7 +11,8 @@ static void fill(ProtobufCMessage *message, wsl_rng *rng, uint32_t depth);
 
 static void fill_value(const ProtobufCFieldDescriptor *field, void *at, wsl_rng *rng, uint32_t depth)
 {
-    static const char *const texts[] = {"a", "text with \"quotes\" and \\", "line\nbreak", "Wiesel \xC3\xA4\xE2\x82\xAC", "0"};
+    static const char *const texts[] = {"a", "text with \"quotes\" and \\", "line\nbreak",
+                                        "Wiesel \xC3\xA4\xE2\x82\xAC", "0"};
     switch (field->type) {
     case PROTOBUF_C_TYPE_UINT32:
         *(uint32_t *)at = (uint32_t)(wsl_rng_next(rng) >> wsl_rng_below(rng, 64));
@@ -87,8 +88,9 @@ Test(graph_machine, every_graph_survives_the_way_through_json_text)
         cr_assert_not_null(json);
         cr_assert_eq(json_integer_value(json_object_get(json, "wiesel_job_graph")), 1);
         ProtobufCMessage *back = NULL;
-        cr_assert_eq(wsl_pb_from_json(&wsl__pb__job_graph__descriptor, json_object_get(json, "graph"), "graph", &back, &err),
-                     WSL_OK, "%s", err.text);
+        cr_assert_eq(
+            wsl_pb_from_json(&wsl__pb__job_graph__descriptor, json_object_get(json, "graph"), "graph", &back, &err),
+            WSL_OK, "%s", err.text);
         uint8_t *a = NULL;
         uint8_t *b = NULL;
         size_t n_a = 0;
@@ -138,7 +140,8 @@ Test(graph_machine, mistakes_are_refused_with_their_place)
         {"{\"chaining\": 1}", "graph.chaining: true or false is expected"},
         {"{\"name\": 1}", "graph.name: text is expected"},
         {"{\"operators\": [{\"config\": \"?\"}]}", "graph.operators[0].config: base64 text is expected"},
-        {"{\"edges\": [{\"partition\": \"HSAH\"}]}", "graph.edges[0].partition: 'HSAH' is no Partition; did you mean 'HASH'?"},
+        {"{\"edges\": [{\"partition\": \"HSAH\"}]}",
+         "graph.edges[0].partition: 'HSAH' is no Partition; did you mean 'HASH'?"},
         {"{\"edges\": [{\"keys\": [\"a\", 2]}]}", "graph.edges[0].keys[1]: text is expected"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

@@ -45,9 +45,10 @@ static void refused(const char *text, const char *sentence)
 
 Test(graph_readable, a_line_of_operators_each_reads_the_one_before_it)
 {
-    WSL_AUTO(wsl_job_graph) g = read("{'name': 'n', 'parallelism': 3, 'max_parallelism': 64, 'chaining': false,"
-                                     " 'comment': ['ignored'], 'operators': [" SOURCE ","
-                                     "{'name': 'words', 'split': {'field': 'line', 'lower': true}, 'comment': 7}," SINK "]}");
+    WSL_AUTO(wsl_job_graph)
+    g = read("{'name': 'n', 'parallelism': 3, 'max_parallelism': 64, 'chaining': false,"
+             " 'comment': ['ignored'], 'operators': [" SOURCE ","
+             "{'name': 'words', 'split': {'field': 'line', 'lower': true}, 'comment': 7}," SINK "]}");
     cr_assert_str_eq(g->name, "n");
     cr_assert_eq(g->parallelism, 3);
     cr_assert_eq(g->max_parallelism, 64);
@@ -68,8 +69,9 @@ Test(graph_readable, a_line_of_operators_each_reads_the_one_before_it)
 
 Test(graph_readable, settings_of_an_operator_are_taken_over)
 {
-    WSL_AUTO(wsl_job_graph) g = read(JOB(SOURCE ",{'name': 's', 'split': 'line', 'parallelism': 2, 'max_parallelism': 16,"
-                                                "'uid': 'u-1', 'slot_group': 'g', 'chain': 'head', 'partition': 'shuffle'}"));
+    WSL_AUTO(wsl_job_graph)
+    g = read(JOB(SOURCE ",{'name': 's', 'split': 'line', 'parallelism': 2, 'max_parallelism': 16,"
+                        "'uid': 'u-1', 'slot_group': 'g', 'chain': 'head', 'partition': 'shuffle'}"));
     const Wsl__Pb__Operator *op = g->operators[1];
     cr_assert_eq(op->parallelism, 2);
     cr_assert_eq(op->max_parallelism, 16);
@@ -81,12 +83,12 @@ Test(graph_readable, settings_of_an_operator_are_taken_over)
 
 Test(graph_readable, from_names_operators_written_later_side_outputs_and_unions)
 {
-    WSL_AUTO(wsl_job_graph) g = read(
-        "{'schemas': {'l': {'line': 'STRING'}}, 'operators': ["
-        "{'name': 'out', 'from': ['a', 'b'], 'sink': 'print'},"
-        "{'name': 'a', 'source': 'socket', 'schema': 'l', 'options': {'port': 1, 'on-error': 'side-output'}},"
-        "{'name': 'b', 'source': 'socket', 'schema': 'l', 'options': {'port': 2}},"
-        "{'name': 'bad', 'from': 'a:bad-records', 'sink': 'print'}]}");
+    WSL_AUTO(wsl_job_graph)
+    g = read("{'schemas': {'l': {'line': 'STRING'}}, 'operators': ["
+             "{'name': 'out', 'from': ['a', 'b'], 'sink': 'print'},"
+             "{'name': 'a', 'source': 'socket', 'schema': 'l', 'options': {'port': 1, 'on-error': 'side-output'}},"
+             "{'name': 'b', 'source': 'socket', 'schema': 'l', 'options': {'port': 2}},"
+             "{'name': 'bad', 'from': 'a:bad-records', 'sink': 'print'}]}");
     cr_assert_eq(g->n_operators, 4);
     cr_assert_str_eq(g->operators[0]->name, "a");
     cr_assert_str_eq(g->operators[1]->name, "b");
@@ -100,8 +102,9 @@ Test(graph_readable, from_names_operators_written_later_side_outputs_and_unions)
 
 Test(graph_readable, config_is_checked_and_fills_the_jobs_own_fields)
 {
-    WSL_AUTO(wsl_job_graph) g = read("{'config': {'pipeline.name': 'from config', 'parallelism.default': 4,"
-                                     "'watermark.emit': 'per-record'}, 'operators': [" SOURCE "]}");
+    WSL_AUTO(wsl_job_graph)
+    g = read("{'config': {'pipeline.name': 'from config', 'parallelism.default': 4,"
+             "'watermark.emit': 'per-record'}, 'operators': [" SOURCE "]}");
     cr_assert_str_eq(g->name, "from config");
     cr_assert_eq(g->parallelism, 4);
     cr_assert_str_eq(wsl_pb_option(g->config, g->n_config, "watermark.emit"), "per-record");
@@ -128,8 +131,7 @@ Test(graph_readable, mistakes_at_the_top_are_refused_with_their_place)
     refused("{'chaining': 1}", "chaining: true or false is expected");
     refused("{'schemas': []}", "schemas: an object is expected");
     refused("{'schemas': {'t': []}}", "schemas.t: an object of field names and types is expected");
-    refused("{'schemas': {'t': {'a': 1}}}",
-            "schemas.t.a: a type is expected, like \"BIGINT\" or \"STRING NOT NULL\"");
+    refused("{'schemas': {'t': {'a': 1}}}", "schemas.t.a: a type is expected, like \"BIGINT\" or \"STRING NOT NULL\"");
     refused("{'config': {'watermark.emit': []}}", "config.watermark.emit: a text, a number, true or false is expected");
 }
 
@@ -166,46 +168,52 @@ Test(graph_readable, mistakes_in_operators_are_refused_with_their_place)
             "operators[2] ('x'): say \"from\" which operator it reads; the one before it is a sink");
     refused(JOB(SOURCE ",{'name': 'x', 'from': 'linse', 'split': 'line'}"),
             "operators[1].from: there is no operator 'linse'; did you mean 'lines'?");
-    refused(JOB(SOURCE ",{'name': 'x', 'from': [], 'split': 'line'}"), "operators[1].from: 1 to 64 operators are possible");
+    refused(JOB(SOURCE ",{'name': 'x', 'from': [], 'split': 'line'}"),
+            "operators[1].from: 1 to 64 operators are possible");
     refused(JOB(SOURCE ",{'name': 'x', 'from': 7, 'split': 'line'}"),
             "operators[1].from: the name of an operator, or a list of names is expected");
     refused(JOB("{'name': 'x', 'source': 'socket', 'from': 'x', 'schema': {'a': 'STRING'}}"),
             "operators[0].from: 'x' is a source, it reads no operator");
     refused(JOB("{'name': 'x', 'source': 'socket'}"),
             "operators[0].schema: the name of one of the schemas, or a schema (a source needs one) is expected");
-    refused("{'schemas': {'trade': {'a': 'STRING'}}, 'operators': [{'name': 'x', 'source': 'socket', 'schema': 'trad'}]}",
-            "operators[0].schema: there is no schema 'trad'; did you mean 'trade'?");
+    refused(
+        "{'schemas': {'trade': {'a': 'STRING'}}, 'operators': [{'name': 'x', 'source': 'socket', 'schema': 'trad'}]}",
+        "operators[0].schema: there is no schema 'trad'; did you mean 'trade'?");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'schema': 'l'}"),
             "operators[1].schema: only sources have one, all others follow from their input");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'options': {}}"),
             "operators[1].options: only sources and sinks have options");
-    refused(JOB(SOURCE ",{'name': 'x', 'split': 7}"), "operators[1].split: a text, or an object of options is expected");
+    refused(JOB(SOURCE ",{'name': 'x', 'split': 7}"),
+            "operators[1].split: a text, or an object of options is expected");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'chain': 'sometimes'}"),
             "operators[1].chain: always, head or never is expected");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'parallelism': 5000}"),
             "operators[1].parallelism: a number from 1 to 4096 is expected");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'partition': 'hash'}"),
-            "operators[1].partition: 'hash' is none of forward, rebalance, rescale, shuffle, broadcast, global (for hash, use "
+            "operators[1].partition: 'hash' is none of forward, rebalance, rescale, shuffle, broadcast, global (for "
+            "hash, use "
             "key_by)");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'partition': 'global', 'key_by': 'line'}"),
             "operators[1] ('x') has both \"key_by\" and \"partition\"; rows go one way only");
-    refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'key_by': []}"), "operators[1].key_by: 1 to 16 fields are possible");
+    refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'key_by': []}"),
+            "operators[1].key_by: 1 to 16 fields are possible");
     refused(JOB(SOURCE ",{'name': 'x', 'split': 'line', 'key_by': [1]}"),
             "operators[1].key_by: a field or a list of fields is expected");
     refused(JOB("{'name': 'x', 'source': 'socket', 'schema': {'a': 'STRING'}, 'key_by': 'a'}"),
             "operators[0]: key_by and partition belong to the operator that reads 'x'");
     refused(JOB("{'name': 'x', 'source': 'socket', 'schema': {'a': 'STRING'}, 'options': {'port': null}}"),
             "operators[0].options.port: a text, a number, true or false is expected");
-    refused(JOB(SOURCE ",{'name': 'x', 'sink': 'prnt'}"),
-            "operators[1]: 'x': there is no sink connector 'prnt' (there are print, file, blackhole, collect); did you mean "
-            "'print'?");
+    refused(JOB(SOURCE ",{'name': 'x', 'sink': 'prnt'}"), "operators[1]: 'x': there is no sink connector 'prnt' (there "
+                                                          "are print, file, blackhole, collect); did you mean "
+                                                          "'print'?");
     refused(JOB(SOURCE ",{'name': 'x', 'from': 'lines:late', 'sink': 'print'}"),
             "'x' reads side output 'late' of 'lines', which does not have it");
 }
 
 Test(graph_readable, a_circle_is_refused)
 {
-    refused(JOB(SOURCE ",{'name': 'a', 'from': ['b', 'lines'], 'split': 'line'},{'name': 'b', 'from': 'a', 'split': 'word'}"),
+    refused(JOB(SOURCE
+                ",{'name': 'a', 'from': ['b', 'lines'], 'split': 'line'},{'name': 'b', 'from': 'a', 'split': 'word'}"),
             "operators[1] ('a') reads itself in a circle through 'b': a job graph has no cycles");
     refused(JOB(SOURCE ",{'name': 'a', 'from': 'a', 'split': 'line'}"),
             "operators[1] ('a') reads itself in a circle through 'a': a job graph has no cycles");
@@ -221,17 +229,18 @@ Test(graph_readable, options_and_expressions_are_checked_against_the_input_with_
         {JOB(SOURCE ",{'name': 'w', 'split': 'lin'}"), "operators[1]: 'w': ", "'lin'"},
         {JOB(SOURCE ",{'name': 'w', 'split': {'feld': 'line'}}"), "operators[1]: 'w': ", "'field'"},
         {JOB(SOURCE ",{'name': 'w', 'split': {}}"), "operators[1]: 'w': ", "field"},
-        {JOB("{'name': 's', 'source': 'socket', 'schema': {'a': 'STRING'}, 'options': {'prt': 1}}"), "operators[0]: 's': ", "prt"},
-        {JOB("{'name': 's', 'source': 'socket', 'schema': {'a': 'STRING'}, 'options': {'port': 'x'}}"), "operators[0]: 's': ",
-         "port"},
+        {JOB("{'name': 's', 'source': 'socket', 'schema': {'a': 'STRING'}, 'options': {'prt': 1}}"),
+         "operators[0]: 's': ", "prt"},
+        {JOB("{'name': 's', 'source': 'socket', 'schema': {'a': 'STRING'}, 'options': {'port': 'x'}}"),
+         "operators[0]: 's': ", "port"},
         {JOB(SOURCE ",{'name': 'f', 'where': 'lien IS NOT NULL'}"), "operators[1]: 'f': ", "lien"},
         {JOB(SOURCE ",{'name': 'f', 'where': 'line +'}"), "operators[1]: 'f': ", "column"},
         {JOB(SOURCE ",{'name': 'f', 'where': 'UPPER(line)'}"), "operators[1]: 'f': ", "STRING"},
         {JOB(SOURCE ",{'name': 'f', 'select': 'lnie AS x'}"), "operators[1]: 'f': ", "lnie"},
         {JOB(SOURCE ",{'name': 'f', 'key_by': 'line', 'aggregate': 'line, SUM(n) AS x'}"), "operators[1]: 'f': ", "n"},
         {JOB(SOURCE ",{'name': 'f', 'aggregate': 'line, COUNT(*) AS x'}"), "operators[1]: 'f' ", "key_by"},
-        {JOB(SOURCE ",{'name': 'f', 'key_by': 'word', 'aggregate': 'line, COUNT(*) AS x'}"), "operators[1]: the key of 'f'",
-         "word"},
+        {JOB(SOURCE ",{'name': 'f', 'key_by': 'word', 'aggregate': 'line, COUNT(*) AS x'}"),
+         "operators[1]: the key of 'f'", "word"},
         {JOB(SOURCE ",{'name': 'w', 'watermarks': 'line'}"), "operators[1]: 'w': option 'timestamp': ", "STRING"},
         {JOB(SOURCE ",{'name': 'w', 'watermarks': {'bond': '1 s'}}"), "operators[1]: 'w': ", "bound"},
     };

@@ -3,7 +3,10 @@
 
 #include "graph/graph_text.h"
 
-static const char *text_at(const json_t *json, const char *key) { return json_string_value(json_object_get(json, key)); }
+static const char *text_at(const json_t *json, const char *key)
+{
+    return json_string_value(json_object_get(json, key));
+}
 
 Test(graph_text, the_plan_has_flinks_shape_sinks_first)
 {
@@ -70,25 +73,27 @@ Test(graph_text, the_plan_for_people_names_vertices_inputs_and_operators)
     wsl_pb_set(&g->operators[3]->uid, "u3");
     WSL_AUTO(wsl_job_plan) plan = gf_plan(g, 2);
     char *text = wsl_job_plan_text(plan);
-    cr_assert_str_eq(text, "Job 'keyed': 2 vertices, 4 subtasks, needs 2 slots\n"
-                           "\n"
-                           "   1   Source: words -> tidy\n"
-                           "       parallelism 2 (at most 128), slot group default\n"
-                           "       words: (word STRING, n INT64)  [source file, uid u0]\n"
-                           "       tidy: (word STRING, n INT64)  [filter, uid u1]\n"
-                           "\n"
-                           "   2   count -> Sink: out\n"
-                           "       parallelism 2 (at most 128), slot group default\n"
-                           "       <- 1 HASH by word\n"
-                           "       count: (word STRING, n INT64)  [keyed_process, uid u2]\n"
-                           "       out  [sink blackhole, uid u3]\n",
+    cr_assert_str_eq(text,
+                     "Job 'keyed': 2 vertices, 4 subtasks, needs 2 slots\n"
+                     "\n"
+                     "   1   Source: words -> tidy\n"
+                     "       parallelism 2 (at most 128), slot group default\n"
+                     "       words: (word STRING, n INT64)  [source file, uid u0]\n"
+                     "       tidy: (word STRING, n INT64)  [filter, uid u1]\n"
+                     "\n"
+                     "   2   count -> Sink: out\n"
+                     "       parallelism 2 (at most 128), slot group default\n"
+                     "       <- 1 HASH by word\n"
+                     "       count: (word STRING, n INT64)  [keyed_process, uid u2]\n"
+                     "       out  [sink blackhole, uid u3]\n",
                      "%s", text);
     free(text);
 }
 
 Test(graph_text, every_partitioner_has_flinks_name)
 {
-    static const char *const names[] = {"FORWARD", "HASH", "REBALANCE", "RESCALE", "SHUFFLE", "BROADCAST", "GLOBAL", "CUSTOM"};
+    static const char *const names[] = {"FORWARD", "HASH",      "REBALANCE", "RESCALE",
+                                        "SHUFFLE", "BROADCAST", "GLOBAL",    "CUSTOM"};
     for (int i = 0; i < 8; i++) {
         cr_assert_str_eq(wsl_partition_text((Wsl__Pb__Partition)i), names[i]);
     }

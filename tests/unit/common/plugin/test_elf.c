@@ -14,7 +14,8 @@ static char *own_bytes(size_t *out_size)
 {
     wsl_error err = {0};
     char *bytes = NULL;
-    cr_assert_eq(wsl_fs_read_all(wsl_fs_posix(), "/proc/self/exe", 256 << 20, &bytes, out_size, &err), WSL_OK, "%s", err.text);
+    cr_assert_eq(wsl_fs_read_all(wsl_fs_posix(), "/proc/self/exe", 256 << 20, &bytes, out_size, &err), WSL_OK, "%s",
+                 err.text);
     return bytes;
 }
 
@@ -79,8 +80,8 @@ Test(elf, reads_the_value_of_an_exported_number_and_sees_nothing_that_is_not_exp
 {
     wsl_error err = {0};
     const tiny_so so = make_so();
-    wsl_elf_symbol s[] = {{.name = "number"}, {.name = "used"}, {.name = "local"}, {.name = "hidden"}, {.name = "bss"},
-                          {.name = "numbe"},  {.name = "numbers"}};
+    wsl_elf_symbol s[] = {{.name = "number"}, {.name = "used"},  {.name = "local"},  {.name = "hidden"},
+                          {.name = "bss"},    {.name = "numbe"}, {.name = "numbers"}};
     cr_assert_eq(wsl_elf_inspect("tiny.so", &so, sizeof so, s, 7, &err), WSL_OK, "%s", err.text);
     cr_assert(s[0].found && s[0].has_value);
     cr_assert_eq(s[0].value, 4711);
@@ -102,8 +103,9 @@ static void refused(const void *bytes, size_t size, const char *sentence)
 
 Test(elf, what_is_no_shared_object_for_this_machine_is_refused_in_words)
 {
-    static const char not_elf[] = "'x.so' is not a shared object (not an ELF file); a job is a .so built with -shared, or a "
-                                  ".c or .json file";
+    static const char not_elf[] =
+        "'x.so' is not a shared object (not an ELF file); a job is a .so built with -shared, or a "
+        ".c or .json file";
     static const char damaged[] = "'x.so' is a damaged or truncated shared object; build it again";
     tiny_so so = make_so();
     refused("", 0, not_elf);
@@ -152,7 +154,8 @@ Test(elf, no_damage_makes_it_read_outside_of_the_bytes)
         uint8_t *raw = (uint8_t *)&so;
         for (uint64_t flips = 1 + wsl_rng_below(&rng, 4); flips > 0; flips--) {
             /* the header's magic stays, most of the time the rest is looked at */
-            raw[4 + wsl_rng_below(&rng, sizeof so - 4)] = (uint8_t)(wsl_rng_below(&rng, 3) == 0 ? 0xff : wsl_rng_next(&rng));
+            raw[4 + wsl_rng_below(&rng, sizeof so - 4)] =
+                (uint8_t)(wsl_rng_below(&rng, 3) == 0 ? 0xff : wsl_rng_next(&rng));
         }
         const size_t size = wsl_rng_below(&rng, 3) == 0 ? wsl_rng_below(&rng, sizeof so) : sizeof so;
         uint8_t *exact = wsl_alloc(size + (size == 0)); /* so that the sanitizer notices one byte too far */

@@ -55,7 +55,8 @@ Test(plugin, a_function_that_is_missing_or_of_another_kind_is_refused_in_words)
                    "'%s' exports no function 'evn'; declare it at file scope with WSL_FILTER(evn, ...)", path);
     cr_assert_str_eq(err.text, expected);
     cr_assert_null(wsl_plugin_function(plugin, "even", WSL_FN_PROCESS, &err));
-    (void)snprintf(expected, sizeof expected, "function 'even' in '%s' is a WSL_FILTER, but is used as a WSL_PROCESS", path);
+    (void)snprintf(expected, sizeof expected, "function 'even' in '%s' is a WSL_FILTER, but is used as a WSL_PROCESS",
+                   path);
     cr_assert_str_eq(err.text, expected);
     cr_assert_null(wsl_plugin_function(plugin, "wiesel_abi_version", WSL_FN_FILTER, &err), "any symbol but a function");
     cr_assert_null(wsl_plugin_function(plugin, "hidden", WSL_FN_PROCESS, &err), "static, so not exported");
@@ -103,18 +104,21 @@ Test(plugin, a_library_with_the_number_but_without_the_function_has_no_entry_poi
 Test(plugin, a_library_for_another_abi_is_refused_before_anything_of_it_runs)
 {
     wsl_error err = {0};
-    cr_assert(has_text(refused("other_abi", WSL_UNSUPPORTED, &err),
-                       "was built for ABI version 999 of Wiesel, this is version 1; compile it again against the headers of "
-                       "Wiesel " WSL_VERSION),
-              "%s", err.text);
+    cr_assert(
+        has_text(refused("other_abi", WSL_UNSUPPORTED, &err),
+                 "was built for ABI version 999 of Wiesel, this is version 1; compile it again against the headers of "
+                 "Wiesel " WSL_VERSION),
+        "%s", err.text);
 }
 
 Test(plugin, a_library_that_needs_what_nobody_defines_is_refused_and_names_it)
 {
     wsl_error err = {0};
-    cr_assert(has_text(refused("undefined", WSL_FORMAT, &err),
-                       "it uses 'launch_the_missiles', which neither it nor Wiesel defines; link what defines it into the job"),
-              "%s", err.text);
+    cr_assert(
+        has_text(
+            refused("undefined", WSL_FORMAT, &err),
+            "it uses 'launch_the_missiles', which neither it nor Wiesel defines; link what defines it into the job"),
+        "%s", err.text);
 }
 
 Test(plugin, files_that_are_missing_or_something_else_are_refused)
