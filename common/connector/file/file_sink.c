@@ -159,6 +159,7 @@ static wsl_status publish(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
     }
     free(path);
     free(WSL_TAKE(w->path));
+    w->written = 0;
     return s;
 }
 
