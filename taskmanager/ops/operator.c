@@ -126,31 +126,24 @@ static wsl_status enqueue_mark(tm_op *op, wsl_row_kind kind, int64_t timestamp)
     return WSL_OK;
 }
 
-static bool outputs_are_full(const tm_op *op);
-
-static bool target_is_full(const tm_targets *targets)
+static bool is_behind(const tm_targets *targets)
 {
     for (uint32_t i = 0; i < targets->n; i++) {
         const tm_target *t = &targets->target[i];
-        if (t->op != NULL ? outputs_are_full(t->op) : !tm_output_has_room(t->output)) {
+        if (t->op != NULL ? t->op->pending || tm_op_blocked(t->op) : !tm_output_has_room(t->output)) {
             return true;
         }
     }
     return false;
 }
 
-static bool outputs_are_full(const tm_op *op)
-{
-    bool full = target_is_full(&op->main);
-    for (uint32_t i = 0; i < op->n_sides && !full; i++) {
-        full = target_is_full(&op->sides[i]);
-    }
-    return full;
-}
-
 bool tm_op_blocked(const tm_op *op)
 {
-    return op->shared->n_pending > (uint32_t)op->pending || outputs_are_full(op);
+    bool blocked = is_behind(&op->main);
+    for (uint32_t i = 0; i < op->n_sides && !blocked; i++) {
+        blocked = is_behind(&op->sides[i]);
+    }
+    return blocked;
 }
 
 /* ---- to the class ---- */
@@ -315,23 +308,22 @@ wsl_status tm_op_emit_end(tm_op *op)
 
 /* ---- resume ---- */
 
-/* One batch or one mark from the front of the queue. WSL_AGAIN: it could not be finished without a wake-up. */
-static wsl_status work_off_front(tm_op *op)
+/* A batch from the front of the queue. WSL_AGAIN: it could not be finished without a wake-up. */
+static wsl_status rows_from_queue(tm_op *op, const wsl_row *const *rows, uint32_t n, uint32_t input)
 {
-    const wsl_row *rows[TM_BATCH_ROWS];
-    uint32_t input = 0;
-    const uint32_t n = tm_pending_front_rows(op->queue, &input, rows, TM_BATCH_ROWS);
-    if (n == 0) {
-        const wsl_row mark = *tm_pending_front_mark(op->queue);
-        tm_pending_pop_mark(op->queue);
-        return mark_now(op, (wsl_row_kind)mark.kind, mark.timestamp);
-    }
     op->resuming = true;
     op->left = 0;
     const wsl_status status = rows_now(op, input, rows, n);
     op->resuming = false;
     tm_pending_pop_rows(op->queue, n - op->left);
     return status != WSL_OK ? status : op->waiting ? WSL_AGAIN : WSL_OK;
+}
+
+static wsl_status mark_from_queue(tm_op *op)
+{
+    const wsl_row mark = *tm_pending_front_mark(op->queue);
+    tm_pending_pop_mark(op->queue);
+    return mark_now(op, (wsl_row_kind)mark.kind, mark.timestamp);
 }
 
 static wsl_status resume_source(tm_op *op)
@@ -359,16 +351,20 @@ static wsl_status resume_class(tm_op *op)
     return op->cls->resume != NULL ? op->cls->resume(op) : WSL_OK;
 }
 
-/* As much of the queue as can be done now; *io_progress is set if anything was. */
+/* Marks, and at most one batch of rows: a turn is short. *io_progress is set if anything was done. */
 static wsl_status work_off_queue(tm_op *op, bool *io_progress)
 {
+    const wsl_row *rows[TM_BATCH_ROWS];
     while (!op->busy && !op->end_again && has_queued(op) && !tm_op_blocked(op)) {
-        const uint64_t before = tm_pending_bytes(op->queue);
-        WSL_TRY(work_off_front(op));
-        *io_progress = true;
-        if (tm_pending_bytes(op->queue) == before) {
-            break; /* no row was finished, yet more can be done: another turn */
+        uint32_t input = 0;
+        const uint32_t n = tm_pending_front_rows(op->queue, &input, rows, TM_BATCH_ROWS);
+        if (n > 0) {
+            WSL_TRY(rows_from_queue(op, rows, n, input));
+            *io_progress = true;
+            return WSL_OK;
         }
+        WSL_TRY(mark_from_queue(op));
+        *io_progress = true;
     }
     return WSL_OK;
 }
