@@ -235,7 +235,7 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
         };
         t->slots[i] = tm_slot_new(&slot);
     }
-    char *dir = wsl_asprintf("%s/wiesel-%s/artifacts", wsl_config_str(c, "io.tmp.dirs"), t->incarnation);
+    char *dir = wsl_asprintf("%s/wiesel-taskmanager-%s", wsl_config_str(c, "io.tmp.dirs"), t->incarnation);
     t->artifacts = tm_artifact_cache_new(t->seams.fs, dir, request_artifact, t);
     free(dir);
     const tm_executor_options executor = {

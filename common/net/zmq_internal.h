@@ -102,6 +102,7 @@ typedef struct wsl_zmq_endpoint {
     uint32_t retry_ms;
 
     /* listener */
+    bool bound;           /* the address is ours */
     wsl_zmq_peer **peers; /* open addressing by identity */
     uint32_t n_peers, peers_mask;
     wsl_zmq_peer *last;   /* of the last message */

@@ -83,7 +83,16 @@ wsl_status wsl_zmq_listener_start(wsl_zmq_endpoint *e, wsl_error *err)
     WSL_ASSERT(zmq_getsockopt(e->socket, ZMQ_LAST_ENDPOINT, real, &size) == 0);
     free(e->address);
     e->address = wsl_strdup(real);
+    e->bound = true;
     return WSL_OK;
+}
+
+/* ZeroMQ leaves the file of an ipc:// address behind. */
+static void remove_path(const wsl_zmq_endpoint *e)
+{
+    if (e->bound && strncmp(e->address, "ipc://", 6) == 0) {
+        (void)unlink(e->address + 6);
+    }
 }
 
 /* ---- table of peers ---- */
@@ -354,6 +363,7 @@ static wsl_status listener_send(wsl_zmq_endpoint *e, const char *peer, wsl_messa
 
 static void listener_fini(wsl_zmq_endpoint *e)
 {
+    remove_path(e);
     for (uint32_t i = 0; e->peers != NULL && i <= e->peers_mask; i++) {
         free(e->peers[i]);
     }

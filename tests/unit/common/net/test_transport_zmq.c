@@ -122,6 +122,19 @@ Test(transport_zmq, a_path_left_behind_by_a_dead_process_is_taken_over)
     wsl_transport_free(t);
 }
 
+Test(transport_zmq, a_listener_takes_its_path_with_it_and_leaves_that_of_others)
+{
+    char address[64];
+    snprintf(address, sizeof address, "ipc:///tmp/wsl-taken-%d.sock", getpid());
+    wsl_transport *t = transport_new();
+    wsl_endpoint *owner = listen_on(t, address, &(wsl_endpoint_options){0});
+    expect_refused(address, true, WSL_EXISTS, address);
+    cr_assert_eq(access(address + 6, F_OK), 0);
+    wsl_endpoint_close(owner);
+    cr_assert_eq(access(address + 6, F_OK), -1);
+    wsl_transport_free(t);
+}
+
 /* A child that connects, says its name and waits to be killed or stopped. */
 static pid_t start_peer(const char *address, const char *identity)
 {
