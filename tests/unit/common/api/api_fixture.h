@@ -2,6 +2,8 @@
  * api_fixture - building a job from an entry point of the test itself.
  */
 #pragma once
+#include "harness/wsl_test.h"
+
 #include <string.h>
 
 #include <wiesel/wiesel.h>

@@ -1,5 +1,5 @@
 #include "harness/wsl_test.h"
-#include "../plugin/job_path.h"
+#include "tests/unit/common/plugin/job_path.h"
 #include "api_fixture.h"
 
 #include "base/fs.h"

@@ -4,6 +4,8 @@
 #pragma once
 #include "harness/wsl_test.h"
 
+#include "harness/wsl_test.h"
+
 #include <string.h>
 
 #include <wiesel/row.h>
