@@ -82,7 +82,9 @@ mini_cluster *mini_cluster_start(uint32_t task_managers, uint32_t slots, const c
     snprintf(c->dir, sizeof c->dir, "/tmp/wiesel-mini-%d", (int)getpid());
     c->hub = wsl_inproc_hub_new();
     c->jm_transport = wsl_transport_inproc_new(c->hub);
-    wsl_rng_seed(&c->rng[TASK_MANAGERS_MAX], 1);
+    /* tests run side by side: their TaskManagers need names of their own */
+    const uint64_t seed = (uint64_t)getpid() << 16;
+    wsl_rng_seed(&c->rng[TASK_MANAGERS_MAX], seed);
     jm_options options = jm_options_default();
     options.listen_address = "inproc://jobmanager";
     options.slot_timeout_ns = wsl_config_duration_ns(c->config, "slot.request.timeout");
@@ -97,7 +99,7 @@ mini_cluster *mini_cluster_start(uint32_t task_managers, uint32_t slots, const c
         char data[64];
         snprintf(data, sizeof data, "inproc://taskmanager-%u", i);
         c->tm_transport[i] = wsl_transport_inproc_new(c->hub);
-        wsl_rng_seed(&c->rng[i], 100 + i);
+        wsl_rng_seed(&c->rng[i], seed + 1 + i);
         const tm_options tm = {
             .config = c->config,
             .seams = {.clock = wsl_clock_real(),
