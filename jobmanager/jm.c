@@ -225,7 +225,7 @@ wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error 
     jm_job *job = NULL;
     const wsl_status status = jm_job_new(self, &id, plan, config, &job, err);
     if (status != WSL_OK) {
-        plan->graph = NULL; /* still the caller's */
+        (void)wsl_job_plan_dissolve(WSL_TAKE(plan)); /* the graph is still the caller's */
         return status;
     }
     (void)WSL_TAKE(plan);

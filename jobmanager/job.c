@@ -112,6 +112,14 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     return WSL_OK;
 }
 
+static void failure_fini(jm_failure *failure)
+{
+    free(failure->text);
+    free(failure->task_name);
+    free(failure->tm_id);
+    free(failure->endpoint);
+}
+
 static void free_parts(jm_job *job)
 {
     for (uint32_t i = 0; i < job->n_sources; i++) {
@@ -133,9 +141,7 @@ void jm_job_free(jm_job *job)
     }
     free(job->collects);
     for (uint32_t i = 0; i < job->n_failures; i++) {
-        free(job->failures[i].text);
-        free(job->failures[i].task_name);
-        free(job->failures[i].tm_id);
+        failure_fini(&job->failures[i]);
     }
     free(job->failures);
     jm_exec_graph_fini(&job->graph);
@@ -248,12 +254,10 @@ bool jm_job_cancel(jm_job *job)
 }
 
 /* Keeps a failure. One that explains the present root cause goes before it. */
-static void remember(jm_job *job, const jm_failure *failure)
+static void remember(jm_job *job, jm_failure *failure)
 {
     if (job->n_failures == JM_FAILURES_MAX) {
-        free(failure->text);
-        free(failure->task_name);
-        free(failure->tm_id);
+        failure_fini(failure);
         return;
     }
     job->failures = wsl_realloc(job->failures, (job->n_failures + 1) * sizeof *job->failures);
@@ -285,12 +289,14 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
         if (vertex != UINT32_MAX) {
             jm_task_name(&job->graph.vertices[vertex], subtask, name, sizeof name);
         }
-        const jm_failure failure = {
+        const jm_worker *worker = tm_id == NULL ? NULL : jm_workers_by_id(&job->jm->workers, tm_id);
+        jm_failure failure = {
             .kind = kind,
             .at_ms = wsl_wall_ms(job->jm->seams.clock),
             .text = wsl_strdup(text),
             .task_name = name[0] == '\0' ? NULL : wsl_strdup(name),
             .tm_id = tm_id == NULL ? NULL : wsl_strdup(tm_id),
+            .endpoint = worker == NULL ? NULL : jm_worker_endpoint(worker),
             .retriable = retriable,
         };
         remember(job, &failure);

@@ -47,6 +47,7 @@ typedef struct jm_failure {
     char *text;      /* the whole sentence */
     char *task_name; /* NULL: no single task */
     char *tm_id;     /* NULL: no single TaskManager */
+    char *endpoint;  /* its "host:port"; NULL like tm_id */
     bool retriable;  /* a restart could help */
 } jm_failure;
 

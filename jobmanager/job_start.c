@@ -26,6 +26,8 @@ static void assign_slots(jm_job *job)
             t->worker = worker->number;
             free(t->tm_id);
             t->tm_id = wsl_strdup(worker->info->tm_id);
+            free(t->endpoint);
+            t->endpoint = jm_worker_endpoint(worker);
             job->slot_live[t->slot]++;
             jm_job_move_task(job, v, i, JM_TASK_SCHEDULE);
         }

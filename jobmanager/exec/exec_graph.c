@@ -32,6 +32,7 @@ void jm_exec_graph_fini(jm_exec_graph *graph)
         for (uint32_t i = 0; i < vertex->plan->parallelism; i++) {
             jm_task_metrics_fini(&vertex->subtasks[i].metrics);
             free(vertex->subtasks[i].tm_id);
+            free(vertex->subtasks[i].endpoint);
         }
         free(vertex->subtasks);
     }

@@ -20,6 +20,7 @@ typedef struct jm_subtask {
     uint32_t slot;                           /* index in the job's slots */
     uint64_t worker;                         /* where it runs or ran; 0: nowhere yet */
     char *tm_id;                             /* the same in words, kept when the worker is gone; NULL: nowhere yet */
+    char *endpoint;                          /* "host:port" of that TaskManager; NULL: nowhere yet */
     int64_t entered_ms[JM_TASK_STATE_COUNT]; /* wall clock; 0: never */
     jm_task_metrics metrics;
 } jm_subtask;

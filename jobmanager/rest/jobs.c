@@ -222,9 +222,7 @@ static void add_failure(jm_json *j, const jm_failure *f)
         jm_json_str(j, "taskName", f->task_name);
     }
     if (f->tm_id != NULL) {
-        char endpoint[256];
-        jm_endpoint_of(f->tm_id, endpoint, sizeof endpoint);
-        jm_json_str(j, "endpoint", endpoint);
+        jm_json_str(j, "endpoint", f->endpoint == NULL ? f->tm_id : f->endpoint);
         jm_json_str(j, "taskManagerId", f->tm_id);
     }
 }

@@ -76,26 +76,25 @@ static void add_aggregated(jm_json *j, const task_group *g, int64_t now_ms)
 
 /* ---- subtasks ---- */
 
-static void endpoint_of(const jm_subtask *t, char *out, uint32_t size)
-{
-    jm_endpoint_of(t->tm_id == NULL ? "(unassigned)" : t->tm_id, out, size);
-}
+static const char unassigned[] = "(unassigned)";
+
+static const char *endpoint_of(const jm_subtask *t) { return t->endpoint == NULL ? unassigned : t->endpoint; }
+
+static const char *tm_of(const jm_subtask *t) { return t->tm_id == NULL ? unassigned : t->tm_id; }
 
 static void add_subtask(jm_json *j, const jm_job *job, const jm_subtask *t, uint32_t index, int64_t now_ms)
 {
-    char endpoint[256];
     jm_io io = {0};
     jm_io_add(&io, t);
-    endpoint_of(t, endpoint, sizeof endpoint);
     jm_json_open(j, NULL, '{');
     jm_json_int(j, "subtask", index);
     jm_json_str(j, "status", jm_task_state_name(t->state));
     jm_json_int(j, "attempt", job->attempt - 1); /* Flink counts attempts from 0 */
-    jm_json_str(j, "endpoint", endpoint);
+    jm_json_str(j, "endpoint", endpoint_of(t));
     jm_json_span(j, jm_subtask_span(t), now_ms);
     jm_json_int(j, "start_time", jm_subtask_start_ms(t));
     jm_json_io(j, "metrics", &io);
-    jm_json_str(j, "taskmanager-id", t->tm_id == NULL ? "(unassigned)" : t->tm_id);
+    jm_json_str(j, "taskmanager-id", tm_of(t));
     add_status_duration(j, t, now_ms);
     jm_json_close(j);
 }
@@ -160,11 +159,9 @@ void jm_h_vertex_times(const jm_rest *rest, const jm_request *request, jm_respon
     for (uint32_t i = 0; i < v->plan->parallelism; i++) {
         const jm_subtask *t = &v->subtasks[i];
         const jm_span span = jm_subtask_span(t);
-        char endpoint[256];
-        endpoint_of(t, endpoint, sizeof endpoint);
         jm_json_open(&j, NULL, '{');
         jm_json_int(&j, "subtask", i);
-        jm_json_str(&j, "endpoint", endpoint);
+        jm_json_str(&j, "endpoint", endpoint_of(t));
         jm_json_int(&j, "duration",
                     span.start_ms == -1 ? -1 : (span.end_ms == -1 ? now_ms : span.end_ms) - span.start_ms);
         jm_json_open(&j, "timestamps", '{');
@@ -179,8 +176,6 @@ void jm_h_vertex_times(const jm_rest *rest, const jm_request *request, jm_respon
 }
 
 /* ---- by TaskManager ---- */
-
-static const char *tm_of(const jm_subtask *t) { return t->tm_id == NULL ? "(unassigned)" : t->tm_id; }
 
 static void add_taskmanager(jm_json *j, const jm_vertex *v, const char *tm_id, int64_t now_ms)
 {
@@ -197,10 +192,8 @@ static void add_taskmanager(jm_json *j, const jm_vertex *v, const char *tm_id, i
         }
     }
     plan.parallelism = g.n;
-    char endpoint[256];
-    jm_endpoint_of(tm_id, endpoint, sizeof endpoint);
     jm_json_open(j, NULL, '{');
-    jm_json_str(j, "endpoint", endpoint);
+    jm_json_str(j, "endpoint", g.n == 0 ? unassigned : endpoint_of(g.tasks[0]));
     jm_json_str(j, "status", jm_task_state_name(jm_vertex_state(&part)));
     jm_json_span(j, jm_vertex_span(&part), now_ms);
     jm_json_io(j, "metrics", &io);

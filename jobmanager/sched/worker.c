@@ -1,6 +1,5 @@
 #include "jobmanager/sched/worker.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -103,9 +102,8 @@ void jm_worker_sample(jm_worker *worker, const Wsl__Pb__ProcessMetrics *process,
     worker->sampled_ns = now_ns;
 }
 
-void jm_endpoint_of(const char *tm_id, char *out, uint32_t size)
+char *jm_worker_endpoint(const jm_worker *worker)
 {
-    const char *dash = strrchr(tm_id, '-');
-    const int n = dash == NULL || strchr(tm_id, ':') == NULL ? (int)strlen(tm_id) : (int)(dash - tm_id);
-    (void)snprintf(out, size, "%.*s", n, tm_id);
+    const char *address = worker->info->data_address;
+    return wsl_strdup(strncmp(address, "tcp://", 6) == 0 ? address + 6 : worker->info->tm_id);
 }

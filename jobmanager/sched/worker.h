@@ -46,5 +46,5 @@ jm_worker *jm_workers_by_id(const jm_workers *workers, const char *tm_id);
 void jm_worker_doom(jm_worker *worker, const char *reason);
 void jm_worker_sample(jm_worker *worker, const Wsl__Pb__ProcessMetrics *process, int64_t now_ns);
 
-/* "host:port" of a TaskManager id "host:port-6hex"; the whole id if it does not look like that. */
-void jm_endpoint_of(const char *tm_id, char *out, uint32_t size);
+/* "host:port" of its data listener, by TCP; its id if that is not known. The caller frees it. */
+char *jm_worker_endpoint(const jm_worker *worker);

@@ -153,7 +153,7 @@ static inline void tm_send_register(fake_tm *t, const char *incarnation, uint32_
 {
     Wsl__Pb__Register r = WSL__PB__REGISTER__INIT;
     char address[128];
-    (void)snprintf(address, sizeof address, "tcp://%s:5000", t->id);
+    (void)snprintf(address, sizeof address, "tcp://%.*s", (int)strcspn(t->id, "-"), t->id);
     r.tm_id = t->id;
     r.incarnation = wsl_pb_text(incarnation);
     r.data_address = address;
