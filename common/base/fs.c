@@ -55,7 +55,7 @@ static char *dir_of(const char *path)
 static wsl_status write_new_file(wsl_fs *fs, const char *path, const void *data, size_t size, wsl_error *err)
 {
     WSL_AUTO(wsl_file) file = NULL;
-    WSL_TRY(fs->open(fs, path, WSL_OPEN_TRUNCATE, &file, err));
+    WSL_TRY(fs->open(fs, path, WSL_OPEN_CREATE, &file, err));
     wsl_status status = file->write(file, data, size, err);
     if (status == WSL_OK) {
         status = file->sync(file, err);
