@@ -131,20 +131,20 @@ void tm_artifact_cache_release(tm_artifact_cache *c, const wsl_plugin *plugin)
     }
 }
 
-static wsl_status store_and_open(tm_artifact_cache *c, artifact *a)
+static wsl_status store_and_open(tm_artifact_cache *c, artifact *a, wsl_error *err)
 {
     const wsl_id id = wsl_id_of_bytes(a->bytes, a->total);
     char text[WSL_ID_TEXT_SIZE];
     if (strcmp(wsl_id_text(&id, text), a->hash) != 0) {
-        return wsl_fail(&a->error, WSL_FORMAT, "the artifact arrived damaged: its hash is %s, not %s", text, a->hash);
+        return wsl_fail(err, WSL_FORMAT, "the artifact arrived damaged: its hash is %s, not %s", text, a->hash);
     }
     char *path = path_of(c, a->hash);
-    wsl_status status = c->fs->make_dirs(c->fs, c->dir, &a->error);
+    wsl_status status = c->fs->make_dirs(c->fs, c->dir, err);
     if (status == WSL_OK) {
-        status = wsl_fs_write_atomic(c->fs, path, a->bytes, a->total, &a->error);
+        status = wsl_fs_write_atomic(c->fs, path, a->bytes, a->total, err);
     }
     if (status == WSL_OK) {
-        status = wsl_plugin_open(c->fs, path, &a->plugin, &a->error);
+        status = wsl_plugin_open(c->fs, path, &a->plugin, err);
     }
     free(path);
     return status;
@@ -179,7 +179,10 @@ void tm_artifact_cache_on_chunk(tm_artifact_cache *c, const Wsl__Pb__ArtifactChu
         ask(c, a);
         return;
     }
-    (void)store_and_open(c, a);
+    wsl_error error = {0};
+    if (store_and_open(c, a, &error) != WSL_OK) {
+        a->error = error;
+    }
     free(a->bytes);
     a->bytes = NULL;
     a->fetching = false;
