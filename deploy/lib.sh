@@ -20,6 +20,20 @@ find_bin_dir() {
   die "Wiesel is not built: run deploy/quickstart.sh, or cmake --preset release && cmake --build --preset release"
 }
 
+# The directory for temporary files of the cluster of a run directory: short, because paths of sockets may not have more
+# than 107 bytes, and the same for stop-cluster.sh, which removes it.
+cluster_tmp_dir() {
+  local sum
+  sum=$(cksum <<< "$1")
+  printf '%s/wiesel-%s-%s\n' "${TMPDIR:-/tmp}" "$(id -u)" "${sum%% *}"
+}
+
+# Ours alone: what somebody else has put there is not used.
+make_tmp_dir() {
+  mkdir -m 700 -p "$1"
+  [[ -O $1 && ! -L $1 ]] || die "'$1' belongs to somebody else: remove it, or set TMPDIR to a directory of yours"
+}
+
 # Is somebody listening on this port of the loopback interface?
 port_is_busy() {
   (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null

@@ -61,6 +61,7 @@ run_dir=$(cd "$run_dir" && pwd)
 log_dir=$(cd "$log_dir" && pwd)
 conf=$(cd "$(dirname "$conf")" && pwd)/${conf##*/}
 bin_dir=$(find_bin_dir)
+tmp_dir=$(cluster_tmp_dir "$run_dir")
 
 # Whoever listens there would answer in place of our JobManager.
 for port in "$rest_port" "$rpc_port"; do
@@ -69,23 +70,26 @@ for port in "$rest_port" "$rpc_port"; do
   fi
 done
 
-options=(-c "$conf" -D "rest.port=$rest_port" -D "jobmanager.rpc.port=$rpc_port" -D "env.log.dir=$log_dir" "${defines[@]}")
+options=(-c "$conf" -D "rest.port=$rest_port" -D "jobmanager.rpc.port=$rpc_port" -D "env.log.dir=$log_dir" -D "io.tmp.dirs=$tmp_dir" "${defines[@]}")
 children=(--child jobmanager "$bin_dir/wiesel-jobmanager" "${options[@]}" --)
 for ((i = 1; i <= taskmanagers; i++)); do
   children+=(--child "taskmanager-$i" "$bin_dir/wiesel-taskmanager" "${options[@]}" -D "taskmanager.numberOfTaskSlots=$slots" --)
 done
 ((${#extra[@]} == 0)) || children+=(--child "${extra[@]}" --)
 
+make_tmp_dir "$tmp_dir"
 "$bin_dir/wiesel-supervisor" --run-dir "$run_dir" --log-dir "$log_dir" --daemonize "${children[@]}"
 supervisor=$(< "$run_dir/supervisor.pid")
 
 if ! said=$("$bin_dir/wiesel" wait -m "127.0.0.1:$rest_port" --taskmanagers "$taskmanagers" --slots $((taskmanagers * slots)) \
   --pid "$supervisor" --timeout $((timeout * 1000)) 2>&1); then
   "$bin_dir/wiesel-supervisor" --run-dir "$run_dir" --stop > /dev/null 2>&1 || true
+  rm -rf "$tmp_dir"
   if [[ -s $run_dir/failure ]]; then
     die "$(< "$run_dir/failure")"
   fi
   die "$said (logs are in $log_dir)"
 fi
+kill -USR1 "$supervisor" 2> /dev/null || true # from here on a process that ends is started again, whatever its exit code
 echo "$said"
 echo "Web page and REST: http://127.0.0.1:$rest_port    logs: $log_dir    stop: deploy/stop-cluster.sh$([[ $run_dir == "$root_dir/build/run" ]] || echo " --run-dir $run_dir")"

@@ -18,8 +18,11 @@ while (($# > 0)); do
 done
 
 bin_dir=$(find_bin_dir)
+[[ ! -d $run_dir ]] || run_dir=$(cd "$run_dir" && pwd)
 status=0
 said=$("$bin_dir/wiesel-supervisor" --run-dir "$run_dir" --stop 2>&1) || status=$?
+# What killed processes left there goes, too.
+[[ $status != 0 && $status != 4 ]] || rm -rf "$(cluster_tmp_dir "$run_dir")"
 case $status in
   0) echo "Stopped the cluster of $run_dir" ;;
   4) echo "No cluster runs from $run_dir" ;;

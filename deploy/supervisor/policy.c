@@ -5,7 +5,7 @@ sv_verdict sv_decide(sv_history *history, bool by_signal, int code, int64_t live
     if (!by_signal && code == 0) {
         return SV_ENDED;
     }
-    if (!by_signal && history->starts <= 1 && lived_ns < SV_REFUSAL_NS) {
+    if (!by_signal && !history->up && history->starts <= 1 && lived_ns < SV_REFUSAL_NS) {
         return SV_REFUSED;
     }
     if (lived_ns >= SV_FORGIVEN_NS) {

@@ -4,7 +4,8 @@
  * A clean end is final. A death by signal, or a failure of a child that has been up before, is answered with a new
  * start: at once the first time, then with pauses that double, until it has lived long enough to be forgiven. A child
  * that refuses to start at all (exits by itself with an error soon after its very first start) would refuse again: the
- * cluster is not started.
+ * cluster is not started. Once the cluster is known to be up nothing counts as a refusal any more: then it is a job
+ * whose code ended its process.
  *
  * Threads: one. Pure: knows no clock and no processes.
  */
@@ -20,6 +21,7 @@
 typedef struct sv_history {
     uint32_t starts; /* so far, counting the one that just ended */
     uint32_t deaths; /* in a row, not forgiven */
+    bool up;         /* the cluster was complete since */
 } sv_history;
 
 typedef enum sv_verdict { SV_ENDED, SV_START_AGAIN, SV_REFUSED } sv_verdict;

@@ -2,6 +2,7 @@
  * supervisor - one loop over a signalfd:
  *
  *     SIGCHLD --> who ended? --> policy --> start again now, or when its pause is over
+ *     SIGUSR1 --> the cluster is up (start-cluster.sh has seen all of it): from here on nobody refuses to start
  *     SIGTERM --> SIGTERM to every child; SIGKILL to those left after the grace --> all gone --> return
  *
  * Every child leads a process group of its own (a Ctrl-C in the terminal does not reach it) and is told by the kernel
@@ -285,6 +286,14 @@ static void reap(sv_supervisor *sv, wsl_error *err)
 
 /* ---- the loop ---- */
 
+static void cluster_is_up(sv_supervisor *sv)
+{
+    for (uint32_t i = 0; i < sv->n_children; i++) {
+        sv->children[i]->history.up = true;
+    }
+    wsl_log(sv->logger, WSL_LOG_INFO, "cluster.up", "processes=%u", sv->n_children);
+}
+
 static bool all_gone(const sv_supervisor *sv)
 {
     for (uint32_t i = 0; i < sv->n_children; i++) {
@@ -317,7 +326,9 @@ static void take_signals(sv_supervisor *sv, int signal_fd)
     struct signalfd_siginfo info;
 
     while (read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo != SIGCHLD) {
+        if (info.ssi_signo == SIGUSR1) {
+            cluster_is_up(sv);
+        } else if (info.ssi_signo != SIGCHLD) {
             begin_stop(sv, "asked to");
         }
     }
@@ -332,6 +343,7 @@ wsl_status sv_supervisor_run(sv_supervisor *sv, wsl_error *err)
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGHUP);
+    (void)sigaddset(&signals, SIGUSR1);
     const int signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signal_fd < 0) {
         return wsl_fail(err, WSL_IO, "signalfd: %s", strerror(errno));

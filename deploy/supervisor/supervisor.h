@@ -4,7 +4,7 @@
  * Starts its children in order, restarts those that die (policy.h), writes their process ids into the run directory,
  * and stops them all when it is told to. It signals only children that it has not yet waited for, so never a stranger.
  *
- * Threads: one, which must have SIGCHLD, SIGTERM, SIGINT and SIGHUP blocked.
+ * Threads: one, which must have SIGCHLD, SIGTERM, SIGINT, SIGHUP and SIGUSR1 blocked.
  */
 #pragma once
 #include <stdint.h>
@@ -30,6 +30,7 @@ WSL_DEFINE_AUTO(sv_supervisor)
 /* argv is NULL-terminated and borrowed. Its output goes to <log_dir>/<name>.out. */
 WSL_MUST_CHECK wsl_status sv_supervisor_add(sv_supervisor *sv, const char *name, char *const *argv, wsl_error *err);
 
-/* Runs until all children ended by themselves or a signal asked for the end. WSL_REFUSED: a child could not start; the
- * sentence is also in the run directory's file `failure`. No child is left when this returns. */
+/* Runs until all children ended by themselves or a signal asked for the end. SIGUSR1 says that the cluster is up.
+ * WSL_REFUSED: a child could not start; the sentence is also in the run directory's file `failure`. No child is left
+ * when this returns. */
 WSL_MUST_CHECK wsl_status sv_supervisor_run(sv_supervisor *sv, wsl_error *err);

@@ -23,6 +23,15 @@ Test(policy, an_error_right_after_the_first_start_is_a_refusal)
     cr_assert_eq(sv_decide(&h, false, 1, 20 * MS, &pause), SV_REFUSED);
 }
 
+Test(policy, in_a_cluster_that_was_up_nothing_is_a_refusal)
+{
+    sv_history h = {.starts = 1, .up = true};
+    int64_t pause = -1;
+
+    cr_assert_eq(sv_decide(&h, false, 1, 20 * MS, &pause), SV_START_AGAIN);
+    cr_assert_eq(pause, 0);
+}
+
 Test(policy, a_death_by_signal_is_never_a_refusal)
 {
     sv_history h = {.starts = 1};

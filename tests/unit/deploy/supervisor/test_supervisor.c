@@ -23,11 +23,11 @@ typedef struct room {
 
 static void block_signals(void)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     sigset_t signals;
 
     (void)sigemptyset(&signals);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         (void)sigaddset(&signals, numbers[i]);
     }
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
