@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "graph/job_options.h"
+#include "graph/pb.h"
 #include "jobmanager/jm_core.h"
 
 enum {
@@ -220,16 +221,18 @@ wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error 
     WSL_AUTO(wsl_job_plan) plan = NULL;
     WSL_TRY(check_submission(self, graph, err));
     WSL_TRY(wsl_job_config_new(graph, &config, err));
-    WSL_TRY(wsl_job_plan_new(graph, parallelism_of(self, config), &plan, err));
+    WSL_AUTO(wsl_job_graph) copy = (wsl_job_graph *)wsl_pb_copy(&graph->base); /* a refused graph stays the caller's */
+    WSL_TRY(wsl_job_plan_new(copy, parallelism_of(self, config), &plan, err));
+    (void)WSL_TAKE(copy);
     const wsl_id id = wsl_id_random(self->seams.rng);
     jm_job *job = NULL;
     const wsl_status status = jm_job_new(self, &id, plan, config, &job, err);
     if (status != WSL_OK) {
-        (void)wsl_job_plan_dissolve(WSL_TAKE(plan)); /* the graph is still the caller's */
         return status;
     }
     (void)WSL_TAKE(plan);
     (void)WSL_TAKE(config);
+    wsl_job_graph_free(graph);
     self->jobs = wsl_realloc(self->jobs, (self->n_jobs + 1) * sizeof(jm_job *));
     self->jobs[self->n_jobs++] = job;
     self->schedule_wanted = true;

@@ -62,17 +62,6 @@ void wsl_job_plan_free(wsl_job_plan *plan)
     free(plan);
 }
 
-wsl_job_graph *wsl_job_plan_dissolve(wsl_job_plan *plan)
-{
-    wsl_job_graph *graph = plan->graph;
-    wsl_job_graph empty = WSL__PB__JOB_GRAPH__INIT;
-    wsl_schemas_free(plan->schemas, graph->n_operators);
-    plan->schemas = NULL;
-    plan->graph = wsl_memdup(&empty, sizeof empty);
-    wsl_job_plan_free(plan);
-    return graph;
-}
-
 static wsl_status build(wsl_job_plan *plan, uint32_t default_parallelism, wsl_error *err)
 {
     wsl_job_graph *graph = plan->graph;

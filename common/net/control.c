@@ -1,6 +1,6 @@
 /*
- * Checks are a table: one row per kind of envelope with its direction and a function over its body. A kind without a row
- * cannot pass.
+ * Checks are a table: one row per kind of envelope with its direction and a function over its body. A kind without a
+ * row cannot pass.
  */
 #include "net/control.h"
 
@@ -105,7 +105,8 @@ static wsl_status check_task_state(const wsl_envelope *e, wsl_error *err)
 {
     const Wsl__Pb__TaskStateChanged *s = e->task_state;
     WSL_TRY(check_task(s->task, err));
-    if ((int)s->state < (int)WSL__PB__TASK_STATE__TASK_CREATED || (int)s->state > (int)WSL__PB__TASK_STATE__TASK_FAILED) {
+    if ((int)s->state < (int)WSL__PB__TASK_STATE__TASK_CREATED ||
+        (int)s->state > (int)WSL__PB__TASK_STATE__TASK_FAILED) {
         return wsl_fail(err, WSL_FORMAT, "task state %d does not exist", (int)s->state);
     }
     WSL_TRY(check_text("an error sentence", s->error, WSL_CONTROL_TEXT_MAX, err));
@@ -124,7 +125,10 @@ static wsl_status check_split_request(const wsl_envelope *e, wsl_error *err)
     return check_text("a split's name", e->split_request->finished, WSL_CONTROL_NAME_MAX, err);
 }
 
-static wsl_status check_collect_data(const wsl_envelope *e, wsl_error *err) { return check_task(e->collect_data->task, err); }
+static wsl_status check_collect_data(const wsl_envelope *e, wsl_error *err)
+{
+    return check_task(e->collect_data->task, err);
+}
 
 static wsl_status check_goodbye(const wsl_envelope *e, wsl_error *err)
 {
@@ -135,11 +139,12 @@ static wsl_status check_register_accepted(const wsl_envelope *e, wsl_error *err)
 {
     const Wsl__Pb__RegisterAccepted *r = e->register_accepted;
     if (r->fencing.len != sizeof(wsl_id)) {
-        return wsl_fail(err, WSL_FORMAT, "the fencing token has %zu bytes instead of %zu", r->fencing.len, sizeof(wsl_id));
+        return wsl_fail(err, WSL_FORMAT, "the fencing token has %zu bytes instead of %zu", r->fencing.len,
+                        sizeof(wsl_id));
     }
     if (r->heartbeat_interval_ms == 0 || r->heartbeat_timeout_ms <= r->heartbeat_interval_ms) {
-        return wsl_fail(err, WSL_FORMAT, "heartbeat timeout %u ms is not above the interval of %u ms", r->heartbeat_timeout_ms,
-                        r->heartbeat_interval_ms);
+        return wsl_fail(err, WSL_FORMAT, "heartbeat timeout %u ms is not above the interval of %u ms",
+                        r->heartbeat_timeout_ms, r->heartbeat_interval_ms);
     }
     return WSL_OK;
 }
@@ -164,8 +169,8 @@ static wsl_status check_deploy(const wsl_envelope *e, wsl_error *err)
         return wsl_fail(err, WSL_FORMAT, "a deployment without operators");
     }
     if (d->parallelism == 0 || d->task->subtask >= d->parallelism || d->max_parallelism < d->parallelism) {
-        return wsl_fail(err, WSL_FORMAT, "subtask %u of parallelism %u (at most %u) cannot be", d->task->subtask, d->parallelism,
-                        d->max_parallelism);
+        return wsl_fail(err, WSL_FORMAT, "subtask %u of parallelism %u (at most %u) cannot be", d->task->subtask,
+                        d->parallelism, d->max_parallelism);
     }
     for (size_t i = 0; i < d->n_inputs; i++) {
         WSL_TRY(check_peers(d->inputs[i]->edge, d->inputs[i]->n_producers, d->inputs[i]->producers, err));
@@ -195,7 +200,10 @@ static wsl_status check_split_assigned(const wsl_envelope *e, wsl_error *err)
     return check_text("a split's name", e->split_assigned->name, WSL_CONTROL_NAME_MAX, err);
 }
 
-static wsl_status check_collect_ack(const wsl_envelope *e, wsl_error *err) { return check_task(e->collect_ack->task, err); }
+static wsl_status check_collect_ack(const wsl_envelope *e, wsl_error *err)
+{
+    return check_task(e->collect_ack->task, err);
+}
 
 /* ---- the table ---- */
 
@@ -254,9 +262,10 @@ void wsl_envelope_free(wsl_envelope *envelope)
 static wsl_status check_envelope(const wsl_envelope *e, wsl_control_direction direction, wsl_error *err)
 {
     if (e->version != WSL_CONTROL_VERSION) {
-        return wsl_fail(err, WSL_UNSUPPORTED,
-                        "the sender speaks control protocol version %u, this build speaks %d; run the same build everywhere",
-                        e->version, WSL_CONTROL_VERSION);
+        return wsl_fail(
+            err, WSL_UNSUPPORTED,
+            "the sender speaks control protocol version %u, this build speaks %d; run the same build everywhere",
+            e->version, WSL_CONTROL_VERSION);
     }
     const kind_row *row = row_of(e->body_case);
     if (row == NULL) {
@@ -266,18 +275,20 @@ static wsl_status check_envelope(const wsl_envelope *e, wsl_control_direction di
         return wsl_fail(err, WSL_FORMAT, "an envelope of kind %s does not go this way", row->name);
     }
     if (e->fencing.len != sizeof(wsl_id) && e->fencing.len != 0) {
-        return wsl_fail(err, WSL_FORMAT, "the fencing token has %zu bytes instead of %zu", e->fencing.len, sizeof(wsl_id));
+        return wsl_fail(err, WSL_FORMAT, "the fencing token has %zu bytes instead of %zu", e->fencing.len,
+                        sizeof(wsl_id));
     }
     const wsl_status status = row->check(e, err);
     return status == WSL_OK ? WSL_OK : wsl_fail_prefix(err, status, "envelope of kind %s", row->name);
 }
 
-wsl_status wsl_control_decode(const void *bytes, size_t size, wsl_control_direction direction, wsl_envelope **out_envelope,
-                              wsl_error *err)
+wsl_status wsl_control_decode(const void *bytes, size_t size, wsl_control_direction direction,
+                              wsl_envelope **out_envelope, wsl_error *err)
 {
     static const wsl_pb_limits limits = {.depth = WSL_CONTROL_DEPTH_MAX, .members = WSL_CONTROL_MEMBERS_MAX};
     if (size > WSL_CONTROL_SIZE_MAX) {
-        return wsl_fail(err, WSL_FORMAT, "an envelope of %zu bytes is above the maximum of %d", size, WSL_CONTROL_SIZE_MAX);
+        return wsl_fail(err, WSL_FORMAT, "an envelope of %zu bytes is above the maximum of %d", size,
+                        WSL_CONTROL_SIZE_MAX);
     }
     WSL_TRY(wsl_pb_check(&wsl__pb__envelope__descriptor, bytes, size, &limits, err));
     WSL_AUTO(wsl_envelope) envelope = wsl__pb__envelope__unpack(NULL, size, bytes);

@@ -58,7 +58,8 @@ Test(control, another_version_is_told_apart_from_broken_bytes)
     e.version = WSL_CONTROL_VERSION + 1;
     e.body_case = WSL__PB__ENVELOPE__BODY_REGISTER;
     e.register_ = &r;
-    cr_assert_eq(wsl_control_decode(bytes, wsl__pb__envelope__pack(&e, bytes), WSL_TO_JOBMANAGER, &out, &err), WSL_UNSUPPORTED);
+    cr_assert_eq(wsl_control_decode(bytes, wsl__pb__envelope__pack(&e, bytes), WSL_TO_JOBMANAGER, &out, &err),
+                 WSL_UNSUPPORTED);
     cr_assert(has_text(err.text, "version 2"), "%s", err.text);
     cr_assert_eq(wsl_control_decode("\xff\xff", 2, WSL_TO_JOBMANAGER, &out, NULL), WSL_FORMAT);
     cr_assert_eq(wsl_control_decode("", 0, WSL_TO_JOBMANAGER, &out, NULL), WSL_UNSUPPORTED);
