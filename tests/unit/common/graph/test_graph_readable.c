@@ -18,7 +18,7 @@ static char *quoted(const char *text)
     return copy;
 }
 
-static wsl_job_graph *read(const char *text)
+static wsl_job_graph *read_job(const char *text)
 {
     wsl_error err = {0};
     wsl_job_graph *graph = NULL;
@@ -46,7 +46,7 @@ static void refused(const char *text, const char *sentence)
 Test(graph_readable, a_line_of_operators_each_reads_the_one_before_it)
 {
     WSL_AUTO(wsl_job_graph)
-    g = read("{'name': 'n', 'parallelism': 3, 'max_parallelism': 64, 'chaining': false,"
+    g = read_job("{'name': 'n', 'parallelism': 3, 'max_parallelism': 64, 'chaining': false,"
              " 'comment': ['ignored'], 'operators': [" SOURCE ","
              "{'name': 'words', 'split': {'field': 'line', 'lower': true}, 'comment': 7}," SINK "]}");
     cr_assert_str_eq(g->name, "n");
@@ -70,7 +70,7 @@ Test(graph_readable, a_line_of_operators_each_reads_the_one_before_it)
 Test(graph_readable, settings_of_an_operator_are_taken_over)
 {
     WSL_AUTO(wsl_job_graph)
-    g = read(JOB(SOURCE ",{'name': 's', 'split': 'line', 'parallelism': 2, 'max_parallelism': 16,"
+    g = read_job(JOB(SOURCE ",{'name': 's', 'split': 'line', 'parallelism': 2, 'max_parallelism': 16,"
                         "'uid': 'u-1', 'slot_group': 'g', 'chain': 'head', 'partition': 'shuffle'}"));
     const Wsl__Pb__Operator *op = g->operators[1];
     cr_assert_eq(op->parallelism, 2);
@@ -84,7 +84,7 @@ Test(graph_readable, settings_of_an_operator_are_taken_over)
 Test(graph_readable, from_names_operators_written_later_side_outputs_and_unions)
 {
     WSL_AUTO(wsl_job_graph)
-    g = read("{'schemas': {'l': {'line': 'STRING'}}, 'operators': ["
+    g = read_job("{'schemas': {'l': {'line': 'STRING'}}, 'operators': ["
              "{'name': 'out', 'from': ['a', 'b'], 'sink': 'print'},"
              "{'name': 'a', 'source': 'socket', 'schema': 'l', 'options': {'port': 1, 'on-error': 'side-output'}},"
              "{'name': 'b', 'source': 'socket', 'schema': 'l', 'options': {'port': 2}},"
@@ -103,7 +103,7 @@ Test(graph_readable, from_names_operators_written_later_side_outputs_and_unions)
 Test(graph_readable, config_is_checked_and_fills_the_jobs_own_fields)
 {
     WSL_AUTO(wsl_job_graph)
-    g = read("{'config': {'pipeline.name': 'from config', 'parallelism.default': 4,"
+    g = read_job("{'config': {'pipeline.name': 'from config', 'parallelism.default': 4,"
              "'watermark.emit': 'per-record'}, 'operators': [" SOURCE "]}");
     cr_assert_str_eq(g->name, "from config");
     cr_assert_eq(g->parallelism, 4);
