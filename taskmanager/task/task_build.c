@@ -382,10 +382,14 @@ void tm_task_publish(tm_task *t)
     int64_t watermark = WSL_TIME_MAX;
     for (uint32_t i = 0; i < tm_chain_size(t->chain); i++) {
         const tm_op *op = tm_chain_op(t->chain, i);
-        if (op->main.n == 0) {
-            rows_out += t->n_outputs == 0 ? op->rows_in : 0; /* a sink: what it wrote */
+        const bool is_sink = op->main.n == 0 && op->n_sides == 0;
+        bool leaves = is_sink;
+        for (uint32_t k = 0; k < op->main.n; k++) {
+            leaves |= op->main.target[k].output != NULL;
         }
-        watermark = op->out_watermark < watermark ? op->out_watermark : watermark;
+        rows_out += is_sink && t->n_outputs == 0 ? op->rows_in : 0; /* what a sink wrote */
+        const int64_t reached = is_sink ? op->watermark : op->out_watermark;
+        watermark = leaves && reached < watermark ? reached : watermark;
     }
     put(&s->rows_out, rows_out);
     put(&s->bytes_out, bytes_out);
