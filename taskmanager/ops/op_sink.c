@@ -19,6 +19,8 @@ typedef struct op_sink {
     wsl_config *config;
     wsl_format *format;
     int64_t pause_ns;
+    int64_t pause_end_ns; /* while op.waiting */
+    int64_t flush_at_ns;  /* the writer wants a flush then; WSL_NEVER: it does not */
     bool writer_open;
     bool dirty;     /* something was written since the last flush */
     bool to_client;
@@ -42,6 +44,25 @@ static wsl_status sink_send_to_client(wsl_sink_ctx *ctx, const wsl_row *const *r
     return s->op.env.host->send_to_client(s->op.env.host, &s->op, rows, n);
 }
 
+/* At the end of the pause or when the writer wants it, whichever is earlier. */
+static void arm(op_sink *s)
+{
+    tm_op *op = &s->op;
+    const bool pauses = op->waiting && s->pause_end_ns > wsl_now_ns(op->env.clock);
+    const int64_t pause_ns = pauses ? s->pause_end_ns : WSL_NEVER;
+    const int64_t at_ns = pause_ns < s->flush_at_ns ? pause_ns : s->flush_at_ns;
+    if (at_ns != WSL_NEVER) {
+        op->env.host->wake_at(op->env.host, op, at_ns);
+    }
+}
+
+static void sink_wake_at(wsl_sink_ctx *ctx, int64_t monotonic_ns)
+{
+    op_sink *s = ctx->host;
+    s->flush_at_ns = monotonic_ns;
+    arm(s);
+}
+
 /* ---- life ---- */
 
 static wsl_status sink_open(tm_op *op, wsl_error *err)
@@ -53,6 +74,7 @@ static wsl_status sink_open(tm_op *op, wsl_error *err)
         WSL_TRY(wsl_format_new(wsl_config_str(s->config, "format"), op->env.input[0], s->config, &s->format, err));
     }
     s->pause_ns = PAUSE_MIN_NS;
+    s->flush_at_ns = WSL_NEVER;
     s->to_client = strcmp(cls->name, "collect") == 0; /* its end is reported even if it never had a row */
     s->ctx = (wsl_sink_ctx){
         .fs = op->env.fs,
@@ -67,6 +89,7 @@ static wsl_status sink_open(tm_op *op, wsl_error *err)
         .host = s,
         .write_stdout = sink_write_stdout,
         .send_to_client = sink_send_to_client,
+        .wake_at = sink_wake_at,
     };
     s->writer = wsl_zalloc(cls->writer->size == 0 ? 1 : cls->writer->size);
     s->writer_open = true;
@@ -98,7 +121,8 @@ static void pause_for(op_sink *s)
 {
     tm_op *op = &s->op;
     op->waiting = true;
-    op->env.host->wake_at(op->env.host, op, wsl_now_ns(op->env.clock) + s->pause_ns);
+    s->pause_end_ns = wsl_now_ns(op->env.clock) + s->pause_ns;
+    arm(s);
     s->pause_ns = s->pause_ns * 2 > PAUSE_MAX_NS ? PAUSE_MAX_NS : s->pause_ns * 2;
 }
 
@@ -141,6 +165,22 @@ static wsl_status sink_flush(tm_op *op)
     return status == WSL_OK || status == WSL_AGAIN ? WSL_OK : writer_failed(s, status, &err);
 }
 
+/* The writer asked to be flushed about now (a part file that is to be closed by age). */
+static wsl_status sink_resume(tm_op *op)
+{
+    op_sink *s = self(op);
+    if (s->flush_at_ns == WSL_NEVER) {
+        return WSL_OK;
+    }
+    if (wsl_now_ns(op->env.clock) >= s->flush_at_ns) {
+        s->flush_at_ns = WSL_NEVER;
+        s->dirty = true;
+        WSL_TRY(sink_flush(op));
+    }
+    arm(s);
+    return WSL_OK;
+}
+
 static wsl_status sink_end(tm_op *op)
 {
     op_sink *s = self(op);
@@ -166,6 +206,7 @@ const tm_op_class tm_op_sink_class = {
     .size = sizeof(op_sink),
     .open = sink_open,
     .on_rows = sink_rows,
+    .resume = sink_resume,
     .flush = sink_flush,
     .on_end = sink_end,
     .close = sink_close,

@@ -54,7 +54,7 @@ static const wsl_option options[] = {
     {.name = "roll-size", .type = WSL_OPT_SIZE, .default_value = "128mb", .min = "1", .max = "1tb",
      .help = "A part file that has reached this size is closed and made visible."},
     {.name = "roll-interval", .type = WSL_OPT_DURATION, .default_value = "60s", .min = "0", .max = "365d",
-     .help = "So is one that is older than this, when the next rows come. 0: never by age."},
+     .help = "So is one that is older than this. 0: never by age."},
     {0},
 };
 /* clang-format on */
@@ -124,6 +124,9 @@ static wsl_status open_part(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
     }
     w->written = 0;
     w->opened_ns = wsl_now_ns(ctx->clock);
+    if (w->roll_ns > 0 && ctx->wake_at != NULL) {
+        ctx->wake_at(ctx, w->opened_ns + w->roll_ns);
+    }
     return WSL_OK;
 }
 

@@ -129,6 +129,8 @@ struct wsl_sink_ctx {
     wsl_status (*write_stdout)(wsl_sink_ctx *ctx, const char *data, size_t size);
     /* Sends encoded rows to the client (collect sink). WSL_AGAIN: the client is behind, keep them and try again. */
     wsl_status (*send_to_client)(wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n);
+    /* Call flush at this monotonic time, though no rows came; the last call counts. NULL: this host cannot. */
+    void (*wake_at)(wsl_sink_ctx *ctx, int64_t monotonic_ns);
 };
 
 typedef struct wsl_writer_class {

@@ -333,6 +333,7 @@ typedef struct sink {
     wsl_strbuf out;  /* standard output */
     uint32_t n_sent; /* rows to the client */
     uint32_t client_room;
+    int64_t wake_at_ns;
 } sink;
 
 static inline wsl_status sink_stdout(wsl_sink_ctx *ctx, const char *data, size_t size)
@@ -352,10 +353,12 @@ static inline wsl_status sink_client(wsl_sink_ctx *ctx, const wsl_row *const *ro
     return WSL_OK;
 }
 
+static inline void sink_wake_at(wsl_sink_ctx *ctx, int64_t at) { ((sink *)(void *)ctx)->wake_at_ns = at; }
+
 static inline void sink_init(sink *s, world *w, const wsl_sink_class *cls, const wsl_schema *schema,
                              const char *const *options)
 {
-    *s = (sink){.cls = cls};
+    *s = (sink){.cls = cls, .wake_at_ns = WSL_NEVER};
     s->config = fx_options(cls->options, cls->has_format, options);
     wsl_strbuf_init(&s->out);
     s->ctx = (wsl_sink_ctx){
@@ -368,6 +371,7 @@ static inline void sink_init(sink *s, world *w, const wsl_sink_class *cls, const
         .parallelism = 1,
         .write_stdout = sink_stdout,
         .send_to_client = sink_client,
+        .wake_at = sink_wake_at,
     };
     wsl_error err = {0};
     if (cls->has_format) {

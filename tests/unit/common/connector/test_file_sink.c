@@ -81,6 +81,7 @@ Test(file_sink, rolls_by_size_and_by_age_and_each_csv_part_has_its_header)
     write_all(&s, 1000, 1007); /* 6 bytes each */
     EXPECT_TEXT(dir_text(&w, "/out"), "part-0-0:28 ");
     cr_assert_eq(flush(&s, &err), WSL_OK);
+    cr_assert_eq(s.wake_at_ns, wsl_now_ns(&w.clock.clock) + 10 * WSL_NS_PER_S, "a flush is asked for when it is old");
     wsl_manual_clock_advance(&w.clock, 9 * WSL_NS_PER_S);
     cr_assert_eq(flush(&s, &err), WSL_OK);
     EXPECT_TEXT(dir_text(&w, "/out"), ".part-0-1.inprogress-01234567:22 part-0-0:28 ");

@@ -293,6 +293,7 @@ static struct {
     int finish_again;   /* how often finish says WSL_AGAIN */
     wsl_status fail_with;
     bool use_client, use_stdout;
+    int64_t flush_at_ns; /* asks for a flush then */
 } sunk;
 
 static wsl_status writer_write(void *self, wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n, uint32_t *out_taken,
@@ -300,6 +301,9 @@ static wsl_status writer_write(void *self, wsl_sink_ctx *ctx, const wsl_row *con
 {
     (void)self;
     sunk.writes++;
+    if (sunk.flush_at_ns != 0) {
+        ctx->wake_at(ctx, sunk.flush_at_ns);
+    }
     if (sunk.fail_with != WSL_OK) {
         return wsl_fail(err, sunk.fail_with, "no space left on '/data'");
     }
@@ -409,6 +413,34 @@ Test(source_sink, a_sink_that_is_behind_keeps_its_rows_and_the_end_waits)
     }
     cr_assert_str_eq(sunk.got.data, "1 2 3 4 5 6 finished");
     cr_assert(kit_head(&k)->ended);
+    close_sink(&k);
+}
+
+Test(source_sink, a_sink_that_asks_for_a_flush_gets_it_then_even_if_it_was_behind)
+{
+    kit k;
+    open_sink(&k, &test_sink);
+    sunk.flush_at_ns = 5000000;
+    sunk.room = 2;
+    cr_assert_eq(kit_push(&k, 1, 3), WSL_OK);
+    cr_assert_eq(k.wake_ns, 1000000, "the pause ends earlier");
+    sunk.flush_at_ns = 0;
+    sunk.room = UINT32_MAX;
+    wsl_manual_clock_advance(&k.clock, 1000000);
+    while (tm_chain_has_pending(k.chain)) {
+        cr_assert_eq(tm_op_resume(kit_head(&k)), WSL_OK);
+    }
+    cr_assert_eq(k.wake_ns, 5000000, "then it is the flush's turn");
+    cr_assert_eq(tm_chain_flush(k.chain), WSL_OK);
+    const int before = sunk.flushes;
+    wsl_manual_clock_advance(&k.clock, 3999999);
+    (void)tm_op_resume(kit_head(&k));
+    cr_assert_eq(sunk.flushes, before, "not before its time");
+    wsl_manual_clock_advance(&k.clock, 1);
+    (void)tm_op_resume(kit_head(&k));
+    cr_assert_eq(sunk.flushes, before + 1);
+    (void)tm_op_resume(kit_head(&k));
+    cr_assert_eq(sunk.flushes, before + 1, "once");
     close_sink(&k);
 }
 
