@@ -83,6 +83,7 @@ static inline wsl_status wsl_value_set_int64(wsl_keyed_ctx *k, const wsl_state_d
         return WSL_TYPE;
     }
     row->slot[0] = (uint64_t)value;
+    row->nulls &= ~1u; /* it may have been put as NULL */
     return WSL_OK;
 }
 static inline bool wsl_value_get_double(wsl_keyed_ctx *k, const wsl_state_desc *state, double *out)
@@ -101,6 +102,7 @@ static inline wsl_status wsl_value_set_double(wsl_keyed_ctx *k, const wsl_state_
         return WSL_TYPE;
     }
     memcpy(&row->slot[0], &value, sizeof value);
+    row->nulls &= ~1u;
     return WSL_OK;
 }
 
