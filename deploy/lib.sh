@@ -3,6 +3,15 @@
 deploy_dir=$(cd -P "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root_dir=$(dirname "$deploy_dir")
 
+# Of a source tree: inside of it. Of an installation: the user's.
+if [[ -f $root_dir/CMakeLists.txt ]]; then
+  default_run_dir=$root_dir/build/run
+  default_log_dir=$root_dir/log
+else
+  default_run_dir=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/wiesel/run
+  default_log_dir=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/wiesel/log
+fi
+
 die() {
   echo "${0##*/}: $1" >&2
   exit "${2:-1}"

@@ -13,8 +13,9 @@ usage: start-cluster.sh [options] [-- NAME PROGRAM ARG...]
   --conf PATH        configuration file, or a directory with wiesel.yaml; default deploy/conf
   --rest-port P      port of the REST interface and the web page, default 8081
   --rpc-port P       port for TaskManagers; default 6123, with --rest-port P it is P + 10000 (or P - 10000)
-  --run-dir DIR      process ids and the cluster's lock, default build/run; one directory is one cluster
-  --log-dir DIR      logs; default log, with --run-dir DIR it is DIR/log
+  --run-dir DIR      process ids and the cluster's lock, default build/run (installed:
+                     ~/.local/state/wiesel/run); one directory is one cluster
+  --log-dir DIR      logs; default log (installed: ~/.local/state/wiesel/log), with --run-dir DIR it is DIR/log
   -D key=value       an option for all processes; may be repeated
   --timeout SECONDS  how long to wait for all of them, default 30
   -h, --help
@@ -54,8 +55,8 @@ if [[ -z $rpc_port ]]; then
 fi
 rest_port=${rest_port:-8081}
 log_dir=${log_dir:-${run_dir:+$run_dir/log}}
-log_dir=${log_dir:-$root_dir/log}
-run_dir=${run_dir:-$root_dir/build/run}
+log_dir=${log_dir:-$default_log_dir}
+run_dir=${run_dir:-$default_run_dir}
 mkdir -p "$run_dir" "$log_dir" || die "cannot make '$run_dir' and '$log_dir'"
 run_dir=$(cd "$run_dir" && pwd)
 log_dir=$(cd "$log_dir" && pwd)
@@ -91,5 +92,7 @@ if ! said=$("$bin_dir/wiesel" wait -m "127.0.0.1:$rest_port" --taskmanagers "$ta
   die "$said (logs are in $log_dir)"
 fi
 kill -USR1 "$supervisor" 2> /dev/null || true # from here on a process that ends is started again, whatever its exit code
+stop_script=$deploy_dir/stop-cluster.sh
+[[ $PWD != "$root_dir" ]] || stop_script=deploy/stop-cluster.sh
 echo "$said"
-echo "Web page and REST: http://127.0.0.1:$rest_port    logs: $log_dir    stop: deploy/stop-cluster.sh$([[ $run_dir == "$root_dir/build/run" ]] || echo " --run-dir $run_dir")"
+echo "Web page and REST: http://127.0.0.1:$rest_port    logs: $log_dir    stop: $stop_script$([[ $run_dir == "$default_run_dir" ]] || echo " --run-dir $run_dir")"

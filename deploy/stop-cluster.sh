@@ -3,14 +3,14 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-run_dir=$root_dir/build/run
+run_dir=$default_run_dir
 while (($# > 0)); do
   case "$1" in
     --run-dir) need_value "$@"; run_dir=$2; shift 2 ;;
     -h | --help)
       echo "usage: stop-cluster.sh [--run-dir DIR]"
       echo
-      echo "Stops the cluster of that run directory (default build/run). Exit code 0: nothing of it runs any more."
+      echo "Stops the cluster of that run directory (default build/run, installed: ~/.local/state/wiesel/run). Exit code 0: nothing of it runs any more."
       exit 0
       ;;
     *) die "unknown option '$1': see --help" 2 ;;
