@@ -22,7 +22,7 @@ wsl_on_error wsl_on_error_of(const wsl_config *config)
 /* The beginning of raw as one printable line: control characters and bad UTF-8 as \xHH. */
 static void printable(wsl_str raw, char *out, size_t out_size)
 {
-    static const char hex[16] __attribute__((nonstring)) = "0123456789abcdef";
+    static const char hex[16] = "0123456789abcdef";
     const size_t shown = raw.size < RAW_IN_SENTENCE ? raw.size : RAW_IN_SENTENCE;
     size_t at = 0, n = 0;
     while (at < shown && n + 8 < out_size) {

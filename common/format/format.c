@@ -34,7 +34,7 @@ const wsl_option wsl_format_options[] = {
 };
 /* clang-format on */
 
-static const char byte_order_mark[3] __attribute__((nonstring)) = "\xEF\xBB\xBF";
+static const char byte_order_mark[3] = "\xEF\xBB\xBF";
 
 static const wsl_codec *codec_find(const char *name, const wsl_schema *schema)
 {
