@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static const char count[] =
     "{\"name\": \"wordcount\", \"operators\": ["
     "{\"name\": \"lines\", \"source\": \"datagen\", \"schema\": {\"line\": \"STRING\", \"n\": \"INT64\"}, \"options\": {}},"
-    "{\"name\": \"words\", \"from\": \"lines\", \"split\": \"line\", \"as\": \"word\"},"
+    "{\"name\": \"words\", \"from\": \"lines\", \"split\": \"line\"},"
     "{\"name\": \"some\", \"from\": \"words\", \"where\": \"word <> ''\"},"
     "{\"name\": \"up\", \"from\": \"some\", \"select\": \"UPPER(word) AS word\"},"
     "{\"name\": \"counts\", \"from\": \"up\", \"key_by\": [\"word\"], \"aggregate\": \"word, COUNT(*) AS n\"},"
