@@ -25,14 +25,11 @@ typedef struct segment {
 
 _Static_assert(sizeof(segment) == TM_SEGMENT_HEADER, "tags begin behind the header");
 
-typedef struct empty_segment {
-    segment header;
-    uint8_t tags[64];
-} empty_segment;
-
+/* The bytes of a segment of 16 empty places; used, deleted and limit are 0. */
 #define E16 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80
-static const _Alignas(64) empty_segment nothing = {.tags = {E16, E16, E16, E16}};
+static const _Alignas(64) uint8_t nothing_bytes[TM_SEGMENT_HEADER + 64] = {[TM_SEGMENT_HEADER] = E16, E16, E16, E16};
 #undef E16
+static const segment *nothing(void) { return (const segment *)(const void *)nothing_bytes; }
 
 /* ---- where a hash leads ---- */
 
@@ -107,7 +104,7 @@ static segment *segment_new(tm_mem_table *t, uint32_t log_groups, uint32_t depth
 
 static void segment_release(tm_mem_table *t, segment *s)
 {
-    if (s == &nothing.header) {
+    if (s == nothing()) {
         return;
     }
     const uint32_t log_groups = s->log_groups;
@@ -215,7 +212,7 @@ static void split(tm_mem_table *t, const spot *at, segment *old)
 static void make_room(tm_mem_table *t, const spot *at)
 {
     segment *s = segment_of(*directory_of(at));
-    if (s == &nothing.header) {
+    if (s == nothing()) {
         redirect(at, 0, directory_cell(segment_new(t, 0, 0)));
     } else if (s->used < places_of(s->log_groups) / 2) {
         rebuild(t, at, s, s->log_groups); /* it is full of deleted places */
@@ -407,7 +404,7 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
         .groups = wsl_calloc(kc->n_groups == 0 ? 1 : kc->n_groups, sizeof *t->groups),
     };
     for (uint32_t i = 0; i < t->n_groups; i++) {
-        t->groups[i].one = directory_cell(&nothing.header);
+        t->groups[i].one = directory_cell(nothing());
         t->groups[i].directory = &t->groups[i].one;
         t->groups[i].shift = 32;
     }
