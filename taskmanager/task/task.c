@@ -82,6 +82,7 @@ void tm_task_fail(tm_task *t, wsl_status status, const char *reason)
 void tm_task_cancel(tm_task *t)
 {
     if (!tm_task_has_ended(t)) {
+        tm_task_publish(t);
         end(t, WSL__PB__TASK_STATE__TASK_CANCELED);
     }
 }

@@ -333,6 +333,7 @@ void tm_task_free(tm_task *t)
     free(t->wakes);
     free(t->collects);
     free(t->samples);
+    tm_task_counts_fini(&t->counts);
     free(t->error_operator);
     wsl_config_free(t->config);
     wsl__pb__deploy_task__free_unpacked(t->deploy, NULL);
@@ -391,6 +392,7 @@ void tm_task_publish(tm_task *t)
         const int64_t reached = is_sink ? op->watermark : op->out_watermark;
         watermark = leaves && reached < watermark ? reached : watermark;
     }
+    tm_task_counts_publish(&t->counts, t->chain);
     put(&s->rows_out, rows_out);
     put(&s->bytes_out, bytes_out);
     put(&s->buffers_out, buffers_out);
@@ -425,6 +427,7 @@ void tm_task_fill_metrics(tm_task *t, int64_t now_ns, Wsl__Pb__TaskMetrics *m)
         *(blocked ? &m->backpressured_ns : &m->idle_ns) += (uint64_t)(now_ns - since);
     }
 
+    tm_task_counts_fill(&t->counts, m);
     const uint32_t n = atomic_load_explicit(&t->n_samples_ready, memory_order_acquire);
     m->inputs = wsl_calloc(n + 1, sizeof *m->inputs);
     m->outputs = wsl_calloc(n + 1, sizeof *m->outputs);

@@ -7,6 +7,7 @@
 #include "taskmanager/net/output.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/task/task.h"
+#include "taskmanager/task/task_counts.h"
 #include "taskmanager/time/valve.h"
 
 typedef struct tm_task_wake {
@@ -86,6 +87,7 @@ struct tm_task {
     tm_task_shared shared;
     tm_task_channel_sample *samples;
     uint32_t n_samples;
+    tm_task_counts counts;
     _Atomic(uint32_t) n_samples_ready; /* 0 until built */
 };
 
