@@ -657,10 +657,11 @@ typedef struct packer {
 
 static uint32_t size_class(wsl_phys phys) { return value_size(phys) == 1 ? 0 : value_size(phys) == 8 ? 1 : 2; }
 
-static size_t pack_take(packer *p, wsl_phys phys)
+/* Constants are written once, so theirs must not have been anybody's before. */
+static size_t pack_take(packer *p, wsl_phys phys, bool constant)
 {
     const uint32_t k = size_class(phys);
-    if (p->n_free[k] > 0) {
+    if (!constant && p->n_free[k] > 0) {
         return p->free_at[k][--p->n_free[k]];
     }
     const size_t at = p->size;
@@ -739,7 +740,7 @@ static size_t pack(const compiler *c, const uint32_t *roots, uint32_t n_roots, s
         }
     }
     for (uint32_t i = 0; i < c->n; i++) {
-        offset[i] = used[i] ? pack_take(&p, c->ins[i].phys) : SIZE_MAX;
+        offset[i] = used[i] ? pack_take(&p, c->ins[i].phys, c->ins[i].run == NULL) : SIZE_MAX;
         for (uint32_t r = ending[i]; r != WSL_NO_REG; r = chain[r]) {
             const uint32_t k = size_class(c->ins[r].phys);
             p.free_at[k][p.n_free[k]++] = offset[r];

@@ -151,7 +151,7 @@ static wsl_status check_cast(const wsl_typer *t, wsl_node *n)
 {
     wsl_node *inner = n->arg[0];
     if (!is_null_type(inner) && !wsl_xt_same(&inner->type, &n->type) && wsl_cast_fn(&inner->type, &n->type) == NULL) {
-        return fail_cast(t, n, &n->type);
+        return fail_cast(t, inner, &n->type);
     }
     n->type.not_null = inner->type.not_null && !n->negated;
     n->guard = inner->guard || cast_may_fail(&inner->type, &n->type) || wsl_phys_of(&n->type) == WSL_PHYS_STR;
