@@ -620,7 +620,11 @@ void tm_executor_drop_letter(tm_executor *e, wsl_letter *letter)
     if ((int)r->kind == CLOSED_KIND) {
         return; /* part of its task */
     }
-    if (r->kind == TM_REPORT_STATE && tm_task_has_ended(r->task)) {
+    /* Only a terminal report gives the task back; of any other the slot has freed it by now. */
+    const bool terminal = r->kind == TM_REPORT_STATE && (r->state == WSL__PB__TASK_STATE__TASK_FINISHED ||
+                                                         r->state == WSL__PB__TASK_STATE__TASK_CANCELED ||
+                                                         r->state == WSL__PB__TASK_STATE__TASK_FAILED);
+    if (terminal) {
         deployed *d = find(e, tm_task_get_key(r->task));
         if (d != NULL) {
             d->ended = true; /* the slot has let go of it */

@@ -147,10 +147,9 @@ static wsl_status open_stdout(tm *t, wsl_error *err)
 static void on_net_failure(void *arg, const tm_channel_key *key, bool inbound, const char *peer, const char *reason)
 {
     tm *t = arg;
-    char text[WSL_ERROR_TEXT_MAX];
-    (void)snprintf(text, sizeof text, "the connection with TaskManager %s is lost: %s", peer, reason);
+    (void)peer; /* the reason names it */
     for (uint32_t i = 0; i < t->n_slots; i++) {
-        tm_slot_post_fail(t->slots[i], key, inbound, text);
+        tm_slot_post_fail(t->slots[i], key, inbound, reason);
     }
 }
 
