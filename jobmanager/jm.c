@@ -72,6 +72,8 @@ const char *jm_address(jm *self) { return wsl_endpoint_address(self->endpoint); 
 
 /* ---- sending ---- */
 
+static const char connection_broke[] = "its connection broke (the process ended, or the network to it failed)";
+
 void jm_doom(jm *self, jm_worker *worker, const char *reason)
 {
     jm_worker_doom(worker, reason);
@@ -87,10 +89,7 @@ wsl_status jm_send(jm *self, jm_worker *worker, wsl_control_kind kind, void *bod
     if (status == WSL_OK || status == WSL_TOO_LARGE) {
         return status;
     }
-    char reason[160];
-    (void)snprintf(reason, sizeof reason, "a %s message could not be sent to it (%s)", wsl_control_kind_name(kind),
-                   status == WSL_AGAIN ? "it does not read its messages" : wsl_status_text(status));
-    jm_doom(self, worker, reason);
+    jm_doom(self, worker, status == WSL_AGAIN ? "it does not read its messages" : connection_broke);
     return status;
 }
 
@@ -313,7 +312,9 @@ static void on_event(jm *self, wsl_net_event *event)
     }
     jm_worker *worker = event->kind == WSL_NET_GONE ? jm_workers_by_peer(&self->workers, event->peer) : NULL;
     if (worker != NULL) {
-        jm_doom(self, worker, event->reason == NULL ? "its connection broke" : event->reason);
+        wsl_log(self->seams.log, WSL_LOG_DEBUG, "control.gone", "peer=%s reason=%s", event->peer,
+                event->reason == NULL ? "" : event->reason);
+        jm_doom(self, worker, connection_broke);
     }
 }
 

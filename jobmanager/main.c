@@ -280,7 +280,9 @@ int main(int argc, char **argv)
         wsl_log(p.log, WSL_LOG_INFO, "jobmanager.stopped", "jobs=%u", jm_jobs_live(p.jm));
     } else {
         (void)fprintf(stderr, "wiesel-jobmanager: %s\n", err.text);
-        wsl_log(p.log, WSL_LOG_ERROR, "jobmanager.failed", "reason=%s", err.text);
+        if (p.log != NULL && wsl_config_str(p.config, "env.log.dir") != NULL) { /* not twice on standard error */
+            wsl_log(p.log, WSL_LOG_ERROR, "jobmanager.failed", "reason=%s", err.text);
+        }
     }
     stop(&p);
     return status == WSL_OK ? 0 : 1;

@@ -111,6 +111,7 @@ void jm_h_taskmanagers(const jm_rest *rest, const jm_request *request, jm_respon
         jm_json_close(&j);
     }
     jm_json_close(&j);
+    jm_json_int(&j, "now", wsl_wall_ms(rest->jm->seams.clock)); /* to tell how long ago a heartbeat was */
     jm_json_close(&j);
 }
 

@@ -242,7 +242,7 @@ static inline uint32_t tm_answer_cancels(fake_tm *t)
 #define KIT_OPERATORS                                                                                                  \
     "\"schemas\":{\"s\":{\"k\":\"STRING\",\"v\":\"BIGINT\"}},\"operators\":["                                          \
     "{\"name\":\"in\",\"source\":\"datagen\",\"schema\":\"s\"},"                                                       \
-    "{\"name\":\"count\",\"key_by\":[\"k\"],\"split\":{\"field\":\"k\",\"as\":\"word\"}},"                                      \
+    "{\"name\":\"count\",\"key_by\":[\"k\"],\"split\":{\"field\":\"k\",\"as\":\"word\"}},"                             \
     "{\"name\":\"out\",\"sink\":\"blackhole\"}]}"
 
 static inline wsl_job_graph *kit_graph(const char *json)

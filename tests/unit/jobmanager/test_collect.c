@@ -2,10 +2,11 @@
 
 #include <stdio.h>
 
+#include <wiesel/type.h>
+
 #include "graph/job_graph.h"
 #include "harness/wsl_test.h"
 #include "net/control.h"
-#include "wiesel/type.h"
 
 typedef struct seen {
     char acks[1024];

@@ -1,6 +1,6 @@
 #include <jansson.h>
 
-#include "../jm_kit.h"
+#include "unit/jobmanager/jm_kit.h"
 #include "base/alloc.h"
 #include "base/cluster_options.h"
 #include "jobmanager/rest/rest.h"
