@@ -9,6 +9,7 @@
 #include "format/csv.h"
 
 #include "base/alloc.h"
+#include "format/put_string.h"
 #include "format/text_number.h"
 #include "format/text_scan.h"
 #include "format/text_value.h"
@@ -257,6 +258,31 @@ static inline const char *number_cell(const wsl_csv_format *csv, const wsl_type 
     return NULL;
 }
 
+static inline bool is_null(const wsl_csv_format *csv, const char *text, size_t size)
+{
+    return size == csv->null_size && memcmp(text, csv->null_text, size) == 0;
+}
+
+/* An unquoted string. Returns the end of the cell, NULL: take the long way. */
+static inline const char *string_cell(const wsl_csv_format *csv, uint32_t i, const char *p, const char *end,
+                                      const char *limit, wsl_row_writer *w)
+{
+    const char *q = wsl_scan_two(p, end, csv->delimiter, csv->quote);
+    const size_t n = (size_t)(q - p);
+    if ((q != end && *q == csv->quote) || is_null(csv, p, n) || !wsl_utf8_valid(p, n)) {
+        return NULL;
+    }
+    wsl_put_string(limit, w, i, p, n);
+    return w->overflow ? NULL : q;
+}
+
+static inline const char *usual_cell(const wsl_csv_format *csv, const wsl_type *type, uint32_t i, const char *p,
+                                     const char *end, const char *limit, wsl_row_writer *w)
+{
+    return type->id == WSL_T_STRING ? string_cell(csv, i, p, end, limit, w)
+                                    : number_cell(csv, type, i, p, end, limit, w);
+}
+
 static const char *mismatch(wsl_csv_format *csv, const wsl_field *field, const cell *c)
 {
     char quote[64], expected[96];
@@ -269,7 +295,7 @@ static const char *mismatch(wsl_csv_format *csv, const wsl_field *field, const c
 static bool put_cell(wsl_csv_format *csv, uint32_t i, const cell *c, wsl_row_writer *w)
 {
     const wsl_field *field = &csv->format.schema->fields[i];
-    if (!c->quoted && c->size == csv->null_size && memcmp(c->text, csv->null_text, c->size) == 0) {
+    if (!c->quoted && is_null(csv, c->text, c->size)) {
         if (field->type.not_null) {
             (void)wsl_format_reason(&csv->format, "field '%s' is NOT NULL", field->name);
         }
@@ -297,7 +323,7 @@ static bool cells(wsl_csv_format *csv, const char *p, const char *end, const cha
         }
         const int32_t field = csv->fields[column];
         const char *q =
-            field >= 0 ? number_cell(csv, &schema->fields[field].type, (uint32_t)field, p, end, limit, w) : NULL;
+            field >= 0 ? usual_cell(csv, &schema->fields[field].type, (uint32_t)field, p, end, limit, w) : NULL;
         if (q == NULL) {
             cell c;
             q = next_cell(csv, p, end, column, &c);

@@ -11,6 +11,7 @@
  */
 #include "format/json_decode.h"
 
+#include "format/put_string.h"
 #include "format/text_number.h"
 #include "format/text_scan.h"
 #include "format/text_value.h"
@@ -464,25 +465,6 @@ static const char *value(json_in *in, const wsl_json_type *t, const char *p, wsl
 
 /* ---- objects ---- */
 
-/* wsl_row_set_bytes, for short strings with one load and one store. */
-static inline void put_string(const char *limit, wsl_row_writer *w, uint32_t i, const char *text, size_t size)
-{
-#ifdef __SSE2__
-    static const uint8_t keep[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-                                     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-    const uint32_t at = w->row->size;
-    if (WSL_LIKELY(size <= 16 && limit - text >= 16 && w->capacity - at >= 16)) {
-        const __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(keep + 16 - size));
-        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)text);
-        _mm_storeu_si128((__m128i *)(void *)((uint8_t *)w->row + at), _mm_and_si128(v, mask));
-        w->row->size = at + (((uint32_t)size + 7) & ~7u);
-        wsl_row_set_slot(w, i, (uint64_t)size << 32 | at);
-        return;
-    }
-#endif
-    wsl_row_set_bytes(w, i, text, (uint32_t)size);
-}
-
 /* The value of field i; p is at its first byte. */
 static inline const char *field_value(json_in *in, const wsl_json_plan *plan, uint32_t i, const char *p,
                                       const char *limit, wsl_row_writer *w)
@@ -520,7 +502,7 @@ static inline const char *field_value(json_in *in, const wsl_json_plan *plan, ui
         if (WSL_LIKELY(*p == '"')) {
             end = wsl_scan_string(p + 1, limit);
             if (WSL_LIKELY(*end == '"')) {
-                put_string(limit, w, i, p + 1, (size_t)(end - p - 1));
+                wsl_put_string(limit, w, i, p + 1, (size_t)(end - p - 1));
                 return WSL_LIKELY(!w->overflow) ? end + 1 : full(in);
             }
         }

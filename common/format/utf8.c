@@ -38,6 +38,13 @@ size_t wsl_utf8_length(const char *text, size_t size)
 bool wsl_utf8_valid(const char *text, size_t size)
 {
     size_t at = 0;
+    if (size < 8) {
+        unsigned char all = 0;
+        for (size_t i = 0; i < size; i++) {
+            all |= (unsigned char)text[i];
+        }
+        at = all < 0x80 ? size : 0;
+    }
     while (at < size) {
         uint64_t eight;
         if (size - at >= 8 && (memcpy(&eight, text + at, 8), (eight & 0x8080808080808080u) == 0)) {
