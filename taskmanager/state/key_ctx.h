@@ -7,8 +7,8 @@
  *             extracted per row
  *   general   the row's bytes behind the header, and its null bits
  *
- * A batch is worked on in blocks: the backend's load() notes the hashes of a block's rows, prefetches what belongs to them
- * and, where that is cheap, finds their entries; then select() makes one after the other current.
+ * A batch is worked on in blocks: the backend's load() notes the hashes of a block's rows and prefetches the entries that
+ * are likely theirs; then select() makes one after the other current.
  *
  * Threads: one slot loop. Embedded in its owner.
  */
@@ -18,6 +18,14 @@
 #include "data/key.h"
 
 enum { TM_KEY_BLOCK = 64, TM_KEY_NO_PLACE = UINT32_MAX };
+
+/* How entries of fast keys begin, in every backend, so that select can tell whose entry it is. */
+typedef struct tm_entry_fast {
+    uint64_t slot;
+    uint32_t hash;
+    uint32_t bits; /* the backend's, but for TM_ENTRY_NULL_KEY */
+} tm_entry_fast;
+#define TM_ENTRY_NULL_KEY (UINT32_C(1) << 31)
 
 typedef struct tm_key_ctx {
     const wsl_key_spec *spec;
@@ -32,12 +40,12 @@ typedef struct tm_key_ctx {
     uint32_t capacity; /* of row */
     uint32_t hash;
     uint32_t place;    /* in the block, or TM_KEY_NO_PLACE */
-    void *entry;       /* the backend's; NULL: not looked up yet, or there is none */
+    void *entry;       /* the backend's; NULL: not looked up yet, or there is none. A general key's may be another key's */
 
     /* the block, filled by the backend */
     uint32_t n;
     uint32_t block_hash[TM_KEY_BLOCK];
-    void *block_entry[TM_KEY_BLOCK]; /* NULL: not found out, or it may have moved or gone since */
+    void *block_entry[TM_KEY_BLOCK]; /* one that is likely the key's; NULL: none, or it may have moved or gone since */
 } tm_key_ctx;
 
 void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
@@ -58,11 +66,15 @@ static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *
 {
     kc->hash = kc->block_hash[i];
     kc->place = i;
-    kc->entry = kc->block_entry[i];
     if (WSL_LIKELY(kc->fast)) {
-        kc->row->slot[0] = row->slot[kc->fast_field];
-        kc->row->nulls = row->nulls >> kc->fast_field & 1;
+        const uint64_t slot = row->slot[kc->fast_field];
+        const uint32_t is_null = row->nulls >> kc->fast_field & 1;
+        tm_entry_fast *e = kc->block_entry[i];
+        kc->entry = e != NULL && e->slot == slot && e->bits >> 31 == is_null ? e : NULL;
+        kc->row->slot[0] = slot;
+        kc->row->nulls = is_null;
     } else {
+        kc->entry = kc->block_entry[i];
         tm_key_ctx_extract(kc, row);
     }
 }

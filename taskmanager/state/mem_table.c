@@ -1,7 +1,7 @@
 /*
  * The bits of a hash. key group = high half of hash * max_parallelism; the low half, the place within the group, chooses
- * the segment by its top bits, so that splitting a segment is looking at one more bit. Tag and group of tags come from the
- * hash times an odd constant, whose top bits depend on all bits of the hash.
+ * the segment by its top bits, so that splitting a segment is looking at one more bit. Tag and group of tags are the top
+ * bits of the hash times an odd constant, which depend on all bits of the hash.
  *
  * An empty key group points to one constant segment of 16 empty places that is never written.
  */
@@ -36,21 +36,24 @@ static const segment *nothing(void) { return (const segment *)(const void *)noth
 typedef struct spot {
     tm_mem_group *group;
     uint32_t place; /* within the key group */
-    uint8_t tag;
-    uint32_t tags;  /* group of tags to begin at, before masking */
+    uint32_t mixed; /* the hash again: tag and group of tags */
 } spot;
 
-static inline uint64_t mix(uint32_t hash) { return hash * UINT64_C(0x9E3779B97F4A7C15); }
+static inline uint32_t mix(uint32_t hash) { return hash * UINT32_C(0x9E3779B9); }
+static inline uint8_t tag_of(uint32_t mixed) { return (uint8_t)(mixed >> 25); }
+/* The group of tags to begin at. */
+static inline uint32_t group_of(uint32_t mixed, uint32_t log_groups)
+{
+    return (uint32_t)((uint64_t)(uint32_t)(mixed << 7) >> (32 - log_groups));
+}
 
 static inline spot spot_of(const tm_mem_table *t, uint32_t hash)
 {
     const uint64_t p = (uint64_t)hash * t->max_parallelism;
-    const uint64_t m = mix(hash);
     return (spot){
         .group = &t->groups[(uint32_t)(p >> 32) - t->first_group],
         .place = (uint32_t)p,
-        .tag = (uint8_t)(m >> 57),
-        .tags = (uint32_t)(m >> 25),
+        .mixed = mix(hash),
     };
 }
 
@@ -117,10 +120,10 @@ static void segment_release(tm_mem_table *t, segment *s)
 }
 
 /* A free place for a hash; the segment has one. */
-static uint32_t free_place(const segment *s, uint32_t tags)
+static uint32_t free_place(const segment *s, uint32_t mixed)
 {
     const uint32_t mask = (1u << s->log_groups) - 1;
-    for (uint32_t g = tags & mask;; g = (g + 1) & mask) {
+    for (uint32_t g = group_of(mixed, s->log_groups);; g = (g + 1) & mask) {
         const uint32_t found = tm_tags_free(s->tags + g * TM_TAGS);
         if (found != 0) {
             return g * TM_TAGS + (uint32_t)__builtin_ctz(found);
@@ -130,9 +133,9 @@ static uint32_t free_place(const segment *s, uint32_t tags)
 
 static void put_moved(tm_mem_table *t, segment *to, const uint8_t *entry)
 {
-    const uint64_t m = mix(hash_of(t, entry));
-    const uint32_t i = free_place(to, (uint32_t)(m >> 25));
-    to->tags[i] = (uint8_t)(m >> 57);
+    const uint32_t mixed = mix(hash_of(t, entry));
+    const uint32_t i = free_place(to, mixed);
+    to->tags[i] = tag_of(mixed);
     to->used++;
     memcpy(entry_at(t, to, to->log_groups, i), entry, t->stride);
 }
@@ -226,51 +229,64 @@ static void make_room(tm_mem_table *t, const spot *at)
 
 /* ---- lookups ---- */
 
-/* What is known of a key of the block after looking at its hash. */
+/* What is known of a block of keys after looking at their hashes. */
 typedef struct loaded {
-    const uint8_t *tags; /* of its group of places */
-    uint64_t cell;       /* of its segment */
-    uint8_t tag;
+    uint32_t group[TM_KEY_BLOCK]; /* key group, counted from our first */
+    uint32_t place[TM_KEY_BLOCK];
+    uint32_t mixed[TM_KEY_BLOCK];
+    const uint8_t *tags[TM_KEY_BLOCK]; /* of its group of places */
+    uint64_t cell[TM_KEY_BLOCK];       /* of its segment */
 } loaded;
 
-/* First pass: hashes, and their tags on the way to us. */
-static bool load_hashes(const tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, loaded *out,
-                        uint32_t *out_bad)
+static void load_hashes(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n)
 {
-    const tm_mem_group *const groups = t->groups;
+    for (uint32_t i = 0; i < n; i++) {
+        const wsl_row *row = rows[i];
+        kc->block_hash[i] = WSL_LIKELY(row->flags & WSL_ROW_KEYED) ? row->key_hash : wsl_key_hash(kc->spec, row);
+    }
+}
+
+/* Arithmetic only, for the compiler to do several at once. False: a key group is not ours. */
+static bool load_bits(const tm_mem_table *t, const uint32_t *restrict hash, uint32_t n, loaded *restrict l)
+{
     const uint64_t max_parallelism = t->max_parallelism;
     const uint32_t first_group = t->first_group;
     const uint32_t n_groups = t->n_groups;
+    uint32_t foreign = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const wsl_row *row = rows[i];
-        const uint32_t hash = WSL_LIKELY(row->flags & WSL_ROW_KEYED) ? row->key_hash : wsl_key_hash(kc->spec, row);
-        const uint64_t p = hash * max_parallelism;
-        const uint32_t g = (uint32_t)(p >> 32) - first_group;
-        if (WSL_UNLIKELY(g >= n_groups)) {
-            *out_bad = i;
-            return false;
-        }
-        const uint64_t cell = groups[g].directory[(p & UINT32_MAX) >> groups[g].shift];
-        const uint64_t m = mix(hash);
-        const uint64_t group_mask = (UINT64_C(1) << (cell & LOG_MASK)) - 1;
-        const uint8_t *tags = segment_of(cell)->tags + ((m >> 25) & group_mask) * TM_TAGS;
-        __builtin_prefetch(tags);
-        kc->block_hash[i] = hash;
-        out[i] = (loaded){.tags = tags, .cell = cell, .tag = (uint8_t)(m >> 57)};
+        const uint64_t p = hash[i] * max_parallelism;
+        const uint32_t group = (uint32_t)(p >> 32) - first_group;
+        foreign |= group >= n_groups;
+        l->group[i] = group;
+        l->place[i] = (uint32_t)p;
+        l->mixed[i] = mix(hash[i]);
     }
-    return true;
+    return foreign == 0;
 }
 
-/* Second pass: the first place with the right tag, and its entry on the way. */
-static void load_entries(const tm_mem_table *t, tm_key_ctx *kc, uint32_t n, const loaded *keys)
+/* The tags of each key on the way to us. */
+static void load_tags(const tm_mem_table *t, uint32_t n, loaded *l)
+{
+    const tm_mem_group *const groups = t->groups;
+    for (uint32_t i = 0; i < n; i++) {
+        const tm_mem_group *g = &groups[l->group[i]];
+        const uint64_t cell = g->directory[(uint64_t)l->place[i] >> g->shift];
+        const uint8_t *tags = segment_of(cell)->tags + group_of(l->mixed[i], (uint32_t)cell & LOG_MASK) * TM_TAGS;
+        __builtin_prefetch(tags);
+        l->tags[i] = tags;
+        l->cell[i] = cell;
+    }
+}
+
+/* The first place with the right tag, and its entry on the way. */
+static void load_entries(const tm_mem_table *t, tm_key_ctx *kc, uint32_t n, const loaded *l)
 {
     const uint32_t stride = t->stride;
     for (uint32_t i = 0; i < n; i++) {
-        const uint32_t match = tm_tags_match(keys[i].tags, keys[i].tag);
-        const uint32_t log_groups = (uint32_t)keys[i].cell & LOG_MASK;
-        segment *s = segment_of(keys[i].cell);
-        const size_t place = (size_t)(keys[i].tags - s->tags) + (uint32_t)__builtin_ctz(match | 1u << 16);
-        uint8_t *entry = s->tags + tag_bytes(log_groups) + place * stride;
+        const uint32_t match = tm_tags_match(l->tags[i], tag_of(l->mixed[i]));
+        segment *s = segment_of(l->cell[i]);
+        const size_t place = (size_t)(l->tags[i] - s->tags) + (uint32_t)__builtin_ctz(match | 1u << 16);
+        uint8_t *entry = s->tags + tag_bytes((uint32_t)l->cell[i] & LOG_MASK) + place * stride;
         __builtin_prefetch(entry, 1);
         if (stride > 64) {
             __builtin_prefetch(entry + 64, 1);
@@ -279,31 +295,27 @@ static void load_entries(const tm_mem_table *t, tm_key_ctx *kc, uint32_t n, cons
     }
 }
 
-/* Third pass: is it the key? What is not found here is looked up when it is asked for. */
-static void check_fast(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n)
+static void find_foreign(const tm_mem_table *t, const loaded *l, uint32_t *out_bad)
 {
-    const uint32_t field = kc->fast_field;
-    for (uint32_t i = 0; i < n; i++) {
-        const tm_entry_fast *e = kc->block_entry[i];
-        if (WSL_LIKELY(e != NULL) &&
-            WSL_UNLIKELY(e->slot != rows[i]->slot[field] || e->bits >> 31 != (rows[i]->nulls >> field & 1))) {
-            kc->block_entry[i] = NULL;
-        }
+    uint32_t i = 0;
+    while (l->group[i] < t->n_groups) {
+        i++;
     }
+    *out_bad = i;
 }
 
 bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
 {
-    loaded keys[TM_KEY_BLOCK];
+    loaded l;
     WSL_DEBUG_ASSERT(n <= TM_KEY_BLOCK);
     kc->n = n;
-    if (!load_hashes(t, kc, rows, n, keys, out_bad)) {
+    load_hashes(kc, rows, n);
+    if (WSL_UNLIKELY(!load_bits(t, kc->block_hash, n, &l))) {
+        find_foreign(t, &l, out_bad);
         return false;
     }
-    load_entries(t, kc, n, keys);
-    if (t->fast) {
-        check_fast(kc, rows, n);
-    }
+    load_tags(t, n, &l);
+    load_entries(t, kc, n, &l);
     return true;
 }
 
@@ -312,9 +324,9 @@ uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc)
     const spot at = spot_of(t, kc->hash);
     segment *s = segment_of(*directory_of(&at));
     const uint32_t mask = (1u << s->log_groups) - 1;
-    for (uint32_t g = at.tags & mask;; g = (g + 1) & mask) {
+    for (uint32_t g = group_of(at.mixed, s->log_groups);; g = (g + 1) & mask) {
         const uint8_t *tags = s->tags + g * TM_TAGS;
-        for (uint32_t match = tm_tags_match(tags, at.tag); match != 0; match &= match - 1) {
+        for (uint32_t match = tm_tags_match(tags, tag_of(at.mixed)); match != 0; match &= match - 1) {
             uint8_t *entry = entry_at(t, s, s->log_groups, g * TM_TAGS + (uint32_t)__builtin_ctz(match));
             if (tm_mem_key_equal(t, entry, kc)) {
                 return entry;
@@ -352,9 +364,9 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
         tm_key_ctx_forget_entries(kc);
         s = segment_of(*directory_of(&at));
     }
-    const uint32_t i = free_place(s, at.tags);
+    const uint32_t i = free_place(s, at.mixed);
     s->deleted -= s->tags[i] == TM_TAG_DELETED;
-    s->tags[i] = at.tag;
+    s->tags[i] = tag_of(at.mixed);
     s->used++;
     t->n_keys++;
     uint8_t *entry = entry_at(t, s, s->log_groups, i);

@@ -30,13 +30,6 @@ enum {
     TM_SEGMENT_LOG_GROUPS = 6,      /* of a segment that splits rather than doubles: 64 groups of 16 */
     TM_SEGMENT_LOG_GROUPS_MAX = 22, /* of one full of colliding hashes */
 };
-#define TM_ENTRY_NULL_KEY (UINT32_C(1) << 31)
-
-typedef struct tm_entry_fast {
-    uint64_t slot;
-    uint32_t hash;
-    uint32_t bits;
-} tm_entry_fast;
 
 typedef struct tm_entry_general {
     uint64_t key[2];
@@ -71,7 +64,7 @@ typedef struct tm_mem_table {
 void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const tm_key_ctx *kc, uint32_t payload);
 void tm_mem_table_fini(tm_mem_table *t);
 
-/* See backend.h. Finds the entries of fast keys; of general keys the ones with the right tag, see find. */
+/* See backend.h: the first entry of the right tag for each row. */
 bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
 
 /* The current key's entry; NULL if there is none. */
