@@ -1,8 +1,10 @@
+#include "jobmanager/jm_core.h"
 #include "unit/jobmanager/jm_kit.h"
 
 /*
  * TaskManagers that come, go, lie and fall silent, clients that submit and cancel, from a seed. Whatever they do: no
- * assertion of ours fails, slots are never lost or counted twice, and once everybody is gone every job has ended.
+ * assertion of ours fails, slots are never lost or counted twice, a job with a failed task does not go on, and once
+ * everybody is gone every job has ended. All three ends do occur.
  */
 
 enum { TMS = 4, JOBS = 60, STEPS = 1500 };
@@ -14,6 +16,7 @@ typedef struct world {
     wsl_id jobs[JOBS];
     uint32_t n_jobs;
     uint32_t incarnations;
+    uint32_t *ends; /* by job state */
 } world;
 
 static uint32_t pick(world *w, uint32_t below) { return (uint32_t)wsl_rng_below(&w->rng, below); }
@@ -138,11 +141,19 @@ static void check(const world *w)
     if (jm_jobs_live(w->k.jm) == 0) {
         cr_assert_eq(jm_slots_available(w->k.jm), jm_slots_total(w->k.jm), "no job, no slot taken");
     }
+    for (uint32_t i = 0; i < w->k.jm->n_jobs; i++) {
+        const jm_job *job = w->k.jm->jobs[i];
+        w->ends[job->state] += job->state != JM_JOB_RUNNING;
+        for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
+            const bool failed = job->graph.vertices[v].in_state[JM_TASK_FAILED] > 0;
+            cr_assert_not(failed && (job->state == JM_JOB_CREATED || job->state == JM_JOB_RUNNING));
+        }
+    }
 }
 
-static void play(uint64_t seed)
+static void play(uint64_t seed, uint32_t *ends)
 {
-    world w = {0};
+    world w = {.ends = ends};
     kit_init(&w.k);
     wsl_rng_seed(&w.rng, seed);
     for (uint32_t i = 0; i < STEPS; i++) {
@@ -162,7 +173,11 @@ static void play(uint64_t seed)
 
 Test(chaos, slots_and_jobs_stay_sound_whatever_taskmanagers_and_clients_do)
 {
+    uint32_t ends[JM_JOB_STATE_COUNT] = {0};
     for (uint64_t seed = 1; seed <= 30; seed++) {
-        play(seed);
+        play(seed, ends);
     }
+    cr_assert_gt(ends[JM_JOB_FINISHED], 0u);
+    cr_assert_gt(ends[JM_JOB_FAILED], 0u);
+    cr_assert_gt(ends[JM_JOB_CANCELED], 0u);
 }
