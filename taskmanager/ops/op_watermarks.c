@@ -215,6 +215,10 @@ static wsl_status watermarks_idle(tm_op *op, bool idle)
         return WSL_OK;
     }
     w->upstream_idle = idle;
+    if (idle && w->generates) {
+        /* the next tick would find us idle, and an idle channel's watermarks do not count: say now how far we are */
+        WSL_TRY(tm_op_emit_watermark(op, tm_watermark_gen_current(&w->gen)));
+    }
     return tm_op_emit_idle(op, idle || w->gen.idle);
 }
 
