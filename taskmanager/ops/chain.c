@@ -254,6 +254,7 @@ wsl_status tm_chain_new(const tm_chain_spec *spec, tm_chain **out_chain, wsl_err
     WSL_AUTO(tm_chain) chain = wsl_zalloc(sizeof *chain);
     chain->n = (uint32_t)spec->n_operators;
     chain->nodes = wsl_calloc(chain->n, sizeof *chain->nodes);
+    chain->shared.rows_per_step = TM_BATCH_ROWS;
     chain->shared.overdraft_bytes =
         spec->job_config != NULL ? wsl_config_size(spec->job_config, "task.overdraft.max") : OVERDRAFT_DEFAULT;
     for (uint32_t i = 0; i < chain->n; i++) {
@@ -353,6 +354,11 @@ tm_op *tm_chain_find(tm_chain *chain, uint32_t operator_id)
 bool tm_chain_is_source(const tm_chain *chain) { return chain->nodes[0].op->env.source != NULL; }
 
 /* ---- running ---- */
+
+void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows)
+{
+    chain->shared.rows_per_step = rows < TM_BATCH_ROWS ? rows : TM_BATCH_ROWS;
+}
 
 bool tm_chain_has_pending(const tm_chain *chain) { return chain->shared.n_pending != 0; }
 

@@ -61,6 +61,9 @@ tm_op *tm_chain_op(tm_chain *chain, uint32_t i); /* in the order of the descript
 tm_op *tm_chain_find(tm_chain *chain, uint32_t operator_id);
 bool tm_chain_is_source(const tm_chain *chain);
 
+/* How many rows a source may emit at once; TM_BATCH_ROWS at first, and at most. */
+void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows);
+
 bool tm_chain_has_pending(const tm_chain *chain);
 /* Works off what is pending, consumers first. WSL_OK: something was done, look again (has_pending says whether more is);
  * WSL_AGAIN: what is pending cannot go on before a wake-up or before the outputs have drained. */

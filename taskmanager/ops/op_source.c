@@ -239,7 +239,7 @@ static wsl_status source_resume(tm_op *op)
         WSL_TRY(tell_idleness(s));
     }
     wsl_error err = {0};
-    const wsl_status status = reader->poll(s->reader, &s->ctx, TM_BATCH_ROWS, &err);
+    const wsl_status status = reader->poll(s->reader, &s->ctx, op->shared->rows_per_step, &err);
     if (s->failed != WSL_OK || (status != WSL_OK && status != WSL_AGAIN && status != WSL_END)) {
         return reader_failed(s, status, &err);
     }

@@ -110,6 +110,7 @@ typedef struct tm_op_count {
 
 /* What the operators of one chain share. */
 typedef struct tm_op_shared {
+    uint32_t rows_per_step;   /* that a source may emit at once */
     uint32_t n_pending;       /* operators with pending set, collectors behind them too */
     uint64_t overdraft_bytes; /* that one operator may put aside: task.overdraft.max */
 } tm_op_shared;

@@ -15,7 +15,11 @@
 #include "base/assert.h"
 #include "net/control.h"
 
-enum { CHANNEL_SAMPLE_NS = 50 * WSL_NS_PER_MS };
+enum {
+    CHANNEL_SAMPLE_NS = 50 * WSL_NS_PER_MS,
+    STEP_LONG_NS = 20 * WSL_NS_PER_MS, /* steps that take longer get fewer rows */
+    ROWS_PER_STEP_MAX = 1 << 20,
+};
 
 /* ---- state ---- */
 
@@ -158,22 +162,30 @@ static wsl_status on_mark(tm_task *t, uint32_t channel, const wsl_row *row)
     return wsl_fail(&t->error, WSL_FORMAT, "a mark of kind %u is not known to this version", row->kind);
 }
 
-static wsl_status run_buffer(tm_task *t, const wsl_buffer *b, uint32_t channel)
+/* Goes on in the buffer in work, by rows_per_step rows at most (and the marks between them). */
+static wsl_status run_held(tm_task *t)
 {
     const wsl_row *rows[TM_BATCH_ROWS];
     tm_op *head = tm_chain_head(t->chain);
+    const wsl_buffer *b = t->held;
+    const uint32_t channel = t->held_channel;
     const uint32_t input = tm_gate_channel(t->gate, channel)->input;
+    const uint32_t batch = t->rows_per_step < TM_BATCH_ROWS ? t->rows_per_step : TM_BATCH_ROWS;
     uint32_t n = 0;
     uint64_t total = 0;
-    for (uint32_t at = 0; at < b->used;) {
+    uint32_t at = t->held_at;
+    while (at < b->used) {
         const wsl_row *row = wsl_buffer_row_at(b, at);
         at += row->size;
         if (WSL_LIKELY(row->kind == WSL_KIND_DATA)) {
             rows[n++] = row;
-            if (n == TM_BATCH_ROWS) {
+            if (n == batch) {
                 WSL_TRY(tm_op_deliver_rows(head, input, rows, n));
                 total += n;
                 n = 0;
+                if (total >= t->rows_per_step) {
+                    break;
+                }
             }
             continue;
         }
@@ -188,8 +200,26 @@ static wsl_status run_buffer(tm_task *t, const wsl_buffer *b, uint32_t channel)
         WSL_TRY(tm_op_deliver_rows(head, input, rows, n));
         total += n;
     }
+    t->held_at = at;
     t->rows_in += total;
     return WSL_OK;
+}
+
+static wsl_status run_input(tm_task *t, tm_step *out_step)
+{
+    if (t->held == NULL) {
+        t->held_at = 0;
+        t->held = tm_gate_next(t->gate, &t->held_channel);
+        if (t->held == NULL) {
+            *out_step = TM_STEP_IDLE;
+            return WSL_OK;
+        }
+    }
+    const wsl_status status = run_held(t);
+    if (status != WSL_OK || t->held_at >= t->held->used) {
+        tm_gate_done(t->gate, t->held_channel, WSL_TAKE(t->held));
+    }
+    return status;
 }
 
 /* ---- stepping ---- */
@@ -288,15 +318,28 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
         }
         return status;
     }
-    uint32_t channel = 0;
-    wsl_buffer *b = tm_gate_next(t->gate, &channel);
-    if (b == NULL) {
-        *out_step = TM_STEP_IDLE;
-        return WSL_OK;
+    return run_input(t, out_step);
+}
+
+/* Rows that were taken in, by whichever way they come. */
+static uint64_t rows_taken(tm_task *t) { return t->is_source ? tm_chain_head(t->chain)->rows_out : t->rows_in; }
+
+/*
+ * How many rows the next step may take. A step is not interrupted, and a cancel waits for its end: it begins with one
+ * row, doubles while steps are short and shrinks when the operators take their time (user code that waits for
+ * something).
+ */
+static void pace(tm_task *t, uint64_t rows, int64_t took_ns)
+{
+    if (took_ns > STEP_LONG_NS && rows > 0) {
+        const uint64_t fewer = rows * (STEP_LONG_NS / 2) / (uint64_t)took_ns;
+        t->rows_per_step = fewer < 1 ? 1 : fewer < ROWS_PER_STEP_MAX ? (uint32_t)fewer : ROWS_PER_STEP_MAX;
+    } else if (t->rows_per_step < ROWS_PER_STEP_MAX && took_ns < STEP_LONG_NS / 4 && rows > 0) {
+        t->rows_per_step *= 2;
+    } else {
+        return;
     }
-    const wsl_status status = run_buffer(t, b, channel);
-    tm_gate_done(t->gate, channel, b);
-    return status;
+    tm_chain_set_rows_per_step(t->chain, t->rows_per_step);
 }
 
 static void book_time(tm_task *t, int64_t from_ns, int64_t to_ns, tm_step step)
@@ -304,9 +347,11 @@ static void book_time(tm_task *t, int64_t from_ns, int64_t to_ns, tm_step step)
     tm_task_shared *s = &t->shared;
     const int64_t since = atomic_load_explicit(&s->since_ns, memory_order_relaxed);
     const uint64_t waited = from_ns > since ? (uint64_t)(from_ns - since) : 0;
-    _Atomic(uint64_t) *waiting = atomic_load_explicit(&s->condition, memory_order_relaxed) == TM_STEP_BLOCKED
-                                     ? &s->backpressured_ns
-                                     : &s->idle_ns;
+    const tm_step last = (tm_step)atomic_load_explicit(&s->condition, memory_order_relaxed);
+    /* with work at hand, but others of its slot were at it: busy, as a thread that waits for a core */
+    _Atomic(uint64_t) *waiting = last == TM_STEP_BLOCKED ? &s->backpressured_ns
+                                 : last == TM_STEP_IDLE  ? &s->idle_ns
+                                                         : &s->busy_ns;
     if (waited > 0) {
         atomic_store_explicit(waiting, atomic_load_explicit(waiting, memory_order_relaxed) + waited,
                               memory_order_relaxed);
@@ -334,6 +379,7 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
     const int64_t before = *now_ns;
     atomic_store_explicit(&t->shared.stepping_since_ns, before, memory_order_relaxed);
     tm_step step = TM_STEP_RAN;
+    const uint64_t rows_before = rows_taken(t);
     const wsl_status status = step_once(t, before, &step);
     const int64_t after = wsl_now_ns(t->seams.clock);
     atomic_store_explicit(&t->shared.stepping_since_ns, 0, memory_order_relaxed);
@@ -344,6 +390,7 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
         return TM_STEP_ENDED;
     }
     book_time(t, before, after, step);
+    pace(t, rows_taken(t) - rows_before, after - before);
     if (step == TM_STEP_ENDED) {
         tm_task_publish(t);
         end(t, WSL__PB__TASK_STATE__TASK_FINISHED);

@@ -241,6 +241,8 @@ static wsl_status build_chain(tm_task *t)
         }
     }
     t->is_source = tm_chain_is_source(t->chain);
+    t->rows_per_step = 1;
+    tm_chain_set_rows_per_step(t->chain, t->rows_per_step);
     if (t->is_source != (t->gate == NULL)) {
         return wsl_fail(&t->error, WSL_FORMAT, "the deployment has %s", t->is_source ? "a source with inputs"
                                                                                       : "an operator without inputs");
@@ -303,6 +305,10 @@ void tm_task_teardown(tm_task *t)
         t->outputs[i] = NULL;
     }
     t->n_outputs = 0;
+    if (t->held != NULL) {
+        wsl_buffer_release(t->held);
+        t->held = NULL;
+    }
     tm_gate_free(t->gate);
     t->gate = NULL;
     for (uint32_t i = 0; i < t->n_in_channels; i++) {
@@ -423,8 +429,10 @@ void tm_task_fill_metrics(tm_task *t, int64_t now_ns, Wsl__Pb__TaskMetrics *m)
     if (stepping != 0 && now_ns > stepping) {
         m->busy_ns += (uint64_t)(now_ns - stepping);
     } else if (stepping == 0 && since != 0 && now_ns > since) {
-        const bool blocked = atomic_load_explicit(&s->condition, memory_order_relaxed) == TM_STEP_BLOCKED;
-        *(blocked ? &m->backpressured_ns : &m->idle_ns) += (uint64_t)(now_ns - since);
+        const tm_step last = (tm_step)atomic_load_explicit(&s->condition, memory_order_relaxed);
+        *(last == TM_STEP_BLOCKED ? &m->backpressured_ns
+          : last == TM_STEP_IDLE  ? &m->idle_ns
+                                  : &m->busy_ns) += (uint64_t)(now_ns - since);
     }
 
     tm_task_counts_fill(&t->counts, m);

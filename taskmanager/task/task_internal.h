@@ -65,6 +65,10 @@ struct tm_task {
     tm_valve valve;
     bool *channel_ended;
     uint32_t n_channels_ended;
+    wsl_buffer *held;     /* input in work: operators that take their time get it in several steps */
+    uint32_t held_channel;
+    uint32_t held_at;     /* bytes of it that are done */
+    uint32_t rows_per_step;
     tm_chain *chain;
     tm_output **outputs;
     uint32_t n_outputs;
