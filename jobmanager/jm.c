@@ -208,12 +208,6 @@ static wsl_status check_submission(const jm *self, const wsl_job_graph *graph, w
     return WSL_OK;
 }
 
-static uint32_t parallelism_of(const jm *self, const wsl_config *config)
-{
-    return wsl_config_is_set(config, "parallelism.default") ? (uint32_t)wsl_config_int(config, "parallelism.default")
-                                                            : self->options.default_parallelism;
-}
-
 wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error *err)
 {
     WSL_AUTO(wsl_config) config = NULL;
@@ -221,7 +215,7 @@ wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error 
     WSL_TRY(check_submission(self, graph, err));
     WSL_TRY(wsl_job_config_new(graph, &config, err));
     WSL_AUTO(wsl_job_graph) copy = (wsl_job_graph *)wsl_pb_copy(&graph->base); /* a refused graph stays the caller's */
-    WSL_TRY(wsl_job_plan_new(copy, parallelism_of(self, config), &plan, err));
+    WSL_TRY(wsl_job_plan_new(copy, self->options.default_parallelism, &plan, err));
     (void)WSL_TAKE(copy);
     const wsl_id id = wsl_id_random(self->seams.rng);
     jm_job *job = NULL;

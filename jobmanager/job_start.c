@@ -40,9 +40,8 @@ static bool deploy_task(jm_job *job, const jm_deploy_scene *scene, uint32_t v, u
     jm_subtask *t = &job->graph.vertices[v].subtasks[i];
     jm_worker *worker = jm_workers_by_number(&job->jm->workers, t->worker);
     jm_deployment deployment;
-    if (!jm_deployment_init(&deployment, scene, v, i)) {
-        WSL_ASSERT(!"workers are not removed while a job is deployed");
-    }
+    const bool placed = jm_deployment_init(&deployment, scene, v, i);
+    WSL_ASSERT(placed); /* workers are not removed while a job is deployed */
     jm_job_move_task(job, v, i, JM_TASK_DEPLOY);
     jm_task_metrics_begin(&t->metrics, wsl_now_ns(job->jm->seams.clock));
     const wsl_status status = jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_DEPLOY, &deployment.message);

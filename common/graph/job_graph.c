@@ -4,6 +4,7 @@
 #include "data/pb_check.h"
 #include "graph/chain.h"
 #include "graph/graph_check.h"
+#include "graph/job_options.h"
 #include "graph/pb.h"
 
 enum {
@@ -62,9 +63,31 @@ void wsl_job_plan_free(wsl_job_plan *plan)
     free(plan);
 }
 
+/* What the job's configuration says of the graph as a whole goes before what its code said, but -p before
+ * parallelism.default. */
+static wsl_status apply_config(wsl_job_graph *graph, uint32_t *default_parallelism, wsl_error *err)
+{
+    WSL_AUTO(wsl_config) config = NULL;
+    WSL_TRY(wsl_job_config_new(graph, &config, err));
+    if (wsl_config_is_set(config, "pipeline.name")) {
+        wsl_pb_set(&graph->name, wsl_config_str(config, "pipeline.name"));
+    }
+    if (wsl_config_is_set(config, "pipeline.operator-chaining.enabled")) {
+        graph->chaining = wsl_config_bool(config, "pipeline.operator-chaining.enabled");
+    }
+    if (wsl_config_is_set(config, "pipeline.max-parallelism")) {
+        graph->max_parallelism = (uint32_t)wsl_config_int(config, "pipeline.max-parallelism");
+    }
+    if (wsl_config_is_set(config, "parallelism.default")) {
+        *default_parallelism = (uint32_t)wsl_config_int(config, "parallelism.default");
+    }
+    return WSL_OK;
+}
+
 static wsl_status build(wsl_job_plan *plan, uint32_t default_parallelism, wsl_error *err)
 {
     wsl_job_graph *graph = plan->graph;
+    WSL_TRY(apply_config(graph, &default_parallelism, err));
     WSL_TRY(wsl_graph_check_shape(graph, err));
     plan->schemas = wsl_schemas_new(graph->n_operators);
     WSL_TRY(wsl_graph_check_types(graph, NULL, plan->schemas, err));

@@ -61,6 +61,7 @@ typedef struct wsl_job_plan {
 
 void wsl_job_plan_free(wsl_job_plan *plan);
 WSL_DEFINE_AUTO(wsl_job_plan)
-/* Takes the graph on WSL_OK. default_parallelism stands in where neither operator nor graph says. */
+/* Takes the graph on WSL_OK. default_parallelism stands in where neither operator nor graph says. The
+ * graph's config is applied to it (pipeline.name, pipeline.max-parallelism, operator chaining, parallelism.default). */
 WSL_MUST_CHECK wsl_status wsl_job_plan_new(WSL_TAKES wsl_job_graph *graph, uint32_t default_parallelism,
                                            wsl_job_plan **out_plan, wsl_error *err);

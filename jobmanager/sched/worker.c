@@ -42,15 +42,14 @@ jm_worker *jm_workers_add(jm_workers *workers, uint64_t number, const char *peer
 
 void jm_workers_remove(jm_workers *workers, jm_worker *worker)
 {
-    for (uint32_t i = 0; i < workers->n; i++) {
-        if (workers->all[i] == worker) {
-            workers->n--;
-            memmove(&workers->all[i], &workers->all[i + 1], (workers->n - i) * sizeof(jm_worker *));
-            worker_free(worker);
-            return;
-        }
+    uint32_t at = 0;
+    while (at < workers->n && workers->all[at] != worker) {
+        at++;
     }
-    WSL_ASSERT(!"a worker that was never added");
+    WSL_ASSERT(at < workers->n);
+    workers->n--;
+    memmove(&workers->all[at], &workers->all[at + 1], (workers->n - at) * sizeof(jm_worker *));
+    worker_free(worker);
 }
 
 jm_worker *jm_workers_by_number(const jm_workers *workers, uint64_t number)
