@@ -185,7 +185,7 @@ Test(row, fields_beyond_the_32nd_keep_their_null_bits_behind_the_slots)
     WSL_AUTO(wsl_schema_builder) b = wsl_schema_builder_new("wide");
     wsl_schema *made = NULL;
     for (int i = 0; i < 100; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "f%d", i);
         wsl_schema_builder_add(b, name, &(wsl_type){.id = WSL_T_INT64});
     }
