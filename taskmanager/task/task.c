@@ -371,6 +371,8 @@ static void publish(tm_task *t, int64_t now_ns)
     tm_task_publish(t);
 }
 
+static void watch_fd(tm_task *t);
+
 tm_step tm_task_step(tm_task *t, int64_t *now_ns)
 {
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
@@ -397,6 +399,7 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
         return step;
     }
     publish(t, after);
+    watch_fd(t);
     if (step != TM_STEP_RAN) {
         t->wants_flush = true;
     }
@@ -487,17 +490,39 @@ static void host_wake_at(tm_op_host *host, tm_op *op, int64_t at_ns)
     }
 }
 
+/* Watched only while the source waits: a readable socket must not wake a task that cannot take anything. */
+static void watch_fd(tm_task *t)
+{
+    const bool wanted = t->fd >= 0 && t->source_waits;
+    if (wanted == t->fd_watched) {
+        return;
+    }
+    t->fd_watched = wanted;
+    void (*how)(void *arg, int fd) = wanted ? t->services.watch_fd : t->services.unwatch_fd;
+    if (how != NULL) {
+        how(t->services.arg, t->fd);
+    }
+}
+
 static void host_wake_on_fd(tm_op_host *host, tm_op *op, int fd)
 {
     tm_task *t = task_of(host);
     (void)op; /* only sources have descriptors, and a chain has one source */
-    if (t->fd >= 0 && t->services.unwatch_fd != NULL) {
+    if (fd == t->fd) {
+        return;
+    }
+    tm_task_unwatch(t);
+    t->fd = fd;
+}
+
+/* The descriptor may be closed after this. */
+void tm_task_unwatch(tm_task *t)
+{
+    if (t->fd_watched && t->services.unwatch_fd != NULL) {
         t->services.unwatch_fd(t->services.arg, t->fd);
     }
-    t->fd = fd;
-    if (fd >= 0 && t->services.watch_fd != NULL) {
-        t->services.watch_fd(t->services.arg, fd);
-    }
+    t->fd_watched = false;
+    t->fd = -1;
 }
 
 void tm_task_on_fd(tm_task *t) { t->source_waits = false; }

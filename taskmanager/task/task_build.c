@@ -291,10 +291,7 @@ wsl_status tm_task_build(tm_task *t)
 
 void tm_task_teardown(tm_task *t)
 {
-    if (t->fd >= 0 && t->services.unwatch_fd != NULL) {
-        t->services.unwatch_fd(t->services.arg, t->fd);
-        t->fd = -1;
-    }
+    tm_task_unwatch(t);
     if (t->chain != NULL) {
         tm_chain_close(t->chain);
         tm_chain_free(t->chain);

@@ -82,6 +82,7 @@ struct tm_task {
     uint32_t n_wakes;
     int64_t deadline;     /* earliest of the wakes */
     int fd;               /* the source waits for it; -1: none */
+    bool fd_watched;
     tm_task_collect *collects;
     uint32_t n_collects;
     uint64_t rows_in;
@@ -98,4 +99,5 @@ struct tm_task {
 WSL_MUST_CHECK wsl_status tm_task_build(tm_task *t); /* fills t->error when it fails */
 void tm_task_teardown(tm_task *t);                   /* whatever was built; may be called again */
 void tm_task_init_host(tm_task *t);
+void tm_task_unwatch(tm_task *t);                    /* lets go of the source's descriptor */
 void tm_task_publish(tm_task *t);                    /* counters to where others read them */
