@@ -1,72 +1,16 @@
 /*
- * kernels.c - loops the compiler can turn into vector code: straight, without branches on values, results in memory
- * that nothing else points to.
+ * kernels.c - columns and numbers: loops the compiler can turn into vector code: straight, without branches on values,
+ * results in memory that nothing else points to.
  *
  * Failing rows are found in two steps. The loop computes all rows, masked and null ones too, and only remembers whether
  * anything looked wrong; if so, `recheck` goes through the rows that count, one by one, with an exact test.
  */
-#include "expr/kernels.h"
+#include "expr/kernels_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "data/decimal.h"
 #include "data/row_nested.h"
-
-/* ---- registers ---- */
-
-#define REG(r) (&vm->reg[ins->r])
-#define VALUES(type, r) ((const type *)vm->reg[ins->r].v)
-#define OUT(type) ((type *)vm->reg[ins->dst].v)
-#define EACH(i) for (uint32_t i = 0; i < n; i++)
-
-static const uint8_t *mask_of(const wsl_vm *vm, const wsl_ins *ins)
-{
-    return ins->mask == WSL_NO_REG ? NULL : (const uint8_t *)vm->reg[ins->mask].v;
-}
-
-/* dst is null where a or b is. */
-static void merge_nulls(wsl_vm *vm, const wsl_ins *ins)
-{
-    wsl_reg *dst = REG(dst);
-    const wsl_reg *a = REG(a);
-    const wsl_reg *b = REG(b);
-    const uint32_t n = vm->n;
-    dst->has_null = a->has_null || b->has_null;
-    if (!dst->has_null) {
-        return;
-    }
-    uint8_t *restrict out = dst->null;
-    if (a->has_null && b->has_null) {
-        const uint8_t *x = a->null;
-        const uint8_t *y = b->null;
-        EACH(i) { out[i] = x[i] | y[i]; }
-    } else {
-        memcpy(out, a->has_null ? a->null : b->null, n);
-    }
-}
-
-static void copy_nulls(wsl_vm *vm, const wsl_ins *ins)
-{
-    wsl_reg *dst = REG(dst);
-    const wsl_reg *a = REG(a);
-    dst->has_null = a->has_null;
-    if (a->has_null) {
-        memcpy(dst->null, a->null, vm->n);
-    }
-}
-
-/* A boolean's value is 0 where it is null. */
-static void clear_null_bools(wsl_vm *vm, const wsl_ins *ins)
-{
-    const wsl_reg *dst = REG(dst);
-    if (dst->has_null) {
-        uint8_t *restrict v = dst->v;
-        const uint8_t *null = dst->null;
-        const uint32_t n = vm->n;
-        EACH(i) { v[i] &= (uint8_t)(null[i] ^ 1); }
-    }
-}
 
 static void set_null(wsl_vm *vm, const wsl_ins *ins, uint32_t i)
 {
@@ -80,7 +24,7 @@ static void set_null(wsl_vm *vm, const wsl_ins *ins, uint32_t i)
 
 /* ---- failures ---- */
 
-static bool fail_row(wsl_vm *vm, const wsl_ins *ins, uint32_t i, const char *what)
+bool wsl_kernel_fail(wsl_vm *vm, const wsl_ins *ins, uint32_t i, const char *what)
 {
     const wsl_node *node = ins->node;
     const uint32_t size = node->end > node->at ? node->end - node->at : 0;
@@ -95,7 +39,7 @@ typedef const char *(*row_test)(const wsl_vm *vm, const wsl_ins *ins, uint32_t i
 
 static bool recheck(wsl_vm *vm, const wsl_ins *ins, row_test test)
 {
-    const uint8_t *mask = mask_of(vm, ins);
+    const uint8_t *mask = wsl_kernel_mask(vm, ins);
     const wsl_reg *dst = REG(dst);
     for (uint32_t i = 0; i < vm->n; i++) {
         if ((mask != NULL && mask[i] == 0) || (dst->has_null && dst->null[i] != 0)) {
@@ -104,7 +48,7 @@ static bool recheck(wsl_vm *vm, const wsl_ins *ins, row_test test)
         const char *what = test(vm, ins, i);
         if (what != NULL) {
             if (!ins->attempt) {
-                return fail_row(vm, ins, i, what);
+                return wsl_kernel_fail(vm, ins, i, what);
             }
             set_null(vm, ins, i);
         }
@@ -249,7 +193,7 @@ static const char *test_mul(const wsl_vm *vm, const wsl_ins *ins, uint32_t i)
                 bad |= beyond((int64_t)r, bits);                                                                       \
             }                                                                                                          \
         }                                                                                                              \
-        merge_nulls(vm, ins);                                                                                          \
+        wsl_merge_nulls(vm, ins);                                                                                      \
         return WSL_LIKELY(bad == 0) || recheck(vm, ins, test);                                                         \
     }
 
@@ -280,7 +224,7 @@ bool wsl_k_mul_int(wsl_vm *vm, const wsl_ins *ins)
             out[i] = r;
         }
     }
-    merge_nulls(vm, ins);
+    wsl_merge_nulls(vm, ins);
     return WSL_LIKELY(bad == 0) || recheck(vm, ins, test_mul);
 }
 
@@ -315,7 +259,7 @@ bool wsl_k_div_int(wsl_vm *vm, const wsl_ins *ins)
         odd |= special;
         out[i] = special ? (b[i] == 0 ? 0 : (int64_t)(0 - (uint64_t)a[i])) : a[i] / b[i];
     }
-    merge_nulls(vm, ins);
+    wsl_merge_nulls(vm, ins);
     return WSL_LIKELY(!odd) || recheck(vm, ins, test_div);
 }
 
@@ -332,7 +276,7 @@ bool wsl_k_mod_int(wsl_vm *vm, const wsl_ins *ins)
         odd |= special;
         out[i] = special ? 0 : a[i] % b[i];
     }
-    merge_nulls(vm, ins);
+    wsl_merge_nulls(vm, ins);
     return WSL_LIKELY(!odd) || recheck(vm, ins, test_mod);
 }
 
@@ -380,7 +324,7 @@ bool wsl_k_div_const(wsl_vm *vm, const wsl_ins *ins)
         const uint64_t turn = sign ^ (uint64_t)(-(int64_t)v.negative);
         out[i] = (int64_t)((q ^ turn) - turn);
     }
-    copy_nulls(vm, ins);
+    wsl_copy_nulls(vm, ins);
     return !(v.negative && v.d == 1) || recheck(vm, ins, test_div_const);
 }
 
@@ -397,7 +341,7 @@ bool wsl_k_mod_const(wsl_vm *vm, const wsl_ins *ins)
         const uint64_t r = x - divide(x, &v) * v.d;
         out[i] = (int64_t)((r ^ sign) - sign);
     }
-    copy_nulls(vm, ins);
+    wsl_copy_nulls(vm, ins);
     return true;
 }
 
@@ -420,7 +364,7 @@ bool wsl_k_neg_int(wsl_vm *vm, const wsl_ins *ins)
         out[i] = (int64_t)r;
         bad |= bits == 64 ? (r & a[i]) >> 63 : beyond((int64_t)r, bits);
     }
-    copy_nulls(vm, ins);
+    wsl_copy_nulls(vm, ins);
     return WSL_LIKELY(bad == 0) || recheck(vm, ins, test_neg);
 }
 
@@ -443,7 +387,7 @@ bool wsl_k_narrow(wsl_vm *vm, const wsl_ins *ins)
         out[i] = a[i];
         bad |= a[i] < min || a[i] > max;
     }
-    copy_nulls(vm, ins);
+    wsl_copy_nulls(vm, ins);
     return WSL_LIKELY(!bad) || recheck(vm, ins, test_narrow);
 }
 
@@ -467,7 +411,7 @@ static void round_floats(wsl_vm *vm, const wsl_ins *ins)
         const uint32_t n = vm->n;                                                                                      \
         EACH(i) { out[i] = expr; }                                                                                     \
         round_floats(vm, ins);                                                                                         \
-        merge_nulls(vm, ins);                                                                                          \
+        wsl_merge_nulls(vm, ins);                                                                                      \
         return true;                                                                                                   \
     }
 
@@ -484,7 +428,7 @@ DBL_KERNEL(wsl_k_mod_dbl, fmod(a[i], b[i]))
         const from *a = VALUES(from, a);                                                                               \
         const uint32_t n = vm->n;                                                                                      \
         EACH(i) { out[i] = expr; }                                                                                     \
-        copy_nulls(vm, ins);                                                                                           \
+        wsl_copy_nulls(vm, ins);                                                                                       \
         return true;                                                                                                   \
     }
 
@@ -502,489 +446,6 @@ bool wsl_k_int_to_dbl(wsl_vm *vm, const wsl_ins *ins)
     } else {
         EACH(i) { out[i] = (double)a[i]; }
     }
-    copy_nulls(vm, ins);
-    return true;
-}
-
-/* ---- comparison ---- */
-
-#define CMP_LOOP(expr)                                                                                                 \
-    EACH(i) { out[i] = (uint8_t)(expr); }                                                                              \
-    break
-
-#define CMP_SWITCH(x, y)                                                                                               \
-    switch ((wsl_compare_op)ins->op) {                                                                                 \
-    case WSL_CMP_EQ:                                                                                                   \
-        CMP_LOOP(x == y);                                                                                              \
-    case WSL_CMP_NE:                                                                                                   \
-        CMP_LOOP(x != y);                                                                                              \
-    case WSL_CMP_LT:                                                                                                   \
-        CMP_LOOP(x < y);                                                                                               \
-    case WSL_CMP_LE:                                                                                                   \
-        CMP_LOOP(x <= y);                                                                                              \
-    case WSL_CMP_GT:                                                                                                   \
-        CMP_LOOP(x > y);                                                                                               \
-    case WSL_CMP_GE:                                                                                                   \
-        CMP_LOOP(x >= y);                                                                                              \
-    }
-
-#define CMP_KERNEL(name, type)                                                                                         \
-    bool name(wsl_vm *vm, const wsl_ins *ins)                                                                          \
-    {                                                                                                                  \
-        uint8_t *restrict out = OUT(uint8_t);                                                                          \
-        const type *a = VALUES(type, a);                                                                               \
-        const type *b = VALUES(type, b);                                                                               \
-        const uint32_t n = vm->n;                                                                                      \
-        CMP_SWITCH(a[i], b[i])                                                                                         \
-        merge_nulls(vm, ins);                                                                                          \
-        clear_null_bools(vm, ins);                                                                                     \
-        return true;                                                                                                   \
-    }
-
-#define CMP_CONST_KERNEL(name, type, constant)                                                                         \
-    bool name(wsl_vm *vm, const wsl_ins *ins)                                                                          \
-    {                                                                                                                  \
-        uint8_t *restrict out = OUT(uint8_t);                                                                          \
-        const type *a = VALUES(type, a);                                                                               \
-        const type k = constant;                                                                                       \
-        const uint32_t n = vm->n;                                                                                      \
-        CMP_SWITCH(a[i], k)                                                                                            \
-        copy_nulls(vm, ins);                                                                                           \
-        clear_null_bools(vm, ins);                                                                                     \
-        return true;                                                                                                   \
-    }
-
-CMP_KERNEL(wsl_k_cmp_int, int64_t)
-CMP_KERNEL(wsl_k_cmp_dbl, double)
-CMP_KERNEL(wsl_k_cmp_bool, uint8_t)
-CMP_KERNEL(wsl_k_cmp_dec, __int128)
-CMP_CONST_KERNEL(wsl_k_cmp_int_const, int64_t, ins->k.i)
-CMP_CONST_KERNEL(wsl_k_cmp_dbl_const, double, ins->k.d)
-
-int wsl_str_compare(wsl_str a, wsl_str b)
-{
-    const uint32_t n = a.size < b.size ? a.size : b.size;
-    const int order = n > 0 ? memcmp(a.data, b.data, n) : 0;
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-bool wsl_k_cmp_str(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_str *a = VALUES(wsl_str, a);
-    const wsl_str *b = VALUES(wsl_str, b);
-    const uint32_t n = vm->n;
-    switch ((wsl_compare_op)ins->op) {
-    case WSL_CMP_EQ:
-        CMP_LOOP(wsl_str_equal(a[i], b[i]));
-    case WSL_CMP_NE:
-        CMP_LOOP(!wsl_str_equal(a[i], b[i]));
-    case WSL_CMP_LT:
-        CMP_LOOP(wsl_str_compare(a[i], b[i]) < 0);
-    case WSL_CMP_LE:
-        CMP_LOOP(wsl_str_compare(a[i], b[i]) <= 0);
-    case WSL_CMP_GT:
-        CMP_LOOP(wsl_str_compare(a[i], b[i]) > 0);
-    case WSL_CMP_GE:
-        CMP_LOOP(wsl_str_compare(a[i], b[i]) >= 0);
-    }
-    merge_nulls(vm, ins);
-    clear_null_bools(vm, ins);
-    return true;
-}
-
-/* Strings in rows are 8-aligned and padded with zeros, so a short one is one word. op 1: not equal. The constant's
- * bytes are in k.i, its size in c. */
-bool wsl_k_eq_short_str(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_str *a = VALUES(wsl_str, a);
-    const uint64_t want = (uint64_t)ins->k.i;
-    const uint32_t size = ins->c;
-    const uint8_t turn = ins->op;
-    const uint32_t n = vm->n;
-    EACH(i)
-    {
-        uint64_t word = 0;
-        if (a[i].size == size) {
-            memcpy(&word, a[i].data, sizeof word);
-        }
-        out[i] = (uint8_t)(word == want && a[i].size == size) ^ turn;
-    }
-    copy_nulls(vm, ins);
-    clear_null_bools(vm, ins);
-    return true;
-}
-
-/* What is not found in a list that has a NULL is NULL. */
-static void null_unless_found(wsl_vm *vm, const wsl_ins *ins)
-{
-    wsl_reg *dst = REG(dst);
-    const uint8_t *v = dst->v;
-    const uint32_t n = vm->n;
-    if (!dst->has_null) {
-        memset(dst->null, 0, n);
-        dst->has_null = true;
-    }
-    EACH(i) { dst->null[i] |= (uint8_t)(v[i] ^ 1); }
-}
-
-bool wsl_k_in_int(wsl_vm *vm, const wsl_ins *ins)
-{
-    enum { LINEAR_MAX = 12 };
-    const wsl_int_list *list = ins->k.p;
-    uint8_t *restrict out = OUT(uint8_t);
-    const int64_t *a = VALUES(int64_t, a);
-    const uint32_t n = vm->n;
-    memset(out, 0, n);
-    if (list->n <= LINEAR_MAX) {
-        for (uint32_t k = 0; k < list->n; k++) {
-            const int64_t want = list->items[k];
-            EACH(i) { out[i] |= (uint8_t)(a[i] == want); }
-        }
-    } else {
-        EACH(i)
-        {
-            const int64_t *base = list->items;
-            for (uint32_t rest = list->n; rest > 1;) {
-                const uint32_t half = rest / 2;
-                base += base[half] <= a[i] ? half : 0;
-                rest -= half;
-            }
-            out[i] = *base == a[i];
-        }
-    }
-    copy_nulls(vm, ins);
-    clear_null_bools(vm, ins);
-    if (list->has_null) {
-        null_unless_found(vm, ins);
-    }
-    return true;
-}
-
-bool wsl_k_in_str(wsl_vm *vm, const wsl_ins *ins)
-{
-    const wsl_str_list *list = ins->k.p;
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_str *a = VALUES(wsl_str, a);
-    const uint32_t n = vm->n;
-    EACH(i)
-    {
-        uint32_t low = 0;
-        uint32_t high = list->n;
-        out[i] = 0;
-        while (low < high && out[i] == 0) {
-            const uint32_t middle = low + (high - low) / 2;
-            const int order = wsl_str_compare(a[i], list->items[middle]);
-            out[i] = order == 0;
-            high = order < 0 ? middle : high;
-            low = order > 0 ? middle + 1 : low;
-        }
-    }
-    copy_nulls(vm, ins);
-    clear_null_bools(vm, ins);
-    if (list->has_null) {
-        null_unless_found(vm, ins);
-    }
-    return true;
-}
-
-/* ---- logic ---- */
-
-/* x AND y: 0 if either is 0 for sure, else null if either is null. Values of nulls are 0. */
-bool wsl_k_and(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const uint8_t *a = VALUES(uint8_t, a);
-    const uint8_t *b = VALUES(uint8_t, b);
-    const uint32_t n = vm->n;
-    wsl_reg *dst = REG(dst);
-    EACH(i) { out[i] = a[i] & b[i]; }
-    dst->has_null = REG(a)->has_null || REG(b)->has_null;
-    if (!dst->has_null) {
-        return true;
-    }
-    static const uint8_t none[WSL_EXPR_SLICE];
-    const uint8_t *an = REG(a)->has_null ? REG(a)->null : none;
-    const uint8_t *bn = REG(b)->has_null ? REG(b)->null : none;
-    uint8_t *restrict null = dst->null;
-    EACH(i) { null[i] = (uint8_t)((an[i] & bn[i]) | (an[i] & b[i]) | (bn[i] & a[i])); }
-    return true;
-}
-
-bool wsl_k_or(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const uint8_t *a = VALUES(uint8_t, a);
-    const uint8_t *b = VALUES(uint8_t, b);
-    const uint32_t n = vm->n;
-    EACH(i) { out[i] = a[i] | b[i]; }
-    merge_nulls(vm, ins);
-    const wsl_reg *dst = REG(dst);
-    if (dst->has_null) {
-        uint8_t *null = dst->null;
-        EACH(i) { null[i] &= (uint8_t)(out[i] ^ 1); }
-    }
-    return true;
-}
-
-bool wsl_k_not(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const uint8_t *a = VALUES(uint8_t, a);
-    const uint32_t n = vm->n;
-    EACH(i) { out[i] = a[i] ^ 1; }
-    copy_nulls(vm, ins);
-    clear_null_bools(vm, ins);
-    return true;
-}
-
-bool wsl_k_is_null(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_reg *a = REG(a);
-    const uint32_t n = vm->n;
-    const uint8_t turn = ins->op;
-    if (a->has_null) {
-        const uint8_t *null = a->null;
-        EACH(i) { out[i] = null[i] ^ turn; }
-    } else {
-        memset(out, turn, n);
-    }
-    REG(dst)->has_null = false;
-    return true;
-}
-
-bool wsl_k_is_true(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const uint8_t *a = VALUES(uint8_t, a);
-    const uint32_t n = vm->n;
-    const uint8_t turn = ins->op;
-    EACH(i) { out[i] = a[i] ^ turn; }
-    REG(dst)->has_null = false;
-    return true;
-}
-
-bool wsl_k_is_false(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_reg *a = REG(a);
-    const uint8_t *v = a->v;
-    const uint32_t n = vm->n;
-    const uint8_t turn = ins->op;
-    if (a->has_null) {
-        const uint8_t *null = a->null;
-        EACH(i) { out[i] = (uint8_t)((v[i] ^ 1) & (null[i] ^ 1)) ^ turn; }
-    } else {
-        EACH(i) { out[i] = v[i] ^ 1 ^ turn; }
-    }
-    REG(dst)->has_null = false;
-    return true;
-}
-
-bool wsl_k_distinct(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_reg *a = REG(a);
-    const wsl_reg *b = REG(b);
-    const uint8_t *equal = VALUES(uint8_t, c);
-    const uint32_t n = vm->n;
-    const uint8_t turn = ins->op ^ 1;
-    EACH(i)
-    {
-        const uint8_t both_null = a->has_null && b->has_null ? a->null[i] & b->null[i] : 0;
-        out[i] = (uint8_t)(equal[i] | both_null) ^ turn;
-    }
-    REG(dst)->has_null = false;
-    return true;
-}
-
-bool wsl_k_mask(wsl_vm *vm, const wsl_ins *ins)
-{
-    uint8_t *restrict out = OUT(uint8_t);
-    const wsl_reg *a = REG(a);
-    const uint8_t *v = a->v;
-    const uint32_t n = vm->n;
-    if (ins->op == 0) {
-        memcpy(out, v, n);
-    } else if (ins->op == 1 || !a->has_null) {
-        const uint8_t turn = ins->op == 1;
-        EACH(i) { out[i] = v[i] ^ turn; }
-    } else {
-        const uint8_t *null = a->null;
-        EACH(i) { out[i] = v[i] | null[i]; }
-    }
-    if (ins->b != WSL_NO_REG) {
-        const uint8_t *outer = VALUES(uint8_t, b);
-        EACH(i) { out[i] &= outer[i]; }
-    }
-    REG(dst)->has_null = false;
-    return true;
-}
-
-#define SELECT_LOOP(type)                                                                                              \
-    do {                                                                                                               \
-        type *restrict out = OUT(type);                                                                                \
-        const type *yes = VALUES(type, b);                                                                             \
-        const type *no = VALUES(type, c);                                                                              \
-        EACH(i) { out[i] = when[i] != 0 ? yes[i] : no[i]; }                                                            \
-    } while (0)
-
-bool wsl_k_select(wsl_vm *vm, const wsl_ins *ins)
-{
-    const uint8_t *when = VALUES(uint8_t, a);
-    const wsl_reg *b = REG(b);
-    const wsl_reg *c = REG(c);
-    wsl_reg *dst = REG(dst);
-    const uint32_t n = vm->n;
-    switch (ins->phys) {
-    case WSL_PHYS_BOOL:
-        SELECT_LOOP(uint8_t);
-        break;
-    case WSL_PHYS_INT:
-        SELECT_LOOP(int64_t);
-        break;
-    case WSL_PHYS_DBL:
-        SELECT_LOOP(double);
-        break;
-    case WSL_PHYS_DEC:
-        SELECT_LOOP(__int128);
-        break;
-    case WSL_PHYS_STR:
-        SELECT_LOOP(wsl_str);
-        break;
-    }
-    dst->has_null = b->has_null || c->has_null;
-    if (dst->has_null) {
-        static const uint8_t none[WSL_EXPR_SLICE];
-        const uint8_t *bn = b->has_null ? b->null : none;
-        const uint8_t *cn = c->has_null ? c->null : none;
-        uint8_t *restrict null = dst->null;
-        EACH(i) { null[i] = when[i] != 0 ? bn[i] : cn[i]; }
-    }
-    return true;
-}
-
-/* ---- functions, row by row ---- */
-
-enum { CALL_ARGS_FAST = 8 };
-
-void wsl_reg_value(const wsl_reg *reg, uint32_t i, wsl_value *out)
-{
-    out->null = reg->has_null && reg->null[i] != 0;
-    switch (reg->phys) {
-    case WSL_PHYS_BOOL:
-        out->i = ((const uint8_t *)reg->v)[i];
-        break;
-    case WSL_PHYS_INT:
-        out->i = ((const int64_t *)reg->v)[i];
-        break;
-    case WSL_PHYS_DBL:
-        out->d = ((const double *)reg->v)[i];
-        break;
-    case WSL_PHYS_DEC:
-        out->dec = ((const __int128 *)reg->v)[i];
-        break;
-    case WSL_PHYS_STR:
-        out->s = ((const wsl_str *)reg->v)[i];
-        break;
-    }
-}
-
-static void store(wsl_reg *dst, uint32_t i, const wsl_value *v)
-{
-    switch (dst->phys) {
-    case WSL_PHYS_BOOL:
-        ((uint8_t *)dst->v)[i] = v->i != 0 && !v->null;
-        break;
-    case WSL_PHYS_INT:
-        ((int64_t *)dst->v)[i] = v->i;
-        break;
-    case WSL_PHYS_DBL:
-        ((double *)dst->v)[i] = v->d;
-        break;
-    case WSL_PHYS_DEC:
-        ((__int128 *)dst->v)[i] = v->dec;
-        break;
-    case WSL_PHYS_STR:
-        ((wsl_str *)dst->v)[i] = v->s;
-        break;
-    }
-    dst->null[i] = v->null;
-}
-
-static const wsl_value *no_value(wsl_phys phys)
-{
-    static const wsl_value zero = {.dec = 0, .null = false};
-    static const wsl_value empty = {.s = {"", 0}, .null = false};
-    return phys == WSL_PHYS_STR ? &empty : &zero;
-}
-
-bool wsl_call_fail(wsl_call *c, wsl_status status, const char *format, ...)
-{
-    va_list args;
-    wsl_error why;
-    c->vm->fail_row = c->row;
-    if (c->ins->attempt && status != WSL_NO_RESOURCE) {
-        return false;
-    }
-    va_start(args, format);
-    (void)wsl_vfail(&why, status, format, args);
-    va_end(args);
-    (void)fail_row(c->vm, c->ins, c->row, why.text);
-    c->vm->err->status = status;
-    return false;
-}
-
-/* One row: false if it ends the program. */
-static bool call_row(wsl_call *c, wsl_value *args, wsl_reg *dst, bool *any_null)
-{
-    const wsl_ins *ins = c->ins;
-    const uint32_t i = c->row;
-    wsl_value out = *no_value(dst->phys);
-    bool null = false;
-    for (uint32_t k = 0; k < c->n; k++) {
-        wsl_reg_value(&c->vm->reg[ins->args[k]], i, &args[k]);
-        null |= args[k].null;
-    }
-    if (null && !ins->sees_nulls) {
-        out.null = true;
-    } else if (!ins->call(c, args, &out)) {
-        if (!ins->attempt || c->vm->err->status == WSL_NO_RESOURCE) {
-            return false;
-        }
-        out.null = true;
-    }
-    if (out.null) {
-        out = *no_value(dst->phys);
-        out.null = true;
-        *any_null = true;
-    }
-    store(dst, i, &out);
-    return true;
-}
-
-bool wsl_k_call(wsl_vm *vm, const wsl_ins *ins)
-{
-    wsl_value few[CALL_ARGS_FAST];
-    wsl_value *args = few;
-    const uint8_t *mask = mask_of(vm, ins);
-    wsl_reg *dst = REG(dst);
-    bool any_null = false;
-    wsl_call c = {.vm = vm, .ins = ins, .node = ins->node, .n = ins->n_args};
-    if (ins->n_args > CALL_ARGS_FAST) {
-        args = wsl_arena_alloc(vm->scratch, ins->n_args * sizeof *args + 16);
-        args = (wsl_value *)(((uintptr_t)args + 15) & ~(uintptr_t)15);
-    }
-    for (uint32_t i = 0; i < vm->n; i++) {
-        c.row = i;
-        if (mask != NULL && mask[i] == 0) {
-            store(dst, i, no_value(dst->phys));
-        } else if (!call_row(&c, args, dst, &any_null)) {
-            return false;
-        }
-    }
-    dst->has_null = any_null;
+    wsl_copy_nulls(vm, ins);
     return true;
 }
