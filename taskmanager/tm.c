@@ -20,6 +20,8 @@
 enum {
     RETRY_NS = 200 * WSL_NS_PER_MS,   /* between attempts to register */
     REGISTER_TIMEOUT_S = 5,
+    WARN_FIRST_S = 2,                 /* nobody answers: this soon it is said, then again and again */
+    WARN_AGAIN_S = 60,
     METRICS_INTERVAL_NS = 1000 * WSL_NS_PER_MS,
     ADDRESS_MAX = 300,
 };
@@ -56,6 +58,7 @@ struct tm {
     int64_t heard_ns;            /* last message of the JobManager */
     int64_t next_heartbeat_ns;
     int64_t retry_ns;
+    int64_t warn_ns;             /* while connecting */
     int64_t heartbeat_ns, heartbeat_timeout_ns, metrics_ns;
 };
 
@@ -340,6 +343,20 @@ static void connect_link(tm *t, int64_t now)
     }
     t->link = LINK_CONNECTING;
     t->retry_ns = WSL_NEVER;
+    t->warn_ns = now + WARN_FIRST_S * WSL_NS_PER_S;
+}
+
+/* The transport tries for ever. When to say so next. */
+static int64_t warn_of_silence(tm *t, int64_t now)
+{
+    if (now >= t->warn_ns) {
+        wsl_log(t->seams.log, WSL_LOG_WARN, "jobmanager.unreachable",
+                "address=%s reason=\"no JobManager answers there; see jobmanager.rpc.address and "
+                "jobmanager.rpc.port\"",
+                t->jobmanager);
+        t->warn_ns = now + WARN_AGAIN_S * WSL_NS_PER_S;
+    }
+    return t->warn_ns;
 }
 
 static void send_register(tm *t, int64_t now)
@@ -525,6 +542,9 @@ int64_t tm_control_step(tm *t)
     }
     if (t->link == LINK_REGISTERING) {
         deadline = t->retry_ns;
+    }
+    if (t->link == LINK_CONNECTING) {
+        deadline = warn_of_silence(t, now);
     }
     if (t->link == LINK_REGISTERED) {
         flush_outbox(t);

@@ -100,6 +100,7 @@ void tm_task_open(tm_task *t, const tm_task_services *services)
         fail_with_error(t, status);
         return;
     }
+    t->error = (wsl_error){0}; /* what was tried in vain on the way */
     if (t->gate != NULL) {
         tm_gate_open(t->gate);
     }
@@ -365,8 +366,10 @@ static void book_time(tm_task *t, int64_t from_ns, int64_t to_ns, tm_step step)
 static void publish(tm_task *t, int64_t now_ns)
 {
     if (now_ns < t->next_sample_ns) {
+        t->unpublished = true; /* tm_task_deadline brings us back, should nothing else do so */
         return;
     }
+    t->unpublished = false;
     t->next_sample_ns = now_ns + CHANNEL_SAMPLE_NS;
     tm_task_publish(t);
 }
@@ -430,10 +433,14 @@ int64_t tm_task_deadline(const tm_task *t)
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return WSL_NEVER;
     }
-    if (t->wants_flush && t->flush_interval_ns > 0 && t->next_flush_ns < t->deadline) {
-        return t->next_flush_ns;
+    int64_t deadline = t->deadline;
+    if (t->wants_flush && t->flush_interval_ns > 0 && t->next_flush_ns < deadline) {
+        deadline = t->next_flush_ns;
     }
-    return t->deadline;
+    if (t->unpublished && t->next_sample_ns < deadline) {
+        deadline = t->next_sample_ns;
+    }
+    return deadline;
 }
 
 /* ---- news ---- */

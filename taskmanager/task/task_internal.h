@@ -87,6 +87,7 @@ struct tm_task {
     uint32_t n_collects;
     uint64_t rows_in;
     int64_t next_sample_ns;
+    bool unpublished;     /* numbers have changed since the last sample */
 
     /* any loop */
     tm_task_shared shared;

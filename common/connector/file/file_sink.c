@@ -65,6 +65,17 @@ static const char *path_option(const wsl_config *config)
     return text != NULL && strncmp(text, "file://", 7) == 0 ? text + 7 : text;
 }
 
+/* What went wrong with the file or directory, and what to do about it where that is known. */
+static wsl_status in_words(const file_writer *w, wsl_status status, wsl_error *err)
+{
+    if (status != WSL_NO_SPACE || err == NULL) {
+        return wsl_fail_prefix(err, status, "file sink '%s'", w->dir);
+    }
+    const wsl_error why = *err;
+    return wsl_fail(err, status, "file sink '%s': %s; make room there, or write elsewhere, and run the job again", w->dir,
+                    why.text);
+}
+
 /* ---- part files ---- */
 
 typedef struct numbers {
@@ -235,7 +246,7 @@ static wsl_status write_out(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
     s = s == WSL_OK ? w->file->size(w->file, &size, err) : s;
     if (s != WSL_OK) {
         w->failed = true;
-        return wsl_fail_prefix(err, s, "file sink '%s'", w->dir);
+        return in_words(w, s, err);
     }
     w->written = size;
     wsl_strbuf_clear(&w->buffer);
@@ -257,7 +268,7 @@ static wsl_status roll(file_writer *w, wsl_sink_ctx *ctx, wsl_error *err)
         return WSL_OK;
     }
     const wsl_status s = publish(w, ctx, err);
-    return s == WSL_OK ? s : wsl_fail_prefix(err, s, "file sink '%s'", w->dir);
+    return s == WSL_OK ? s : in_words(w, s, err);
 }
 
 /* ---- the writer ---- */
@@ -307,7 +318,7 @@ static wsl_status writer_finish(void *self, wsl_sink_ctx *ctx, wsl_error *err)
         return WSL_OK;
     }
     const wsl_status s = w->single ? w->file->sync(w->file, err) : publish(w, ctx, err);
-    return s == WSL_OK ? s : wsl_fail_prefix(err, s, "file sink '%s'", w->dir);
+    return s == WSL_OK ? s : in_words(w, s, err);
 }
 
 /* Nobody is left to tell of errors: what cannot be kept is not. */
