@@ -483,17 +483,27 @@ class Cluster:
             raise AssertionError(str(run))
         return run
 
-    def printed(self):
-        """What print sinks have written so far, of all TaskManagers."""
-        return [line for path in sorted(self.log_dir.glob("taskmanager-*.out")) for line in path.read_text().splitlines()]
+    def printed(self, mark=None):
+        """The rows that print sinks have written, of one TaskManager after the other; only those behind a mark."""
+        rows = []
+        for path in sorted(self.log_dir.glob("taskmanager-*.out")):
+            text = path.read_bytes()[(mark or {}).get(path, 0) :]
+            for line in text[: text.rfind(b"\n") + 1].decode().splitlines():
+                if found := re.match(r"(?:\d+> )?(\{.*\})$", line):  # with several subtasks each line begins with its number
+                    rows.append(json.loads(found.group(1)))
+        return rows
+
+    def print_mark(self):
+        """What has been printed so far, for printed()."""
+        return {path: path.stat().st_size for path in self.log_dir.glob("taskmanager-*.out")}
 
 
 # ---- the base of tests ----
 
 
-def gen(kind, out, **options):
+def gen(kind, out, *flags, **options):
     """wiesel-gen with options: gen("trades", dir, seed=7, count=20000)."""
-    argv = [str(BIN_DIR / "wiesel-gen"), kind, "--out", str(out)]
+    argv = [str(BIN_DIR / "wiesel-gen"), kind, "--out", str(out), *flags]
     for name, value in options.items():
         argv += [f"--{name.replace('_', '-')}", str(value)]
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=PATIENCE_S)

@@ -119,7 +119,7 @@ class RunningCluster(ClusterTest):
         self.assertRegex(run.out, r"\AJob has been submitted with JobID [0-9a-f]{32}\n\Z")
         job_id = run.job_id()
         self.cluster.wait_running(job_id)
-        wait_for("printed rows", lambda: '{"n":3}' in self.cluster.printed())
+        wait_for("printed rows", lambda: {"n": 3} in self.cluster.printed())
         listed = self.cluster.cli("list")
         self.assertRegex(listed.out, rf"(?m)^\d\d\.\d\d\.\d{{4}} \d\d:\d\d:\d\d : {job_id} : for ever \(RUNNING\)$")
         canceled = self.cluster.cancel(job_id)

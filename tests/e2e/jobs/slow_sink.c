@@ -3,6 +3,7 @@
  *
  *     --n N         rows of each source subtask; 0 (the default): for ever
  *     --pause-us U  default 1000
+ *     --chained     the pause is taken in the source's own chain, in front of a sink that counts
  *
  * Row i of a source goes to consumer i % P as that channel's row i / P, so each consumer knows what it must see next
  * from each source: a row that is lost, doubled or out of order fails the job. Rows are 200 bytes, so that few are in
@@ -122,6 +123,16 @@ static wsl_status tell(wsl_ctx *ctx)
 WSL_PROCESS(slowly, .in = &event_schema, .out = &seen_schema, .local_size = sizeof(expected), .process = take_slowly,
             .finish = tell);
 
+static wsl_status pass_slowly(wsl_ctx *ctx, const wsl_row *in)
+{
+    const int64_t *pause_us = ctx->config;
+
+    (void)usleep((useconds_t)*pause_us);
+    return wsl_emit(ctx, in);
+}
+
+WSL_PROCESS(slow_passage, .in = &event_schema, .out = &event_schema, .process = pass_slowly);
+
 WSL_JOB(env, args)
 {
     const int64_t pause_us = wsl_arg_int(args, "pause-us", 1000);
@@ -129,6 +140,12 @@ WSL_JOB(env, args)
     wsl_env_set_name(env, "slow sink");
     wsl_stream *events =
         wsl_from(env, "events", "unlimited", &event_schema, WSL_OPTIONS({"n", wsl_arg(args, "n", "0")}));
+    if (wsl_arg_flag(args, "chained")) {
+        wsl_stream *passed = wsl_map(events, "slow", &slow_passage);
+        wsl_set_config(passed, &pause_us, sizeof pause_us);
+        wsl_blackhole(passed, "out");
+        return WSL_OK;
+    }
     wsl_stream *seen = wsl_process(wsl_partition(events, &in_turn), "slow", &slowly);
     wsl_set_config(seen, &pause_us, sizeof pause_us);
     wsl_collect(seen, "out");
