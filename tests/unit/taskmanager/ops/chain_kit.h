@@ -7,6 +7,7 @@
 
 #include <wiesel/function.h>
 
+#include "harness/wsl_test.h"
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
