@@ -1,6 +1,6 @@
 /*
- * state_bench - what one record costs in a keyed operator: lookup and update of its state, the user function and the emit,
- * without partitioner, channel and network.
+ * state_bench - what one record costs in a keyed operator: lookup and update of its state, the user function and the
+ * emit, without partitioner, channel and network.
  *
  *     state_bench                prints ns per record for several numbers of keys, the best of rounds of half a million
  *     state_bench keys K N       one case, for perf and callgrind

@@ -34,7 +34,8 @@ struct tm_chain {
 
 /* ---- making the operators ---- */
 
-static wsl_status find_function(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, tm_op_env *env, wsl_error *err)
+static wsl_status find_function(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, tm_op_env *env,
+                                wsl_error *err)
 {
     static const struct {
         const char *kind;
@@ -67,7 +68,8 @@ static wsl_status find_function(const tm_chain_spec *spec, const Wsl__Pb__Operat
     return WSL_OK;
 }
 
-static wsl_status find_connector(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, tm_op_env *env, wsl_error *err)
+static wsl_status find_connector(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, tm_op_env *env,
+                                 wsl_error *err)
 {
     if (strcmp(desc->kind, "source") == 0) {
         env->source = wsl_find_source(spec->artifact, desc->connector, err);
@@ -99,8 +101,8 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
     node *nd = &chain->nodes[i];
     const tm_op_class *cls = tm_op_class_find(desc->kind);
     if (cls == NULL) {
-        return wsl_fail(err, WSL_UNSUPPORTED, "operator '%s' is of kind '%s', which this TaskManager does not know", desc->name,
-                        desc->kind);
+        return wsl_fail(err, WSL_UNSUPPORTED, "operator '%s' is of kind '%s', which this TaskManager does not know",
+                        desc->name, desc->kind);
     }
     WSL_TRY(make_schemas(desc, nd, err));
     tm_op *op = wsl_zalloc(cls->size);
@@ -157,7 +159,8 @@ static wsl_status give_inputs_to_head(tm_chain *chain, const tm_chain_spec *spec
     }
     const bool is_source = strcmp(head->cls->kind, "source") == 0;
     if (is_source == (spec->input[0] != NULL)) {
-        return wsl_fail(err, WSL_INVALID, is_source ? "source '%s' has an input" : "operator '%s' has no input", head->name);
+        return wsl_fail(err, WSL_INVALID, is_source ? "source '%s' has an input" : "operator '%s' has no input",
+                        head->name);
     }
     return WSL_OK;
 }
@@ -181,13 +184,13 @@ static void add_target(tm_targets *targets, tm_target target)
 }
 
 /* Where an edge begins: the main output or a side of its producer. */
-static wsl_status edge_begin(tm_chain *chain, const Wsl__Pb__Edge *edge, tm_targets **out_targets, const wsl_schema **out_schema,
-                             wsl_error *err)
+static wsl_status edge_begin(tm_chain *chain, const Wsl__Pb__Edge *edge, tm_targets **out_targets,
+                             const wsl_schema **out_schema, wsl_error *err)
 {
     const uint32_t from = index_of(chain, edge->from);
     if (from == UINT32_MAX) {
-        return wsl_fail(err, WSL_INVALID, "edge %" PRIu32 " begins at operator %" PRIu32 ", which is not in this chain", edge->id,
-                        edge->from);
+        return wsl_fail(err, WSL_INVALID, "edge %" PRIu32 " begins at operator %" PRIu32 ", which is not in this chain",
+                        edge->id, edge->from);
     }
     node *nd = &chain->nodes[from];
     if (edge->side == NULL || edge->side[0] == '\0') {
@@ -249,7 +252,8 @@ static wsl_status wire(tm_chain *chain, const tm_chain_spec *spec, wsl_error *er
 wsl_status tm_chain_new(const tm_chain_spec *spec, tm_chain **out_chain, wsl_error *err)
 {
     if (spec->n_operators == 0 || spec->n_operators > WSL_GRAPH_OPERATORS_MAX) {
-        return wsl_fail(err, WSL_INVALID, "a chain has 1 to %d operators, not %zu", WSL_GRAPH_OPERATORS_MAX, spec->n_operators);
+        return wsl_fail(err, WSL_INVALID, "a chain has 1 to %d operators, not %zu", WSL_GRAPH_OPERATORS_MAX,
+                        spec->n_operators);
     }
     WSL_AUTO(tm_chain) chain = wsl_zalloc(sizeof *chain);
     chain->n = (uint32_t)spec->n_operators;
@@ -276,8 +280,8 @@ wsl_status tm_chain_open(tm_chain *chain, wsl_error *err)
         op->opened = true;
         const wsl_status status = op->cls->open != NULL ? op->cls->open(op, err) : WSL_OK;
         if (status != WSL_OK) {
-            return wsl_fail_prefix(err, status, "operator '%s' (subtask %" PRIu32 " of %" PRIu32 ") cannot be opened", op->name,
-                                   op->env.subtask + 1, op->env.parallelism);
+            return wsl_fail_prefix(err, status, "operator '%s' (subtask %" PRIu32 " of %" PRIu32 ") cannot be opened",
+                                   op->name, op->env.subtask + 1, op->env.parallelism);
         }
     }
     return WSL_OK;

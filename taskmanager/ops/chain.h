@@ -5,8 +5,8 @@
  *                         |             `-- side "late" --> output (edge 4)
  *                         `--emit--> op (a sink)
  *
- * The task delivers rows and marks to the head with tm_op_deliver_*, but only while nothing is pending; while something is
- * it calls tm_chain_resume (and nothing else) until it is not. A chain whose head is a source is polled with
+ * The task delivers rows and marks to the head with tm_op_deliver_*, but only while nothing is pending; while something
+ * is it calls tm_chain_resume (and nothing else) until it is not. A chain whose head is a source is polled with
  * tm_op_resume(tm_chain_head(c)) instead.
  *
  * Threads: one slot loop; new may run elsewhere.
@@ -20,24 +20,25 @@ typedef struct tm_chain tm_chain;
 typedef struct tm_chain_spec {
     Wsl__Pb__Operator *const *operators; /* producers before consumers; [0] is the head */
     size_t n_operators;
-    Wsl__Pb__Edge *const *edges;         /* between them */
+    Wsl__Pb__Edge *const *edges; /* between them */
     size_t n_edges;
-    Wsl__Pb__Edge *const *out_edges;     /* that leave the chain ... */
-    tm_output *const *outputs;           /* ... and where each leads, in the same order */
+    Wsl__Pb__Edge *const *out_edges; /* that leave the chain ... */
+    tm_output *const *outputs;       /* ... and where each leads, in the same order */
     size_t n_outputs;
-    const wsl_schema *input[2];          /* of the head; NULL for a source */
-    char *const *keys;                   /* key fields of the head's input 0 */
+    const wsl_schema *input[2]; /* of the head; NULL for a source */
+    char *const *keys;          /* key fields of the head's input 0 */
     size_t n_keys;
     uint32_t subtask;
     uint32_t parallelism;
     uint32_t max_parallelism;
-    const char *job_id;                  /* 32 hex digits */
+    const char *job_id; /* 32 hex digits */
     const char *job_name;
-    const void *artifact;                /* wsl_plugin *, or NULL */
-    /* Finds user functions instead of the artifact (harness, tests); NULL: the artifact is asked. NULL answer: unknown. */
+    const void *artifact; /* wsl_plugin *, or NULL */
+    /* Finds user functions instead of the artifact (harness, tests); NULL: the artifact is asked. NULL answer: unknown.
+     */
     const wsl_function *(*find_function)(void *arg, const char *symbol);
     void *find_function_arg;
-    const wsl_config *job_config;        /* may be NULL: all defaults */
+    const wsl_config *job_config; /* may be NULL: all defaults */
     wsl_clock *clock;
     wsl_fs *fs;
     wsl_rng *rng;
@@ -46,7 +47,8 @@ typedef struct tm_chain_spec {
 } tm_chain_spec;
 
 void tm_chain_free(tm_chain *chain); /* closes first, if need be */
-/* Instantiates the operators, wires their targets, resolves functions and connectors. Nothing of the user's runs yet. */
+/* Instantiates the operators, wires their targets, resolves functions and connectors. Nothing of the user's runs yet.
+ */
 WSL_MUST_CHECK wsl_status tm_chain_new(const tm_chain_spec *spec, tm_chain **out_chain, wsl_error *err);
 WSL_DEFINE_AUTO(tm_chain)
 
@@ -65,8 +67,8 @@ bool tm_chain_is_source(const tm_chain *chain);
 void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows);
 
 bool tm_chain_has_pending(const tm_chain *chain);
-/* Works off what is pending, consumers first. WSL_OK: something was done, look again (has_pending says whether more is);
- * WSL_AGAIN: what is pending cannot go on before a wake-up or before the outputs have drained. */
+/* Works off what is pending, consumers first. WSL_OK: something was done, look again (has_pending says whether more
+ * is); WSL_AGAIN: what is pending cannot go on before a wake-up or before the outputs have drained. */
 wsl_status tm_chain_resume(tm_chain *chain);
 /* The task has nothing else to do: sinks write out what they buffer. */
 wsl_status tm_chain_flush(tm_chain *chain);

@@ -1,6 +1,6 @@
 /*
- * collector - the end of a chain that keeps what comes, for the harness and for tests: an operator without a class of its
- * own that is hung behind another one's main or side output.
+ * collector - the end of a chain that keeps what comes, for the harness and for tests: an operator without a class of
+ * its own that is hung behind another one's main or side output.
  *
  * It can be told to be behind: then it takes nothing, and what is before it finds out that it has to wait.
  *
@@ -20,8 +20,8 @@ void tm_collector_free(tm_collector *c);
 WSL_NEW_BY(tm_collector_free) tm_collector *tm_collector_new(void);
 WSL_DEFINE_AUTO(tm_collector)
 
-/* Hangs it behind one output of `op`. `marks`: keep the marks of this output, too. The chain of `op` is freed before the
- * collector. */
+/* Hangs it behind one output of `op`. `marks`: keep the marks of this output, too. The chain of `op` is freed before
+ * the collector. */
 void tm_collector_add(tm_collector *c, tm_op *op, tm_targets *targets, uint32_t stream, bool marks);
 
 uint32_t tm_collector_count(const tm_collector *c);

@@ -1,6 +1,7 @@
 /*
- * Two arenas: `rows`, where functions build rows in place, and `copies`. Both start over with each flush. A row in progress
- * survives a flush where it stands, since only the next wsl_begin uses that memory again; it is then copied when emitted.
+ * Two arenas: `rows`, where functions build rows in place, and `copies`. Both start over with each flush. A row in
+ * progress survives a flush where it stands, since only the next wsl_begin uses that memory again; it is then copied
+ * when emitted.
  */
 #include "taskmanager/ops/fn_ctx.h"
 
@@ -74,8 +75,9 @@ static wsl_status arena_reserve(tm_fn_ctx *f, tm_row_arena *a, uint32_t size)
     }
     if (size > WSL_ROW_SIZE_MAX_DEFAULT) {
         tm_fn_ctx_name_row(f);
-        return remember(f, tm_op_fail(f->op, WSL_TOO_LARGE, "a row of %" PRIu32 " bytes is larger than the maximum of %d", size,
-                                      WSL_ROW_SIZE_MAX_DEFAULT));
+        return remember(f,
+                        tm_op_fail(f->op, WSL_TOO_LARGE, "a row of %" PRIu32 " bytes is larger than the maximum of %d",
+                                   size, WSL_ROW_SIZE_MAX_DEFAULT));
     }
     WSL_TRY(tm_fn_ctx_flush_inside(f));
     if (a->size < size || a->data == NULL) {
@@ -155,7 +157,8 @@ static wsl_status find_side(tm_fn_ctx *f, const char *tag, uint32_t *out_side)
         }
     }
     tm_fn_ctx_name_row(f);
-    return remember(f, tm_op_fail(f->op, WSL_INVALID, "emits to the side output '%s', which is not in its .sides", tag));
+    return remember(f,
+                    tm_op_fail(f->op, WSL_INVALID, "emits to the side output '%s', which is not in its .sides", tag));
 }
 
 static wsl_status ctx_emit_side(wsl_ctx *ctx, const char *tag, const wsl_row *row)
@@ -179,7 +182,10 @@ static wsl_status ctx_emit_side(wsl_ctx *ctx, const char *tag, const wsl_row *ro
 
 static int64_t ctx_processing_time(wsl_ctx *ctx) { return wsl_wall_ms(self(ctx)->op->env.clock); }
 
-static void ctx_count(wsl_ctx *ctx, const char *metric, int64_t delta) { tm_op_count_add(self(ctx)->op, metric, delta); }
+static void ctx_count(wsl_ctx *ctx, const char *metric, int64_t delta)
+{
+    tm_op_count_add(self(ctx)->op, metric, delta);
+}
 
 static wsl_status ctx_fail(wsl_ctx *ctx, const char *format, va_list args) WSL_PRINTF(2, 0);
 static wsl_status ctx_fail(wsl_ctx *ctx, const char *format, va_list args)
@@ -266,9 +272,9 @@ wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err)
         return err->status;
     }
     const wsl_error *said = op->env.host->error;
-    return said->status != WSL_OK ? wsl_fail(err, said->status, "%s", said->text)
-                                  : wsl_fail(err, status, "its open returned %s (%s)", wsl_status_name(status),
-                                             wsl_status_text(status));
+    return said->status != WSL_OK
+               ? wsl_fail(err, said->status, "%s", said->text)
+               : wsl_fail(err, status, "its open returned %s (%s)", wsl_status_name(status), wsl_status_text(status));
 }
 
 void tm_fn_ctx_close(tm_fn_ctx *f)

@@ -7,8 +7,8 @@
  * A row that is emitted but was not the last one begun is copied, but for the input row itself, which is passed on by
  * reference. Output rows get the current timestamp unless they have one.
  *
- * `attention` tells the operator's loop to look closer after a callback: something failed though the callback said OK, or
- * a batch went out in the middle and whoever is behind may need a pause.
+ * `attention` tells the operator's loop to look closer after a callback: something failed though the callback said OK,
+ * or a batch went out in the middle and whoever is behind may need a pause.
  *
  * Threads: one slot loop.
  */
@@ -34,10 +34,10 @@ typedef struct tm_fn_ctx {
     tm_row_arena copies; /* copied in */
     const wsl_row *input;
     bool attention;
-    wsl_status failed;   /* of a call whose status the function may have ignored */
+    wsl_status failed; /* of a call whose status the function may have ignored */
     uint32_t n_out;
     uint32_t n_side;
-    uint32_t side;       /* the side output that side_out belongs to */
+    uint32_t side; /* the side output that side_out belongs to */
     const wsl_row *out[TM_BATCH_ROWS];
     const wsl_row *side_out[TM_SIDE_BATCH];
 } tm_fn_ctx;

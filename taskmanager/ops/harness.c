@@ -1,6 +1,6 @@
 /*
- * The harness is a chain of one operator with a collector behind every output, a manual clock, and a host that remembers
- * when the operator wants to be woken.
+ * The harness is a chain of one operator with a collector behind every output, a manual clock, and a host that
+ * remembers when the operator wants to be woken.
  */
 #include <wiesel/harness.h>
 
@@ -45,10 +45,7 @@ static void host_wake_at(tm_op_host *host, tm_op *op, int64_t monotonic_ns)
     of_host(host)->wake_ns = monotonic_ns;
 }
 
-static void host_wake_on_fd(tm_op_host *host, tm_op *op, int fd)
-{
-    (void)host, (void)op, (void)fd;
-}
+static void host_wake_on_fd(tm_op_host *host, tm_op *op, int fd) { (void)host, (void)op, (void)fd; }
 
 static void host_request_split(tm_op_host *host, tm_op *op, const char *finished)
 {
@@ -67,10 +64,7 @@ static wsl_status host_send_to_client(tm_op_host *host, tm_op *op, const wsl_row
     return WSL_OK;
 }
 
-static void host_end_of_client_data(tm_op_host *host, tm_op *op)
-{
-    (void)host, (void)op;
-}
+static void host_end_of_client_data(tm_op_host *host, tm_op *op) { (void)host, (void)op; }
 
 static void init_host(wsl_harness *h)
 {
@@ -108,8 +102,8 @@ static wsl_status add_options(Wsl__Pb__Operator *desc, const char *const *pairs,
 {
     for (size_t i = 0; pairs != NULL && pairs[i] != NULL; i += 2) {
         if (pairs[i + 1] == NULL || desc->n_options == OPTIONS_MAX) {
-            return wsl_fail(err, WSL_INVALID, "options are pairs of key and value, at most %d; '%s' has no value", OPTIONS_MAX,
-                            pairs[i]);
+            return wsl_fail(err, WSL_INVALID, "options are pairs of key and value, at most %d; '%s' has no value",
+                            OPTIONS_MAX, pairs[i]);
         }
         Wsl__Pb__Option *o = wsl_alloc(sizeof *o);
         wsl__pb__option__init(o);
@@ -141,7 +135,8 @@ static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_er
     const wsl_function *fn = o->function;
     const char *kind = fn != NULL ? kind_of(fn) : o->kind;
     if (kind == NULL) {
-        return wsl_fail(err, WSL_INVALID, "a harness needs a function (not a partitioner) or the kind of a built-in operator");
+        return wsl_fail(err, WSL_INVALID,
+                        "a harness needs a function (not a partitioner) or the kind of a built-in operator");
     }
     if (fn != NULL && fn->abi != WSL_ABI_VERSION) {
         return wsl_fail(err, WSL_INVALID, "function '%s' was compiled for ABI %u, this is %u", fn->name, fn->abi,
@@ -162,7 +157,8 @@ static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_er
     add_sides(desc, fn != NULL ? fn->sides : NULL);
     h->in = o->in != NULL ? o->in : fn != NULL ? fn->in : NULL;
     if (h->in == NULL) {
-        return wsl_fail(err, WSL_INVALID, "give the harness the schema of the input (.in), '%s' does not say it", desc->name);
+        return wsl_fail(err, WSL_INVALID, "give the harness the schema of the input (.in), '%s' does not say it",
+                        desc->name);
     }
     const wsl_schema *out = o->out != NULL ? o->out : fn != NULL && fn->out != NULL ? fn->out : NULL;
     const bool as_input = fn != NULL || strcmp(kind, "where") == 0 || strcmp(kind, "watermarks") == 0;
@@ -284,7 +280,8 @@ static wsl_status settle(wsl_harness *h, wsl_status status)
 {
     for (uint32_t turn = 0; status == WSL_OK && tm_chain_has_pending(h->chain); turn++) {
         if (turn == TURNS_MAX) {
-            return wsl_fail(&h->error, WSL_STATE, "the function returned WSL_AGAIN %d times without coming to an end", TURNS_MAX);
+            return wsl_fail(&h->error, WSL_STATE, "the function returned WSL_AGAIN %d times without coming to an end",
+                            TURNS_MAX);
         }
         status = tm_chain_resume(h->chain);
     }
@@ -315,8 +312,8 @@ static wsl_status push(wsl_harness *h, const wsl_row *row, bool has_timestamp, i
 {
     WSL_TRY(can_push(h));
     if (row == NULL) {
-        return wsl_fail(&h->error, WSL_TOO_LARGE, "the row's strings do not fit into %d bytes; push a row of your own memory",
-                        ROW_ROOM);
+        return wsl_fail(&h->error, WSL_TOO_LARGE,
+                        "the row's strings do not fit into %d bytes; push a row of your own memory", ROW_ROOM);
     }
     WSL_TRY(wsl_row_check(row, row->size, h->in, &h->error));
     wsl_row *copy = wsl_memdup(row, row->size);
@@ -456,7 +453,9 @@ static void add_mark_text(wsl_harness *h, const wsl_row *mark)
     } else if (mark->kind == WSL_KIND_WATERMARK) {
         wsl_strbuf_printf(&h->text, "watermark %" PRId64, mark->timestamp);
     } else {
-        wsl_strbuf_puts(&h->text, mark->kind == WSL_KIND_IDLE ? "idle" : mark->kind == WSL_KIND_ACTIVE ? "active" : "end");
+        wsl_strbuf_puts(&h->text, mark->kind == WSL_KIND_IDLE     ? "idle"
+                                  : mark->kind == WSL_KIND_ACTIVE ? "active"
+                                                                  : "end");
     }
 }
 

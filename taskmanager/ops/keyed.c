@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 enum { TIMERS_PER_STEP = 512 };
+_Static_assert((int)TM_KEY_BATCH >= (int)TM_BATCH_ROWS, "a batch fits into the key context");
 
 static tm_keyed *self(wsl_keyed_ctx *k) { return (tm_keyed *)(void *)k; }
 
@@ -111,7 +112,8 @@ static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timesta
 {
     tm_keyed *k = self(ctx);
     if (k->f.op->env.function->on_timer == NULL) {
-        return fail(k, WSL_INVALID, "sets a timer, but its function '%s' has no .on_timer", k->f.op->env.function->name);
+        return fail(k, WSL_INVALID, "sets a timer, but its function '%s' has no .on_timer",
+                    k->f.op->env.function->name);
     }
     if (event_time) {
         (void)tm_timers_set(&k->event, &k->key, timestamp_ms);
@@ -148,7 +150,8 @@ static wsl_status open_state(tm_keyed *k, const wsl_schema *value, wsl_error *er
     for (uint32_t i = 0; k->descs != NULL && k->descs[i] != NULL; i++) {
         const wsl_state_desc *d = k->descs[i];
         if (d->kind != WSL_STATE_VALUE) {
-            return wsl_fail(err, WSL_UNSUPPORTED, "state '%s' is not a value state; this version has no other kind", d->name);
+            return wsl_fail(err, WSL_UNSUPPORTED, "state '%s' is not a value state; this version has no other kind",
+                            d->name);
         }
         if (n > TM_STATES_MAX) {
             break; /* refused by the backend */
@@ -201,14 +204,13 @@ static wsl_status not_our_key(tm_keyed *k, const wsl_row *row)
                       k->key.first_group, k->key.first_group + k->key.n_groups - 1, k->key.max_parallelism);
 }
 
-wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t *out_n)
+wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_end)
 {
     uint32_t bad = 0;
-    const uint32_t size = n < TM_KEY_BLOCK ? n : TM_KEY_BLOCK;
-    if (WSL_UNLIKELY(!k->state->ops->load(k->state, rows, size, &bad))) {
+    if (WSL_UNLIKELY(!k->state->ops->load(k->state, rows, n, at, &bad))) {
         return not_our_key(k, rows[bad]);
     }
-    *out_n = size;
+    *out_end = n - at < TM_KEY_BLOCK ? n : at + TM_KEY_BLOCK;
     return WSL_OK;
 }
 

@@ -2,8 +2,8 @@
  * keyed - what operators on a keyed stream share: the current key, its state, timers, and the keyed context that user
  * functions see.
  *
- * Rows are worked on in blocks of TM_KEY_BLOCK: the state of all keys of a block is loaded, then the callback runs row
- * by row (tm_keyed_block, tm_keyed_select).
+ * A batch is worked on in blocks of TM_KEY_BLOCK rows: the state of a block's keys is on its way before the callback
+ * runs row by row (tm_keyed_block, tm_keyed_select).
  *
  * Timers fire in runs of at most TIMERS_PER_STEP; what is left sets op->busy and goes on in resume. The watermark is
  * passed on after all its timers have fired. Processing-time timer t fires once the clock shows t + 1.
@@ -32,9 +32,9 @@ typedef struct tm_keyed {
 wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_error *err);
 void tm_keyed_close(tm_keyed *k);
 
-/* Loads the next block, at most TM_KEY_BLOCK of n rows; how many is in *out_n. */
-wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t *out_n);
-/* Row i of the block is the one in hand. */
+/* Makes rows[at .. *out_end) of a batch of n ready for select; at = 0, then what *out_end was. */
+wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_end);
+/* Row i of the batch is the one in hand. */
 static inline void tm_keyed_select(tm_keyed *k, uint32_t i, const wsl_row *row)
 {
     tm_key_ctx_select(&k->key, i, row);
@@ -44,7 +44,7 @@ static inline void tm_keyed_select(tm_keyed *k, uint32_t i, const wsl_row *row)
     tm_fn_ctx_row(&k->f, row);
 }
 
-/* The value that lies in the entry of the key in hand, if that was found when the block was loaded; NULL: ask the state. */
+/* The value that lies in the entry of the key in hand, if that was found beforehand; NULL: ask the state. */
 static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
 {
     uint8_t *entry = k->key.entry;

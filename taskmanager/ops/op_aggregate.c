@@ -1,6 +1,6 @@
 /*
- * op_aggregate - rolling SQL aggregates by key: each row updates its key's accumulators and gives one row with their new
- * values. Arguments are evaluated for a block of rows at once, then folded row by row.
+ * op_aggregate - rolling SQL aggregates by key: each row updates its key's accumulators and gives one row with their
+ * new values. Arguments are evaluated for a batch at once, then folded row by row.
  */
 #include "base/arena.h"
 #include "base/assert.h"
@@ -9,13 +9,13 @@
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
 
-enum { CHUNK_BYTES = 64 << 10 };
+enum { CHUNK_BYTES = 128 << 10 };
 
 typedef struct op_aggregate {
     tm_op op;
     tm_keyed k;
     wsl_aggregate *aggregate;
-    wsl_arena *arena; /* of one block */
+    wsl_arena *arena; /* of one batch */
 } op_aggregate;
 
 static op_aggregate *self(tm_op *op) { return (op_aggregate *)(void *)op; }
@@ -32,8 +32,8 @@ static wsl_status aggregate_open(tm_op *op, wsl_error *err)
     for (uint32_t i = 0; i < op->env.key->n_fields; i++) {
         keys[i] = op->env.key_schema->fields[i].name;
     }
-    WSL_TRY(wsl_aggregate_new(wsl_config_str(config, "expr"), op->env.input[0], keys, op->env.key->n_fields, &a->aggregate,
-                              err));
+    WSL_TRY(wsl_aggregate_new(wsl_config_str(config, "expr"), op->env.input[0], keys, op->env.key->n_fields,
+                              &a->aggregate, err));
     if (op->env.output != NULL) {
         WSL_TRY(wsl_schema_check_assignable(wsl_aggregate_schema(a->aggregate), op->env.output, err));
     } else {
@@ -69,27 +69,30 @@ static wsl_status aggregate_rows(tm_op *op, uint32_t input, const wsl_row *const
 {
     (void)input;
     op_aggregate *a = self(op);
-    for (uint32_t i = 0; i < n;) {
-        const wsl_row *made[TM_KEY_BLOCK];
-        uint32_t block = 0, bad = 0;
-        wsl_error err = {0};
-        WSL_TRY(tm_keyed_block(&a->k, rows + i, n - i, &block));
-        const wsl_status status = wsl_aggregate_evaluate(a->aggregate, rows + i, block, &bad, &err);
-        if (WSL_UNLIKELY(status != WSL_OK)) {
-            op->current = rows[i + bad];
-            return tm_op_fail(op, status, "%s", err.text);
-        }
-        for (uint32_t b = 0; b < block; b++) {
-            WSL_TRY(fold_row(a, b, rows[i + b], &made[b]));
-        }
-        WSL_TRY(tm_op_emit_rows(op, made, block));
-        wsl_arena_reset(a->arena);
-        i += block;
+    const wsl_row *made[TM_BATCH_ROWS];
+    uint32_t bad = 0;
+    wsl_error err = {0};
+    const wsl_status status = wsl_aggregate_evaluate(a->aggregate, rows, n, &bad, &err);
+    if (WSL_UNLIKELY(status != WSL_OK)) {
+        op->current = rows[bad];
+        return tm_op_fail(op, status, "%s", err.text);
     }
+    for (uint32_t i = 0; i < n;) {
+        uint32_t end = 0;
+        WSL_TRY(tm_keyed_block(&a->k, rows, n, i, &end));
+        for (; i < end; i++) {
+            WSL_TRY(fold_row(a, i, rows[i], &made[i]));
+        }
+    }
+    WSL_TRY(tm_op_emit_rows(op, made, n));
+    wsl_arena_reset(a->arena);
     return WSL_OK;
 }
 
-static wsl_status aggregate_watermark(tm_op *op, int64_t watermark) { return tm_keyed_watermark(&self(op)->k, watermark); }
+static wsl_status aggregate_watermark(tm_op *op, int64_t watermark)
+{
+    return tm_keyed_watermark(&self(op)->k, watermark);
+}
 
 static void aggregate_close(tm_op *op)
 {

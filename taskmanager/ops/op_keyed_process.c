@@ -13,28 +13,28 @@ static tm_keyed *self(tm_op *op) { return &((op_keyed_process *)(void *)op)->k; 
 
 static wsl_status keyed_process_open(tm_op *op, wsl_error *err) { return tm_keyed_open(self(op), op, NULL, err); }
 
-/* One block. *out_done < n: the rest has to wait. */
-static wsl_status process_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t *out_done)
+/* rows[*io_at .. end); stops at a row that has to wait. */
+static wsl_status process_block(tm_keyed *k, const wsl_row *const *rows, uint32_t end, uint32_t *io_at)
 {
     tm_op *op = k->f.op;
     wsl_status (*const process)(wsl_keyed_ctx *, const wsl_row *) = op->env.function->keyed_process;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = *io_at; i < end; i++) {
         tm_keyed_select(k, i, rows[i]);
         wsl_status status = process(&k->f.k, rows[i]);
         if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
             status = tm_fn_ctx_after(&k->f, status);
             if (status == WSL_AGAIN) {
-                *out_done = i;
+                *io_at = i;
                 return WSL_OK;
             }
             WSL_TRY(status);
             if (tm_op_blocked(op)) {
-                *out_done = i + 1;
+                *io_at = i + 1;
                 return WSL_OK;
             }
         }
     }
-    *out_done = n;
+    *io_at = end;
     return WSL_OK;
 }
 
@@ -43,11 +43,10 @@ static wsl_status keyed_process_rows(tm_op *op, uint32_t input, const wsl_row *c
     tm_keyed *k = self(op);
     uint32_t i = 0;
     while (i < n) {
-        uint32_t block = 0, done = 0;
-        WSL_TRY(tm_keyed_block(k, rows + i, n - i, &block));
-        WSL_TRY(process_block(k, rows + i, block, &done));
-        i += done;
-        if (done < block) {
+        uint32_t end = 0;
+        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
+        WSL_TRY(process_block(k, rows, end, &i));
+        if (i < end) {
             break;
         }
     }
@@ -55,7 +54,10 @@ static wsl_status keyed_process_rows(tm_op *op, uint32_t input, const wsl_row *c
     return i == n ? WSL_OK : tm_op_suspend(op, input, rows + i, n - i);
 }
 
-static wsl_status keyed_process_watermark(tm_op *op, int64_t watermark) { return tm_keyed_watermark(self(op), watermark); }
+static wsl_status keyed_process_watermark(tm_op *op, int64_t watermark)
+{
+    return tm_keyed_watermark(self(op), watermark);
+}
 static wsl_status keyed_process_resume(tm_op *op) { return tm_keyed_resume(self(op)); }
 static wsl_status keyed_process_end(tm_op *op) { return tm_fn_ctx_finish(&self(op)->f); }
 static void keyed_process_close(tm_op *op) { tm_keyed_close(self(op)); }

@@ -1,6 +1,6 @@
 /*
- * op_reduce - rolling reduce: keeps one row per key, folds each input row into it and emits the new value. The first row
- * of a key is its own value.
+ * op_reduce - rolling reduce: keeps one row per key, folds each input row into it and emits the new value. The first
+ * row of a key is its own value.
  */
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
@@ -53,7 +53,8 @@ static wsl_status check_result(op_reduce *r, wsl_status status)
     WSL_TRY(status);
     if (r->n_results != 1) {
         tm_fn_ctx_name_row(&r->k.f);
-        return tm_op_fail(&r->op, WSL_USER, "a reduce function emits exactly one row, this one emitted %u", r->n_results);
+        return tm_op_fail(&r->op, WSL_USER, "a reduce function emits exactly one row, this one emitted %u",
+                          r->n_results);
     }
     return WSL_OK;
 }
@@ -90,11 +91,11 @@ static wsl_status reduce_rows(tm_op *op, uint32_t input, const wsl_row *const *r
     op_reduce *r = self(op);
     tm_keyed *k = &r->k;
     for (uint32_t i = 0; i < n;) {
-        uint32_t block = 0;
-        WSL_TRY(tm_keyed_block(k, rows + i, n - i, &block));
-        for (uint32_t b = 0; b < block; b++) {
-            const wsl_row *row = rows[i + b];
-            tm_keyed_select(k, b, row);
+        uint32_t end = 0;
+        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
+        for (; i < end; i++) {
+            const wsl_row *row = rows[i];
+            tm_keyed_select(k, i, row);
             wsl_row *in_entry = tm_keyed_value_in_entry(k);
             const wsl_row *acc = WSL_LIKELY(in_entry != NULL) ? in_entry : k->state->ops->value_get(k->state, 0);
             if (WSL_LIKELY(acc != NULL)) {
@@ -104,7 +105,6 @@ static wsl_status reduce_rows(tm_op *op, uint32_t input, const wsl_row *const *r
                 WSL_TRY(tm_fn_ctx_add(&k->f, row));
             }
         }
-        i += block;
     }
     k->f.attention = false;
     return tm_fn_ctx_flush(&k->f);

@@ -1,5 +1,6 @@
 /*
- * op_select - a SQL projection: one new row per row. A batch's rows are made in an arena that starts over with the next.
+ * op_select - a SQL projection: one new row per row. A batch's rows are made in an arena that starts over with the
+ * next.
  */
 #include "base/arena.h"
 #include "expr/expr.h"

@@ -1,6 +1,6 @@
 /*
- * op_sink - runs a connector's writer. A writer that is behind (WSL_AGAIN) leaves its rows pending; it is tried again after
- * a pause that doubles up to 16 ms, or earlier if the task is woken.
+ * op_sink - runs a connector's writer. A writer that is behind (WSL_AGAIN) leaves its rows pending; it is tried again
+ * after a pause that doubles up to 16 ms, or earlier if the task is woken.
  */
 #include <string.h>
 
@@ -22,7 +22,7 @@ typedef struct op_sink {
     int64_t pause_end_ns; /* while op.waiting */
     int64_t flush_at_ns;  /* the writer wants a flush then; WSL_NEVER: it does not */
     bool writer_open;
-    bool dirty;     /* something was written since the last flush */
+    bool dirty; /* something was written since the last flush */
     bool to_client;
     bool finished;
 } op_sink;

@@ -1,9 +1,9 @@
 /*
- * op_source - runs a connector's reader. Rows are built in an arena of 64 KiB and sent on when it is full, when there are
- * TM_BATCH_ROWS of them, or when the reader has nothing more for now.
+ * op_source - runs a connector's reader. Rows are built in an arena of 64 KiB and sent on when it is full, when there
+ * are TM_BATCH_ROWS of them, or when the reader has nothing more for now.
  *
- * A reader that is handed splits is idle (gives no watermarks) from the start and whenever it has none, so that a subtask
- * without splits holds nobody back.
+ * A reader that is handed splits is idle (gives no watermarks) from the start and whenever it has none, so that a
+ * subtask without splits holds nobody back.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -34,10 +34,7 @@ typedef struct op_source {
 } op_source;
 
 static op_source *self(tm_op *op) { return (op_source *)(void *)op; }
-static op_source *of_ctx(wsl_source_ctx *ctx)
-{
-    return (op_source *)(void *)((char *)ctx - offsetof(op_source, ctx));
-}
+static op_source *of_ctx(wsl_source_ctx *ctx) { return (op_source *)(void *)((char *)ctx - offsetof(op_source, ctx)); }
 
 /* ---- sending on ---- */
 
@@ -57,8 +54,9 @@ static wsl_status source_make_room(wsl_source_ctx *ctx, uint32_t bytes)
 {
     op_source *s = of_ctx(ctx);
     if (bytes > WSL_ROW_SIZE_MAX_DEFAULT) {
-        return s->failed = tm_op_fail(&s->op, WSL_TOO_LARGE, "a row of %" PRIu32 " bytes is larger than the maximum of %d",
-                                      bytes, WSL_ROW_SIZE_MAX_DEFAULT);
+        return s->failed =
+                   tm_op_fail(&s->op, WSL_TOO_LARGE, "a row of %" PRIu32 " bytes is larger than the maximum of %d",
+                              bytes, WSL_ROW_SIZE_MAX_DEFAULT);
     }
     WSL_TRY(flush_rows(s));
     if (bytes > s->arena.size) {
@@ -98,7 +96,8 @@ static wsl_status send_bad_record(op_source *s, const char *reason, const char *
     return status;
 }
 
-static wsl_status source_bad_record(wsl_source_ctx *ctx, const char *reason, const char *where, uint64_t offset, wsl_str raw)
+static wsl_status source_bad_record(wsl_source_ctx *ctx, const char *reason, const char *where, uint64_t offset,
+                                    wsl_str raw)
 {
     op_source *s = of_ctx(ctx);
     if (s->on_error == WSL_ON_ERROR_FAIL) {

@@ -45,7 +45,8 @@ static wsl_status check_timestamp_type(const char *text, const wsl_type *type, w
     }
     char name[64];
     (void)wsl_type_text(type, name, sizeof name);
-    return wsl_fail(err, WSL_TYPE, "timestamp '%s' is of type %s; it must be TIMESTAMP or INT64 (milliseconds)", text, name);
+    return wsl_fail(err, WSL_TYPE, "timestamp '%s' is of type %s; it must be TIMESTAMP or INT64 (milliseconds)", text,
+                    name);
 }
 
 static wsl_status open_timestamp(op_watermarks *w, const char *text, wsl_error *err)
@@ -121,8 +122,7 @@ static wsl_status stamp(op_watermarks *w, const wsl_row *const *rows, uint32_t n
         const wsl_row *made[TM_BATCH_ROWS];
         uint32_t bad = 0;
         wsl_error err = {0};
-        const wsl_status status =
-            wsl_expr_project(w->expr, rows, n, alloc_row, w->arena, made, &bad, &err);
+        const wsl_status status = wsl_expr_project(w->expr, rows, n, alloc_row, w->arena, made, &bad, &err);
         if (status != WSL_OK) {
             w->op.current = rows[bad];
             return tm_op_fail(&w->op, status, "%s", err.text);

@@ -5,8 +5,8 @@
  *                |  yes
  *                `--> queue ... resume: class's own work, then the queue's rows and marks in order
  *
- * While an operator works off its queue the rows of the running batch stay in the queue; tm_op_suspend then only says how
- * many of them are left.
+ * While an operator works off its queue the rows of the running batch stay in the queue; tm_op_suspend then only says
+ * how many of them are left.
  */
 #include "taskmanager/ops/operator.h"
 
@@ -113,7 +113,8 @@ static wsl_status enqueue_rows(tm_op *op, uint32_t input, const wsl_row *const *
     tm_pending_push_rows(q, input, rows, n);
     if (tm_pending_bytes(q) > op->shared->overdraft_bytes) {
         return tm_op_fail(op, WSL_NO_RESOURCE,
-                          "more than %" PRIu64 " bytes wait for it: an operator before it gives too much output from one row "
+                          "more than %" PRIu64
+                          " bytes wait for it: an operator before it gives too much output from one row "
                           "at once; let it return WSL_AGAIN in between, or raise task.overdraft.max",
                           op->shared->overdraft_bytes);
     }
@@ -217,8 +218,14 @@ static wsl_status deliver_mark(tm_op *op, wsl_row_kind kind, int64_t timestamp)
     return status;
 }
 
-wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark) { return deliver_mark(op, WSL_KIND_WATERMARK, watermark); }
-wsl_status tm_op_deliver_idle(tm_op *op, bool idle) { return deliver_mark(op, idle ? WSL_KIND_IDLE : WSL_KIND_ACTIVE, 0); }
+wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark)
+{
+    return deliver_mark(op, WSL_KIND_WATERMARK, watermark);
+}
+wsl_status tm_op_deliver_idle(tm_op *op, bool idle)
+{
+    return deliver_mark(op, idle ? WSL_KIND_IDLE : WSL_KIND_ACTIVE, 0);
+}
 wsl_status tm_op_deliver_end(tm_op *op) { return deliver_mark(op, WSL_KIND_END, 0); }
 
 /* ---- emit ---- */
@@ -226,7 +233,8 @@ wsl_status tm_op_deliver_end(tm_op *op) { return deliver_mark(op, WSL_KIND_END, 
 static wsl_status output_failed(tm_op *op, wsl_status status)
 {
     return tm_op_fail(op, status, "its output cannot be sent on: %s%s", wsl_status_text(status),
-                      status == WSL_NO_RESOURCE ? " (task.overdraft.max; let the function return WSL_AGAIN between its outputs)"
+                      status == WSL_NO_RESOURCE
+                          ? " (task.overdraft.max; let the function return WSL_AGAIN between its outputs)"
                       : status == WSL_TOO_LARGE ? " (execution.row-size-max)"
                                                 : "");
 }

@@ -1,11 +1,11 @@
 /*
  * operator - what runs inside a task: a chain (a tree, really) of operators, each a const class over batches of rows.
  *
- * A batch is an array of pointers to rows of kind DATA, valid during the call only. An operator takes all rows it is given
- * (it never says "again"): rows it cannot finish now (a resumable flat_map, a sink that is behind) it puts aside with
- * tm_op_suspend, other unfinished work (a long burst of timers) it notes with op->busy. Either way op->pending is set; the
- * task then steps nothing else of the chain until tm_op_resume has worked that off. Rows and marks that arrive meanwhile
- * queue up behind, so order is kept.
+ * A batch is an array of pointers to rows of kind DATA, valid during the call only. An operator takes all rows it is
+ * given (it never says "again"): rows it cannot finish now (a resumable flat_map, a sink that is behind) it puts aside
+ * with tm_op_suspend, other unfinished work (a long burst of timers) it notes with op->busy. Either way op->pending is
+ * set; the task then steps nothing else of the chain until tm_op_resume has worked that off. Rows and marks that arrive
+ * meanwhile queue up behind, so order is kept.
  *
  * Output goes through tm_op_emit_*: to chained operators by direct call, to channels by the task's outputs. emit never
  * blocks.
@@ -50,14 +50,14 @@ struct tm_op_host {
 
 struct tm_op_env {
     const Wsl__Pb__Operator *desc;
-    const wsl_schema *input[2];     /* NULL for sources */
-    const wsl_schema *output;       /* NULL for sinks */
-    const wsl_key_spec *key;        /* of input 0, for keyed operators; else NULL */
-    const wsl_schema *key_schema;   /* row of the key fields */
+    const wsl_schema *input[2];   /* NULL for sources */
+    const wsl_schema *output;     /* NULL for sinks */
+    const wsl_key_spec *key;      /* of input 0, for keyed operators; else NULL */
+    const wsl_schema *key_schema; /* row of the key fields */
     uint32_t subtask;
     uint32_t parallelism;
     uint32_t max_parallelism;
-    const char *job_id;             /* 32 hex digits */
+    const char *job_id; /* 32 hex digits */
     const char *job_name;
     const void *artifact;           /* wsl_plugin *, NULL for jobs of built-in operators; see plugin/plugin.h */
     const wsl_function *function;   /* desc->function, resolved; NULL if it names none */
@@ -80,19 +80,19 @@ struct tm_op_class {
     wsl_status (*on_rows)(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
     wsl_status (*on_watermark)(tm_op *op, int64_t watermark); /* NULL: forward */
     wsl_status (*on_idle)(tm_op *op, bool idle);              /* NULL: forward */
-    /* Goes on with the work that set op->busy, or polls the source, or fires processing-time timers. Clears busy when none
-     * of it is left. WSL_OK: more to do at once (if busy or it is a source); WSL_AGAIN: nothing until woken; WSL_END: the
-     * source has ended. May be NULL. */
+    /* Goes on with the work that set op->busy, or polls the source, or fires processing-time timers. Clears busy when
+     * none of it is left. WSL_OK: more to do at once (if busy or it is a source); WSL_AGAIN: nothing until woken;
+     * WSL_END: the source has ended. May be NULL. */
     wsl_status (*resume)(tm_op *op);
     /* Input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
     wsl_status (*on_end)(tm_op *op);
     wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more); /* sources */
-    wsl_status (*flush)(tm_op *op);                           /* the task has nothing else to do (sinks write out) */
-    void (*close)(tm_op *op);                                 /* always called once if open was */
+    wsl_status (*flush)(tm_op *op); /* the task has nothing else to do (sinks write out) */
+    void (*close)(tm_op *op);       /* always called once if open was */
 };
 
 typedef struct tm_target {
-    tm_op *op;         /* chained: direct call ... */
+    tm_op *op; /* chained: direct call ... */
     uint32_t input;
     tm_output *output; /* ... or an outgoing edge */
 } tm_target;
@@ -120,16 +120,16 @@ struct tm_op {
     tm_op_env env;
     const char *name;
     tm_targets main;
-    tm_targets *sides;      /* in the order of desc->sides */
+    tm_targets *sides; /* in the order of desc->sides */
     uint32_t n_sides;
-    bool pending;           /* has unfinished work; kept by operator.c: busy, or end_again, or something is queued */
-    bool busy;              /* set and cleared by the class: unfinished work of its own, which resume goes on with */
-    bool waiting;           /* set by the class when it suspends because it needs a wake-up, not just another turn */
-    bool end_again;         /* on_end said WSL_AGAIN */
-    bool ended;             /* its end was passed on */
-    bool out_idle;          /* last emitted status */
-    int64_t watermark;      /* of its input; WSL_TIME_MIN before the first */
-    int64_t out_watermark;  /* last emitted */
+    bool pending;          /* has unfinished work; kept by operator.c: busy, or end_again, or something is queued */
+    bool busy;             /* set and cleared by the class: unfinished work of its own, which resume goes on with */
+    bool waiting;          /* set by the class when it suspends because it needs a wake-up, not just another turn */
+    bool end_again;        /* on_end said WSL_AGAIN */
+    bool ended;            /* its end was passed on */
+    bool out_idle;         /* last emitted status */
+    int64_t watermark;     /* of its input; WSL_TIME_MIN before the first */
+    int64_t out_watermark; /* last emitted */
     uint64_t rows_in, rows_out;
     const wsl_row *current; /* the row in hand, for error messages; may be NULL */
     bool current_is_key;    /* ... is a key (a timer fires): of env.key_schema, not env.input[0] */
@@ -167,9 +167,9 @@ wsl_status tm_op_deliver_rows(tm_op *op, uint32_t input, const wsl_row *const *r
 wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark);
 wsl_status tm_op_deliver_idle(tm_op *op, bool idle);
 wsl_status tm_op_deliver_end(tm_op *op);
-/* Goes on with what is pending, in order: the class's own work, then what waits behind it; polls a source. The task calls
- * this, never cls->resume. WSL_OK: more to do at once; WSL_AGAIN: nothing to do until woken (wake_at, wake_on_fd, drained
- * outputs); WSL_END: the source has ended, and its end was passed on. */
+/* Goes on with what is pending, in order: the class's own work, then what waits behind it; polls a source. The task
+ * calls this, never cls->resume. WSL_OK: more to do at once; WSL_AGAIN: nothing to do until woken (wake_at, wake_on_fd,
+ * drained outputs); WSL_END: the source has ended, and its end was passed on. */
 wsl_status tm_op_resume(tm_op *op);
 
 /* ---- implemented by net/output.c ---- */

@@ -1,6 +1,6 @@
 /*
- * An item is a word that names the input, then the row; marks are rows of their kind. Items of one chunk lie one behind the
- * other:
+ * An item is a word that names the input, then the row; marks are rows of their kind. Items of one chunk lie one behind
+ * the other:
  *
  *     chunk: | next, used, capacity | u64 input | row ... | u64 input | row ... |
  *

@@ -1,8 +1,8 @@
 /*
  * backend - keyed state of one operator subtask: value states of the current key (key_ctx).
  *
- * A backend is asked for the current key's values as callbacks need them; load tells it beforehand which keys will come.
- * States are known by their place in the list given at open. Where a set value lies in an entry may be told once
+ * A backend is asked for the current key's values as callbacks need them; load tells it beforehand which keys will
+ * come. States are known by their place in the list given at open. Where a set value lies in an entry may be told once
  * (tm_value_place), so that whoever has the key's entry need not ask at all.
  *
  * Values are rows without timestamp. A pointer from get or update is valid until the next call.
@@ -32,9 +32,10 @@ typedef struct tm_value_place {
 
 typedef struct tm_state_ops {
     void (*free)(tm_state *s);
-    /* Notes the keys of n <= TM_KEY_BLOCK rows in the key_ctx and prefetches what belongs to them. False if a row's key
-     * group is not ours (*out_bad is its index): it should never have come here. */
-    bool (*load)(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
+    /* Called for at = 0, TM_KEY_BLOCK, ... of a batch of n rows: the TM_KEY_BLOCK rows from `at` get ready for select,
+     * those behind are looked at in passing. False if a row's key group is not ours (*out_bad is its index): it should
+     * never have come. */
+    bool (*load)(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_bad);
     const wsl_row *(*value_get)(tm_state *s, uint32_t state);
     /* Made with all fields 0 and not null if unset. NULL: the schema has fields of variable size. */
     wsl_row *(*value_update)(tm_state *s, uint32_t state);

@@ -17,7 +17,8 @@ static bool is_plain_slot(const wsl_key_spec *spec)
 void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
                      uint32_t max_parallelism)
 {
-    *kc = (tm_key_ctx){.spec = spec, .max_parallelism = max_parallelism, .capacity = KEY_ROOM, .place = TM_KEY_NO_PLACE};
+    *kc =
+        (tm_key_ctx){.spec = spec, .max_parallelism = max_parallelism, .capacity = KEY_ROOM, .place = TM_KEY_NO_PLACE};
     kc->first_group = wsl_key_group_first(subtask, max_parallelism, parallelism);
     kc->n_groups = wsl_key_group_first(subtask + 1, max_parallelism, parallelism) - kc->first_group;
     kc->row = wsl_zalloc(KEY_ROOM);
@@ -59,4 +60,22 @@ void tm_key_ctx_restore(tm_key_ctx *kc, const void *bytes, uint32_t size, uint32
     kc->hash = hash;
     kc->place = TM_KEY_NO_PLACE;
     kc->entry = NULL;
+}
+
+static uint32_t next_row(const tm_key_ctx *kc) { return kc->place == TM_KEY_NO_PLACE ? 0 : kc->place + 1; }
+
+void tm_key_ctx_entries_moved(tm_key_ctx *kc)
+{
+    kc->entry = NULL;
+    for (uint32_t i = next_row(kc); i < kc->n_loaded; i++) {
+        kc->row_entry[i] = NULL;
+    }
+}
+
+void tm_key_ctx_entry_gone(tm_key_ctx *kc, const void *entry)
+{
+    kc->entry = NULL;
+    for (uint32_t i = next_row(kc); i < kc->n_loaded; i++) {
+        kc->row_entry[i] = kc->row_entry[i] == entry ? NULL : kc->row_entry[i];
+    }
 }

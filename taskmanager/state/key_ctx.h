@@ -7,8 +7,8 @@
  *             extracted per row
  *   general   the row's bytes behind the header, and its null bits
  *
- * A batch is worked on in blocks: the backend's load() notes the hashes of a block's rows and prefetches the entries that
- * are likely theirs; then select() makes one after the other current.
+ * A batch is worked on in blocks: the backend's load() sees to it that what belongs to the keys of a block is on its
+ * way before select() makes one key after the other current.
  *
  * Threads: one slot loop. Embedded in its owner.
  */
@@ -17,7 +17,11 @@
 
 #include "data/key.h"
 
-enum { TM_KEY_BLOCK = 64, TM_KEY_NO_PLACE = UINT32_MAX };
+enum {
+    TM_KEY_BLOCK = 32,
+    TM_KEY_BATCH = 512, /* rows of a batch at most */
+    TM_KEY_NO_PLACE = UINT32_MAX,
+};
 
 /* How entries of fast keys begin, in every backend, so that select can tell whose entry it is. */
 typedef struct tm_entry_fast {
@@ -39,13 +43,13 @@ typedef struct tm_key_ctx {
     wsl_row *row;      /* all of it */
     uint32_t capacity; /* of row */
     uint32_t hash;
-    uint32_t place;    /* in the block, or TM_KEY_NO_PLACE */
-    void *entry;       /* the backend's; NULL: not looked up yet, or there is none. A general key's may be another key's */
+    uint32_t place; /* in the batch, or TM_KEY_NO_PLACE */
+    void *entry;    /* the backend's; NULL: not looked up yet, or there is none. A general key's may be another key's */
 
-    /* the block, filled by the backend */
-    uint32_t n;
-    uint32_t block_hash[TM_KEY_BLOCK];
-    void *block_entry[TM_KEY_BLOCK]; /* one that is likely the key's; NULL: none, or it may have moved or gone since */
+    /* the batch, filled by the backend */
+    uint32_t n_loaded; /* rows for which row_entry is known */
+    uint32_t row_hash[TM_KEY_BATCH];
+    void *row_entry[TM_KEY_BATCH]; /* one that is likely the key's; NULL: none, or it may have moved or gone since */
 } tm_key_ctx;
 
 void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
@@ -54,27 +58,25 @@ void tm_key_ctx_fini(tm_key_ctx *kc);
 
 void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row);
 
-/* The backend's entries may have moved or gone. */
-static inline void tm_key_ctx_forget_entries(tm_key_ctx *kc)
-{
-    kc->entry = NULL;
-    memset(kc->block_entry, 0, sizeof kc->block_entry);
-}
+/* Entries may have moved: the rows behind the current one look theirs up. */
+void tm_key_ctx_entries_moved(tm_key_ctx *kc);
+/* This entry is gone. */
+void tm_key_ctx_entry_gone(tm_key_ctx *kc, const void *entry);
 
-/* Makes the key of the block's row i current. */
+/* Makes the key of the batch's row i current, which was loaded. */
 static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *row)
 {
-    kc->hash = kc->block_hash[i];
+    kc->hash = kc->row_hash[i];
     kc->place = i;
     if (WSL_LIKELY(kc->fast)) {
         const uint64_t slot = row->slot[kc->fast_field];
         const uint32_t is_null = row->nulls >> kc->fast_field & 1;
-        tm_entry_fast *e = kc->block_entry[i];
+        tm_entry_fast *e = kc->row_entry[i];
         kc->entry = e != NULL && e->slot == slot && e->bits >> 31 == is_null ? e : NULL;
         kc->row->slot[0] = slot;
         kc->row->nulls = is_null;
     } else {
-        kc->entry = kc->block_entry[i];
+        kc->entry = kc->row_entry[i];
         tm_key_ctx_extract(kc, row);
     }
 }

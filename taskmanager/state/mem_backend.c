@@ -1,7 +1,7 @@
 /*
- * One table for all value states of an operator, so one lookup per record serves them all. An entry's payload has an area
- * per state: the value's row itself if its size is fixed and small, else a pointer to a block of the slab. Bit i of the
- * entry's `bits` says whether state i is set; an entry without any bit is removed.
+ * One table for all value states of an operator, so one lookup per record serves them all. An entry's payload has an
+ * area per state: the value's row itself if its size is fixed and small, else a pointer to a block of the slab. Bit i
+ * of the entry's `bits` says whether state i is set; an entry without any bit is removed.
  */
 #include "taskmanager/state/backend.h"
 
@@ -63,7 +63,10 @@ static inline wsl_row *outside(uint8_t *entry, const area *a)
     return row;
 }
 
-static inline void set_outside(uint8_t *entry, const area *a, wsl_row *row) { memcpy(entry + a->offset, &row, sizeof row); }
+static inline void set_outside(uint8_t *entry, const area *a, wsl_row *row)
+{
+    memcpy(entry + a->offset, &row, sizeof row);
+}
 
 static inline wsl_row *row_in(uint8_t *entry, const area *a)
 {
@@ -190,9 +193,9 @@ static tm_value_place value_place(const tm_state *s, uint32_t state)
     };
 }
 
-static bool load(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
+static bool load(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_bad)
 {
-    return tm_mem_table_load(&self(s)->table, s->key, rows, n, out_bad);
+    return tm_mem_table_load(&self(s)->table, s->key, rows, n, at, out_bad);
 }
 
 static uint64_t keys(const tm_state *s) { return ((const mem_state *)(const void *)s)->table.n_keys; }
@@ -242,7 +245,8 @@ wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_value_state *states, uint3
                             wsl_error *err)
 {
     if (n_states > TM_STATES_MAX) {
-        return wsl_fail(err, WSL_UNSUPPORTED, "a function has %u states; at most %d are possible", n_states, TM_STATES_MAX);
+        return wsl_fail(err, WSL_UNSUPPORTED, "a function has %u states; at most %d are possible", n_states,
+                        TM_STATES_MAX);
     }
     mem_state *m = wsl_zalloc(sizeof *m);
     m->state = (tm_state){.ops = &mem_state_ops, .key = key};

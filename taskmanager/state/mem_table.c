@@ -1,7 +1,7 @@
 /*
- * The bits of a hash. key group = high half of hash * max_parallelism; the low half, the place within the group, chooses
- * the segment by its top bits, so that splitting a segment is looking at one more bit. Tag and group of tags are the top
- * bits of the hash times an odd constant, which depend on all bits of the hash.
+ * The bits of a hash. key group = high half of hash * max_parallelism; the low half, the place within the group,
+ * chooses the segment by its top bits, so that splitting a segment is looking at one more bit. Tag and group of tags
+ * are the top bits of the hash times an odd constant, which depend on all bits of the hash.
  *
  * An empty key group points to one constant segment of 16 empty places that is never written.
  */
@@ -30,6 +30,16 @@ _Static_assert(sizeof(segment) == TM_SEGMENT_HEADER, "tags begin behind the head
 static const _Alignas(64) uint8_t nothing_bytes[TM_SEGMENT_HEADER + 64] = {[TM_SEGMENT_HEADER] = E16, E16, E16, E16};
 #undef E16
 static const segment *nothing(void) { return (const segment *)(const void *)nothing_bytes; }
+
+/* What load knows of the rows of a batch whose turn has not come. */
+typedef struct tm_mem_ahead {
+    uint32_t n_tags;              /* rows whose tags are known; kc->n_loaded: whose entries are */
+    uint32_t group[TM_KEY_BLOCK]; /* key group, counted from our first */
+    uint32_t place[TM_KEY_BLOCK];
+    uint32_t mixed[TM_KEY_BATCH];
+    const uint8_t *tags[TM_KEY_BATCH]; /* of its group of places */
+    uint64_t cell[TM_KEY_BATCH];       /* of its segment */
+} tm_mem_ahead;
 
 /* ---- where a hash leads ---- */
 
@@ -62,7 +72,10 @@ static inline uint64_t *directory_of(const spot *s)
     return &s->group->directory[(uint64_t)s->place >> s->group->shift];
 }
 
-static inline segment *segment_of(uint64_t directory) { return (segment *)(uintptr_t)(directory & ~(uint64_t)LOG_MASK); }
+static inline segment *segment_of(uint64_t directory)
+{
+    return (segment *)(uintptr_t)(directory & ~(uint64_t)LOG_MASK);
+}
 static inline uint32_t places_of(uint32_t log_groups) { return TM_TAGS << log_groups; }
 static inline uint32_t tag_bytes(uint32_t log_groups)
 {
@@ -202,7 +215,8 @@ static void split(tm_mem_table *t, const spot *at, segment *old)
     if (old->depth == at->group->depth) {
         double_directory(at->group);
     }
-    segment *half[2] = {segment_new(t, old->log_groups, old->depth + 1), segment_new(t, old->log_groups, old->depth + 1)};
+    segment *half[2] = {segment_new(t, old->log_groups, old->depth + 1),
+                        segment_new(t, old->log_groups, old->depth + 1)};
     EACH_ENTRY(t, old, i, entry) { put_moved(t, half[upper_half(t, old, entry)], entry); }
     const uint32_t bit = UINT32_C(1) << (31 - old->depth);
     const spot lower = {.group = at->group, .place = at->place & ~bit};
@@ -229,25 +243,28 @@ static void make_room(tm_mem_table *t, const spot *at)
 
 /* ---- lookups ---- */
 
-/* What is known of a block of keys after looking at their hashes. */
-typedef struct loaded {
-    uint32_t group[TM_KEY_BLOCK]; /* key group, counted from our first */
-    uint32_t place[TM_KEY_BLOCK];
-    uint32_t mixed[TM_KEY_BLOCK];
-    const uint8_t *tags[TM_KEY_BLOCK]; /* of its group of places */
-    uint64_t cell[TM_KEY_BLOCK];       /* of its segment */
-} loaded;
+/*
+ * load(at) looks at rows a block at a time:
+ *
+ *     rows        | at ...  | at + 32 ... |
+ *     looked at   | entries | tags        |       so what a pass reads was prefetched by the pass before
+ *
+ * tags: the hash, and the prefetch of the tags it leads to. entries: which place has the tag, and the prefetch of its
+ * entry.
+ */
+enum { ENTRIES_AHEAD = TM_KEY_BLOCK, TAGS_AHEAD = 2 * TM_KEY_BLOCK };
 
-static void load_hashes(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n)
+static void look_at_hashes(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t from, uint32_t to)
 {
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = from; i < to; i++) {
         const wsl_row *row = rows[i];
-        kc->block_hash[i] = WSL_LIKELY(row->flags & WSL_ROW_KEYED) ? row->key_hash : wsl_key_hash(kc->spec, row);
+        kc->row_hash[i] = WSL_LIKELY(row->flags & WSL_ROW_KEYED) ? row->key_hash : wsl_key_hash(kc->spec, row);
     }
 }
 
 /* Arithmetic only, for the compiler to do several at once. False: a key group is not ours. */
-static bool load_bits(const tm_mem_table *t, const uint32_t *restrict hash, uint32_t n, loaded *restrict l)
+static bool split_hashes(const tm_mem_table *t, const uint32_t *restrict hash, uint32_t n, tm_mem_ahead *restrict ahead,
+                         uint32_t *restrict mixed)
 {
     const uint64_t max_parallelism = t->max_parallelism;
     const uint32_t first_group = t->first_group;
@@ -257,65 +274,78 @@ static bool load_bits(const tm_mem_table *t, const uint32_t *restrict hash, uint
         const uint64_t p = hash[i] * max_parallelism;
         const uint32_t group = (uint32_t)(p >> 32) - first_group;
         foreign |= group >= n_groups;
-        l->group[i] = group;
-        l->place[i] = (uint32_t)p;
-        l->mixed[i] = mix(hash[i]);
+        ahead->group[i] = group;
+        ahead->place[i] = (uint32_t)p;
+        mixed[i] = mix(hash[i]);
     }
     return foreign == 0;
 }
 
-/* The tags of each key on the way to us. */
-static void load_tags(const tm_mem_table *t, uint32_t n, loaded *l)
+static uint32_t find_foreign(const tm_mem_table *t, const tm_mem_ahead *ahead)
+{
+    uint32_t i = 0;
+    while (ahead->group[i] < t->n_groups) {
+        i++;
+    }
+    return i;
+}
+
+static void look_at_tags(const tm_mem_table *t, tm_mem_ahead *ahead, uint32_t from, uint32_t to)
 {
     const tm_mem_group *const groups = t->groups;
-    for (uint32_t i = 0; i < n; i++) {
-        const tm_mem_group *g = &groups[l->group[i]];
-        const uint64_t cell = g->directory[(uint64_t)l->place[i] >> g->shift];
-        const uint8_t *tags = segment_of(cell)->tags + group_of(l->mixed[i], (uint32_t)cell & LOG_MASK) * TM_TAGS;
+    for (uint32_t i = from; i < to; i++) {
+        const tm_mem_group *g = &groups[ahead->group[i - from]];
+        const uint64_t cell = g->directory[(uint64_t)ahead->place[i - from] >> g->shift];
+        const uint8_t *tags = segment_of(cell)->tags + group_of(ahead->mixed[i], (uint32_t)cell & LOG_MASK) * TM_TAGS;
         __builtin_prefetch(tags);
-        l->tags[i] = tags;
-        l->cell[i] = cell;
+        ahead->tags[i] = tags;
+        ahead->cell[i] = cell;
     }
 }
 
-/* The first place with the right tag, and its entry on the way. */
-static void load_entries(const tm_mem_table *t, tm_key_ctx *kc, uint32_t n, const loaded *l)
+static void look_at_entries(const tm_mem_table *t, const tm_mem_ahead *ahead, tm_key_ctx *kc, uint32_t from,
+                            uint32_t to)
 {
     const uint32_t stride = t->stride;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint32_t match = tm_tags_match(l->tags[i], tag_of(l->mixed[i]));
-        segment *s = segment_of(l->cell[i]);
-        const size_t place = (size_t)(l->tags[i] - s->tags) + (uint32_t)__builtin_ctz(match | 1u << 16);
-        uint8_t *entry = s->tags + tag_bytes((uint32_t)l->cell[i] & LOG_MASK) + place * stride;
+    for (uint32_t i = from; i < to; i++) {
+        const uint32_t match = tm_tags_match(ahead->tags[i], tag_of(ahead->mixed[i]));
+        segment *s = segment_of(ahead->cell[i]);
+        const size_t place = (size_t)(ahead->tags[i] - s->tags) + (uint32_t)__builtin_ctz(match | 1u << 16);
+        uint8_t *entry = s->tags + tag_bytes((uint32_t)ahead->cell[i] & LOG_MASK) + place * stride;
         __builtin_prefetch(entry, 1);
         if (stride > 64) {
             __builtin_prefetch(entry + 64, 1);
         }
-        kc->block_entry[i] = match != 0 ? entry : NULL;
+        kc->row_entry[i] = match != 0 ? entry : NULL;
     }
 }
 
-static void find_foreign(const tm_mem_table *t, const loaded *l, uint32_t *out_bad)
-{
-    uint32_t i = 0;
-    while (l->group[i] < t->n_groups) {
-        i++;
-    }
-    *out_bad = i;
-}
+static inline uint32_t at_most(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad)
+bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t at,
+                       uint32_t *out_bad)
 {
-    loaded l;
-    WSL_DEBUG_ASSERT(n <= TM_KEY_BLOCK);
-    kc->n = n;
-    load_hashes(kc, rows, n);
-    if (WSL_UNLIKELY(!load_bits(t, kc->block_hash, n, &l))) {
-        find_foreign(t, &l, out_bad);
-        return false;
+    tm_mem_ahead *ahead = t->ahead;
+    WSL_DEBUG_ASSERT(n <= TM_KEY_BATCH);
+    if (at == 0) {
+        ahead->n_tags = kc->n_loaded = 0;
     }
-    load_tags(t, n, &l);
-    load_entries(t, kc, n, &l);
+    for (const uint32_t end = at_most(at + TAGS_AHEAD, n); ahead->n_tags < end;) {
+        const uint32_t from = ahead->n_tags;
+        const uint32_t to = at_most(from + TM_KEY_BLOCK, end);
+        look_at_hashes(kc, rows, from, to);
+        if (WSL_UNLIKELY(!split_hashes(t, kc->row_hash + from, to - from, ahead, ahead->mixed + from))) {
+            *out_bad = from + find_foreign(t, ahead);
+            return false;
+        }
+        look_at_tags(t, ahead, from, to);
+        ahead->n_tags = to;
+    }
+    const uint32_t end = at_most(at + ENTRIES_AHEAD, n);
+    if (kc->n_loaded < end) {
+        look_at_entries(t, ahead, kc, kc->n_loaded, end);
+        kc->n_loaded = end;
+    }
     return true;
 }
 
@@ -361,7 +391,8 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
     segment *s = segment_of(*directory_of(&at));
     while (s->used + s->deleted >= s->limit) { /* again if a split has left our half full */
         make_room(t, &at);
-        tm_key_ctx_forget_entries(kc);
+        tm_key_ctx_entries_moved(kc);
+        t->ahead->n_tags = kc->n_loaded; /* tags that were looked at have moved, too */
         s = segment_of(*directory_of(&at));
     }
     const uint32_t i = free_place(s, at.mixed);
@@ -391,7 +422,7 @@ void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
     s->deleted += probed_past;
     s->used--;
     t->n_keys--;
-    tm_key_ctx_forget_entries(kc);
+    tm_key_ctx_entry_gone(kc, entry);
 }
 
 /* ---- life ---- */
@@ -414,6 +445,7 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
         .first_group = kc->first_group,
         .n_groups = kc->n_groups,
         .groups = wsl_calloc(kc->n_groups == 0 ? 1 : kc->n_groups, sizeof *t->groups),
+        .ahead = wsl_zalloc(sizeof(tm_mem_ahead)),
     };
     for (uint32_t i = 0; i < t->n_groups; i++) {
         t->groups[i].one = directory_cell(nothing());
@@ -440,5 +472,7 @@ void tm_mem_table_fini(tm_mem_table *t)
         }
     }
     free(t->groups);
+    free(t->ahead);
     t->groups = NULL;
+    t->ahead = NULL;
 }

@@ -3,18 +3,17 @@
  *
  *     hash ---- key group ----> directory --more bits of the hash--> segment:  | header | tags ... | entries ... |
  *
- * Per key group extendible hashing over segments; a segment is an open-addressing table of 16 to 1024 places (more only if
- * hashes collide) with groups of 16 tags that are compared at once. A segment that is full doubles until it has 1024
+ * Per key group extendible hashing over segments; a segment is an open-addressing table of 16 to 1024 places (more only
+ * if hashes collide) with groups of 16 tags that are compared at once. A segment that is full doubles until it has 1024
  * places, then splits in two; so no insert moves more than a segment. Entries lie in the segments: a lookup touches one
  * line of tags and the entry.
  *
  * An entry is a header with the key, then what the backend keeps for it (`stride` bytes in all):
  *     fast     | u64 slot | u32 hash | u32 bits |                                        key is the slot
- *     general  | u64 key[2] | u32 hash | u32 bits | u32 key size | u32 key nulls |       key inline to 16 bytes, else key[0]
- *                                                                                        points to a block of the slab
- * `bits` belong to the backend but for the top one, which is a fast key's NULL.
+ *     general  | u64 key[2] | u32 hash | u32 bits | u32 key size | u32 key nulls |       key inline to 16 bytes, else
+ * key[0] points to a block of the slab `bits` belong to the backend but for the top one, which is a fast key's NULL.
  *
- * When an entry may have moved or gone, the key_ctx is told to forget its entries.
+ * When entries have moved or one is gone, the key_ctx is told.
  *
  * Threads: one slot loop.
  */
@@ -39,12 +38,13 @@ typedef struct tm_entry_general {
     uint32_t key_nulls;
 } tm_entry_general;
 
-/* Segments of one key group; directory[i] = address of a segment | log2 of its groups (addresses are multiples of 64). */
+/* Segments of one key group; directory[i] = address of a segment | log2 of its groups (addresses are multiples of 64).
+ */
 typedef struct tm_mem_group {
     uint64_t *directory; /* 1 << depth of them */
     uint64_t one;        /* the directory while depth is 0 */
     uint32_t depth;
-    uint32_t shift;      /* 32 - depth */
+    uint32_t shift; /* 32 - depth */
 } tm_mem_group;
 
 typedef struct tm_mem_table {
@@ -58,6 +58,7 @@ typedef struct tm_mem_table {
     uint64_t n_keys;
     tm_mem_group *groups;
     void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
+    struct tm_mem_ahead *ahead; /* what load knows of the rows to come */
 } tm_mem_table;
 
 /* `payload`: bytes per entry behind its header. Region and slab outlive the table. */
@@ -65,7 +66,8 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
 void tm_mem_table_fini(tm_mem_table *t);
 
 /* See backend.h: the first entry of the right tag for each row. */
-bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t *out_bad);
+bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t at,
+                       uint32_t *out_bad);
 
 /* The current key's entry; NULL if there is none. */
 uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc);

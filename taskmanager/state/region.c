@@ -35,10 +35,7 @@ void tm_region_fini(tm_region *region)
     *region = (tm_region){0};
 }
 
-static uint8_t *aligned(uint8_t *p, size_t align)
-{
-    return p + (-(uintptr_t)p & (align - 1));
-}
+static uint8_t *aligned(uint8_t *p, size_t align) { return p + (-(uintptr_t)p & (align - 1)); }
 
 /* Mapped a huge page too long, so that it can begin at a huge page's boundary. */
 static uint8_t *map_huge(tm_region_chunk *c, size_t size)

@@ -1,8 +1,9 @@
 /*
  * region - memory that state grows in: chunks that are handed out piece by piece and given back all at once.
  *
- * Chunks grow with what is used (64 KiB to 8 MiB); those of 2 MiB and more are mapped and marked for huge pages, because
- * random access to a large state costs as much in page walks as in cache misses. Pages are touched when they are used.
+ * Chunks grow with what is used (64 KiB to 8 MiB); those of 2 MiB and more are mapped and marked for huge pages,
+ * because random access to a large state costs as much in page walks as in cache misses. Pages are touched when they
+ * are used.
  *
  * Threads: one slot loop.
  */

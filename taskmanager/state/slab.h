@@ -1,6 +1,6 @@
 /*
- * slab - blocks of many sizes out of a region: 16-byte steps to 128 bytes, then four sizes per doubling up to 32 KiB, each
- * with a free list. Larger blocks come from the heap. Whoever frees says the size again; blocks carry no header.
+ * slab - blocks of many sizes out of a region: 16-byte steps to 128 bytes, then four sizes per doubling up to 32 KiB,
+ * each with a free list. Larger blocks come from the heap. Whoever frees says the size again; blocks carry no header.
  *
  * Threads: one slot loop.
  */

@@ -1,5 +1,6 @@
 /*
- * tag_group - 16 tags looked at at once. A tag is 7 bits of a key's hash, or says that its place is empty or was deleted.
+ * tag_group - 16 tags looked at at once. A tag is 7 bits of a key's hash, or says that its place is empty or was
+ * deleted.
  */
 #pragma once
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /*
  * The heap is 4-ary: half as deep as a binary one, and four children lie within two cache lines. Its nodes carry what
- * nearly always decides the order, so sifting rarely looks at the timers themselves. The set is open addressing with linear
- * probing and deletion by shifting back, its cells carry the hash.
+ * nearly always decides the order, so sifting rarely looks at the timers themselves. The set is open addressing with
+ * linear probing and deletion by shifting back, its cells carry the hash.
  */
 #include "taskmanager/time/timer_service.h"
 

@@ -3,9 +3,9 @@
  *
  *     set, delete --> [ set by (key, ts) ] + [ heap by ts, key group, key bytes ] --> pop in that order
  *
- * Setting twice is setting once, one delete removes it. A deleted timer leaves the set at once and the heap when its turn
- * comes, or when the heap holds more deleted timers than live ones and is made anew. Timers and their keys live in slabs:
- * in steady state nothing is allocated.
+ * Setting twice is setting once, one delete removes it. A deleted timer leaves the set at once and the heap when its
+ * turn comes, or when the heap holds more deleted timers than live ones and is made anew. Timers and their keys live in
+ * slabs: in steady state nothing is allocated.
  *
  * Threads: one slot loop. Embedded in its owner.
  */

@@ -1,6 +1,6 @@
 /*
- * The minimum is searched each time: channels are few and watermarks rare compared to rows, so a scan is the right amount of
- * cleverness.
+ * The minimum is searched each time: channels are few and watermarks rare compared to rows, so a scan is the right
+ * amount of cleverness.
  */
 #include "taskmanager/time/valve.h"
 

@@ -1,6 +1,7 @@
 #include "taskmanager/time/watermark_gen.h"
 
-void tm_watermark_gen_init(tm_watermark_gen *g, int64_t bound_ms, int64_t idleness_ns, int64_t interval_ns, int64_t now_ns)
+void tm_watermark_gen_init(tm_watermark_gen *g, int64_t bound_ms, int64_t idleness_ns, int64_t interval_ns,
+                           int64_t now_ns)
 {
     *g = (tm_watermark_gen){
         .bound_ms = bound_ms,

@@ -1,9 +1,9 @@
 /*
  * watermark_gen - the watermark that follows a stream's timestamps: wm = largest timestamp - bound - 1.
  *
- * Idleness is judged on ticks only. The countdown starts at the first tick without rows since the one before; the stream is
- * idle once more than `idleness` has passed since then. Time in which nobody ticked (backpressure) does not count: a tick
- * adds at most one interval. A row makes the stream active again at once.
+ * Idleness is judged on ticks only. The countdown starts at the first tick without rows since the one before; the
+ * stream is idle once more than `idleness` has passed since then. Time in which nobody ticked (backpressure) does not
+ * count: a tick adds at most one interval. A row makes the stream active again at once.
  *
  * Threads: one slot loop. Embedded in its owner.
  */
@@ -17,12 +17,13 @@ typedef struct tm_watermark_gen {
     int64_t idleness_ns; /* 0: never idle */
     int64_t interval_ns; /* between ticks */
     int64_t last_tick_ns;
-    int64_t quiet_ns;    /* counted so far; -1: the countdown has not begun */
-    bool had_row;        /* since the last tick */
+    int64_t quiet_ns; /* counted so far; -1: the countdown has not begun */
+    bool had_row;     /* since the last tick */
     bool idle;
 } tm_watermark_gen;
 
-void tm_watermark_gen_init(tm_watermark_gen *g, int64_t bound_ms, int64_t idleness_ns, int64_t interval_ns, int64_t now_ns);
+void tm_watermark_gen_init(tm_watermark_gen *g, int64_t bound_ms, int64_t idleness_ns, int64_t interval_ns,
+                           int64_t now_ns);
 
 static inline void tm_watermark_gen_timestamp(tm_watermark_gen *g, int64_t timestamp)
 {

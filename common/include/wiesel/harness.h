@@ -1,6 +1,6 @@
 /*
- * harness - runs one operator without a cluster, for tests of job authors: push rows and watermarks, move the clock, look
- * at what came out. A harness takes some 20 microseconds to make.
+ * harness - runs one operator without a cluster, for tests of job authors: push rows and watermarks, move the clock,
+ * look at what came out. A harness takes some 20 microseconds to make.
  *
  *     wsl_harness *h = NULL;
  *     wsl_error err = {0};
@@ -16,8 +16,8 @@
  *     assert(strcmp(wsl_harness_text(h), "{symbol=ACME, net_qty=5}@1000, watermark 2000") == 0);
  *     wsl_harness_free(h);
  *
- * The clock stands still until wsl_harness_advance. A function that returns WSL_AGAIN is called again at once, as it would
- * be when its output has drained.
+ * The clock stands still until wsl_harness_advance. A function that returns WSL_AGAIN is called again at once, as it
+ * would be when its output has drained.
  *
  * A call that makes the operator fail gives the status; wsl_harness_error has the sentence a job would fail with.
  * Only wsl_harness_free makes sense then.
@@ -35,18 +35,18 @@ typedef struct wsl_harness_options {
     const wsl_function *function;
     /* ... or a built-in operator: its kind ("where", "select", "aggregate", "split", "watermarks") and options. */
     const char *kind;
-    const char *const *options;  /* key, value, key, value, ..., NULL: WSL_HARNESS_OPTIONS("expr", "quantity > 0") */
+    const char *const *options;     /* key, value, key, value, ..., NULL: WSL_HARNESS_OPTIONS("expr", "quantity > 0") */
     const char *const *job_options; /* likewise: "watermark.emit", "task.overdraft.max"... */
 
-    const char *const *keys;     /* key fields of a keyed operator, NULL-terminated: WSL_HARNESS_KEYS("symbol") */
-    const wsl_schema *in;        /* NULL: the function's .in */
-    const wsl_schema *out;       /* NULL: the function's .out, or the schema of `in` */
-    const void *config;          /* what the function finds in ctx->config */
+    const char *const *keys; /* key fields of a keyed operator, NULL-terminated: WSL_HARNESS_KEYS("symbol") */
+    const wsl_schema *in;    /* NULL: the function's .in */
+    const wsl_schema *out;   /* NULL: the function's .out, or the schema of `in` */
+    const void *config;      /* what the function finds in ctx->config */
     uint32_t config_size;
-    uint32_t subtask;            /* 0 */
-    uint32_t parallelism;        /* 0: 1 */
-    uint32_t max_parallelism;    /* 0: 128 */
-    int64_t clock_ms;            /* what wsl_processing_time says at first; 0 = 1970 */
+    uint32_t subtask;         /* 0 */
+    uint32_t parallelism;     /* 0: 1 */
+    uint32_t max_parallelism; /* 0: 128 */
+    int64_t clock_ms;         /* what wsl_processing_time says at first; 0 = 1970 */
 } wsl_harness_options;
 
 #define WSL_HARNESS_KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -64,8 +64,8 @@ wsl_row_writer *wsl_harness_row(wsl_harness *h, const wsl_schema *schema);
 /* Takes the writer, or any row (which is not changed). */
 #define wsl_harness_push(h, what) wsl_harness_push_row(h, WSL_HARNESS_ROW_(what))
 #define wsl_harness_push_at(h, what, timestamp_ms) wsl_harness_push_row_at(h, WSL_HARNESS_ROW_(what), timestamp_ms)
-#define WSL_HARNESS_ROW_(what)                                                                     \
-    _Generic((what), wsl_row_writer *: wsl_harness_written, default: wsl_harness_same)((const void *)(what))
+#define WSL_HARNESS_ROW_(what)                                                                                         \
+    _Generic((what), wsl_row_writer * : wsl_harness_written, default : wsl_harness_same)((const void *)(what))
 wsl_status wsl_harness_push_row(wsl_harness *h, const wsl_row *row);
 wsl_status wsl_harness_push_row_at(wsl_harness *h, const wsl_row *row, int64_t timestamp_ms);
 /* Several at once: one batch of at most 512 rows, as an operator gets them in a job. */

@@ -33,8 +33,8 @@ typedef struct kit {
     tm_chain *chain;
     tm_collector *out;
     int64_t wake_ns;
-    int requests;         /* for splits */
-    char finished[64];    /* named by the last one */
+    int requests;      /* for splits */
+    char finished[64]; /* named by the last one */
     int client_ends;
     wsl_strbuf text;
 } kit;
@@ -101,7 +101,8 @@ static inline void kit_fini(kit *k)
 }
 
 /* Returns the operator's id. */
-static inline uint32_t kit_add(kit *k, const char *kind, const char *name, const wsl_function *fn, const wsl_schema *out)
+static inline uint32_t kit_add(kit *k, const char *kind, const char *name, const wsl_function *fn,
+                               const wsl_schema *out)
 {
     Wsl__Pb__Operator *op = wsl_alloc(sizeof *op);
     wsl__pb__operator__init(op);

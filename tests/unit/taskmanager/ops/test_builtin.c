@@ -43,8 +43,9 @@ Test(builtin, split_gives_a_row_per_word)
     push_line("", 6);
     push_line(NULL, 7);
     push_line("  padded\r", 8);
-    cr_assert_str_eq(wsl_harness_text(h), "{word=big}@5, {word=data}@5, {word=big}@5, {word=data}@5, {word=streaming}@5, "
-                                          "{word=padded}@8");
+    cr_assert_str_eq(wsl_harness_text(h),
+                     "{word=big}@5, {word=data}@5, {word=big}@5, {word=data}@5, {word=streaming}@5, "
+                     "{word=padded}@8");
     wsl_harness_free(h);
 }
 
@@ -78,12 +79,14 @@ Test(builtin, split_makes_many_words_of_a_long_line)
 
 Test(builtin, split_refuses_fields_that_are_no_text)
 {
-    cannot_begin(&(wsl_harness_options){.kind = "split", .options = WSL_HARNESS_OPTIONS("field", "id"), .in = &event_schema,
-                                        .out = &word_schema},
-                 "split needs a STRING field; 'id' is of another type");
-    cannot_begin(&(wsl_harness_options){.kind = "split", .options = WSL_HARNESS_OPTIONS("field", "nix"), .in = &line_schema,
-                                        .out = &word_schema},
-                 "'nix' is no field");
+    cannot_begin(
+        &(wsl_harness_options){
+            .kind = "split", .options = WSL_HARNESS_OPTIONS("field", "id"), .in = &event_schema, .out = &word_schema},
+        "split needs a STRING field; 'id' is of another type");
+    cannot_begin(
+        &(wsl_harness_options){
+            .kind = "split", .options = WSL_HARNESS_OPTIONS("field", "nix"), .in = &line_schema, .out = &word_schema},
+        "'nix' is no field");
 }
 
 /* ---- where, select, aggregate ---- */
@@ -130,7 +133,8 @@ Test(builtin, select_makes_new_rows)
 {
     begin(&(wsl_harness_options){
         .kind = "select",
-        .options = WSL_HARNESS_OPTIONS("expr", "symbol, CASE WHEN side = 'buy' THEN quantity ELSE -quantity END AS delta"),
+        .options =
+            WSL_HARNESS_OPTIONS("expr", "symbol, CASE WHEN side = 'buy' THEN quantity ELSE -quantity END AS delta"),
         .in = &trade_schema});
     (void)push_trade("ACME", "buy", 5, 1);
     (void)push_trade("ACME", "sell", 7, 2);
@@ -140,8 +144,9 @@ Test(builtin, select_makes_new_rows)
 
 Test(builtin, select_refuses_expressions_that_do_not_fit)
 {
-    cannot_begin(&(wsl_harness_options){.kind = "select", .options = WSL_HARNESS_OPTIONS("expr", "symbl"), .in = &trade_schema},
-                 "symbl");
+    cannot_begin(
+        &(wsl_harness_options){.kind = "select", .options = WSL_HARNESS_OPTIONS("expr", "symbl"), .in = &trade_schema},
+        "symbl");
 }
 
 Test(builtin, aggregate_emits_the_new_values_of_the_key_for_every_row)
@@ -154,8 +159,9 @@ Test(builtin, aggregate_emits_the_new_values_of_the_key_for_every_row)
     (void)push_trade("B", "buy", 2, 2);
     (void)push_trade("A", "buy", 7, 3);
     (void)push_trade("A", "buy", -1, 4);
-    cr_assert_str_eq(wsl_harness_text(h), "{symbol=A, net=5, n=1}@1, {symbol=B, net=2, n=1}@2, {symbol=A, net=12, n=2}@3, "
-                                          "{symbol=A, net=12, n=3}@4");
+    cr_assert_str_eq(wsl_harness_text(h),
+                     "{symbol=A, net=5, n=1}@1, {symbol=B, net=2, n=1}@2, {symbol=A, net=12, n=2}@3, "
+                     "{symbol=A, net=12, n=3}@4");
     wsl_harness_free(h);
 }
 
@@ -173,10 +179,10 @@ static void push_event(int64_t id, int64_t ts)
 
 Test(builtin, watermarks_follow_example_1_per_record)
 {
-    begin(&(wsl_harness_options){
-        .kind = "watermarks",
-        .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "bound", "15 s", "emit", "per-record"),
-        .in = &event_schema});
+    begin(
+        &(wsl_harness_options){.kind = "watermarks",
+                               .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "bound", "15 s", "emit", "per-record"),
+                               .in = &event_schema});
     push_event(1, 100000);
     push_event(2, 92000);
     push_event(3, 103000);
@@ -220,8 +226,9 @@ Test(builtin, watermarks_take_an_expression_and_leave_rows_without_time_alone)
     cr_assert_eq(wsl_harness_out(h, 0)->timestamp, 7000);
     cr_assert_eq(wsl_harness_out_watermark(h), 6999);
     wsl_harness_free(h);
-    begin(&(wsl_harness_options){
-        .kind = "watermarks", .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "emit", "per-record"), .in = &event_schema});
+    begin(&(wsl_harness_options){.kind = "watermarks",
+                                 .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "emit", "per-record"),
+                                 .in = &event_schema});
     push_event(1, -1);
     cr_assert_not(wsl_row_has_timestamp(wsl_harness_out(h, 0)));
     cr_assert_eq(wsl_harness_out_watermark(h), WSL_TIME_MIN);
@@ -230,8 +237,9 @@ Test(builtin, watermarks_take_an_expression_and_leave_rows_without_time_alone)
 
 Test(builtin, watermarks_from_upstream_are_dropped_but_the_last_one)
 {
-    begin(&(wsl_harness_options){
-        .kind = "watermarks", .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "emit", "per-record"), .in = &event_schema});
+    begin(&(wsl_harness_options){.kind = "watermarks",
+                                 .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "emit", "per-record"),
+                                 .in = &event_schema});
     cr_assert_eq(wsl_harness_watermark(h, 5), WSL_OK);
     cr_assert_eq(wsl_harness_idle(h, true), WSL_OK);
     cr_assert_eq(wsl_harness_idle(h, false), WSL_OK);
@@ -242,8 +250,9 @@ Test(builtin, watermarks_from_upstream_are_dropped_but_the_last_one)
 
 Test(builtin, watermarks_of_strategy_none_only_stamp)
 {
-    begin(&(wsl_harness_options){
-        .kind = "watermarks", .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "strategy", "none"), .in = &event_schema});
+    begin(&(wsl_harness_options){.kind = "watermarks",
+                                 .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "strategy", "none"),
+                                 .in = &event_schema});
     push_event(1, 1000);
     cr_assert_eq(wsl_harness_out(h, 0)->timestamp, 1000);
     cr_assert_eq(wsl_harness_watermark(h, 5), WSL_OK);
@@ -255,7 +264,8 @@ Test(builtin, watermarks_of_strategy_none_only_stamp)
 Test(builtin, watermarks_go_idle_and_wake_up)
 {
     begin(&(wsl_harness_options){.kind = "watermarks",
-                                 .options = WSL_HARNESS_OPTIONS("timestamp", "ts", "idleness", "1 s", "emit", "per-record"),
+                                 .options =
+                                     WSL_HARNESS_OPTIONS("timestamp", "ts", "idleness", "1 s", "emit", "per-record"),
                                  .in = &event_schema});
     push_event(1, 1000);
     wsl_harness_clear(h);
@@ -271,10 +281,12 @@ Test(builtin, watermarks_go_idle_and_wake_up)
 
 Test(builtin, watermarks_refuse_a_timestamp_that_is_no_time)
 {
-    cannot_begin(&(wsl_harness_options){.kind = "watermarks", .options = WSL_HARNESS_OPTIONS("timestamp", "text"),
+    cannot_begin(&(wsl_harness_options){.kind = "watermarks",
+                                        .options = WSL_HARNESS_OPTIONS("timestamp", "text"),
                                         .in = &line_schema},
                  "must be TIMESTAMP or INT64");
-    cannot_begin(&(wsl_harness_options){.kind = "watermarks", .options = WSL_HARNESS_OPTIONS("timestamp", "id, ts"),
+    cannot_begin(&(wsl_harness_options){.kind = "watermarks",
+                                        .options = WSL_HARNESS_OPTIONS("timestamp", "id, ts"),
                                         .in = &event_schema},
                  "single expression");
 }

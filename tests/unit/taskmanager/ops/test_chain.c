@@ -251,8 +251,7 @@ Test(chain, says_operator_subtask_row_and_reason_when_user_code_fails)
     kit_open(&k);
     cr_assert_eq(kit_push(&k, 5, 5), WSL_USER);
     cr_assert_eq(k.error.status, WSL_USER);
-    cr_assert_str_eq(k.error.text,
-                     "operator 'no_seven' (subtask 2 of 4): seven is not wanted; row: {value=7, key=7}");
+    cr_assert_str_eq(k.error.text, "operator 'no_seven' (subtask 2 of 4): seven is not wanted; row: {value=7, key=7}");
     kit_fini(&k);
 }
 
@@ -274,7 +273,8 @@ Test(chain, makes_a_sentence_of_a_bare_status)
     (void)kit_add(&k, "process", "silent", &silent, &num_schema);
     kit_open(&k);
     cr_assert_eq(kit_push(&k, 3, 1), WSL_IO);
-    cr_assert(has_text(k.error.text, "operator 'silent' (subtask 2 of 4): its function returned IO (input or output failed)"));
+    cr_assert(has_text(k.error.text,
+                       "operator 'silent' (subtask 2 of 4): its function returned IO (input or output failed)"));
     cr_assert(has_text(k.error.text, "{value=3"));
     kit_fini(&k);
 }
@@ -365,7 +365,8 @@ Test(chain, fails_when_one_row_gives_more_than_the_overdraft)
 {
     kit k;
     kit_init(&k, &num_schema);
-    (void)kit_then(&k, kit_add(&k, "process", "flood", &flood, &num_schema), "process", "repeat_slowly", &repeat_slowly);
+    (void)kit_then(&k, kit_add(&k, "process", "flood", &flood, &num_schema), "process", "repeat_slowly",
+                   &repeat_slowly);
     kit_open(&k);
     cr_assert_eq(kit_push(&k, 5, 1), WSL_NO_RESOURCE);
     cr_assert(has_text(k.error.text, "operator 'repeat_slowly'"));

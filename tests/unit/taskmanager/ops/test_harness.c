@@ -54,8 +54,9 @@ Test(harness, shows_rows_side_outputs_and_watermarks_in_order)
     (void)push(h, "ACME", "buy", -1, 1500);
     cr_assert_eq(wsl_harness_watermark(h, 2000), WSL_OK);
     (void)push(h, "ACME", "sell", 2, 2500);
-    cr_assert_str_eq(wsl_harness_text(h), "{symbol=ACME, net_qty=5}@1000, rejected: {symbol=ACME, side=buy, quantity=-1}@1500, "
-                                          "watermark 2000, {symbol=ACME, net_qty=3}@2500");
+    cr_assert_str_eq(wsl_harness_text(h),
+                     "{symbol=ACME, net_qty=5}@1000, rejected: {symbol=ACME, side=buy, quantity=-1}@1500, "
+                     "watermark 2000, {symbol=ACME, net_qty=3}@2500");
     cr_assert_eq(wsl_harness_count(h), 2);
     cr_assert_eq(position_net_qty(wsl_harness_out(h, 1)), 3);
     cr_assert_null(wsl_harness_out(h, 2));
@@ -121,17 +122,21 @@ Test(harness, refuses_options_that_make_no_sense)
     cr_assert(has_text(err.text, "'wher'"), "%s", err.text);
     cr_assert_neq(wsl_harness_new(&(wsl_harness_options){.kind = "where"}, &h, &err), WSL_OK);
     cr_assert(has_text(err.text, ".in"), "%s", err.text);
-    cr_assert_neq(wsl_harness_new(&(wsl_harness_options){.function = &positions, .keys = WSL_HARNESS_KEYS("symbl")}, &h, &err),
-                  WSL_OK);
+    cr_assert_neq(
+        wsl_harness_new(&(wsl_harness_options){.function = &positions, .keys = WSL_HARNESS_KEYS("symbl")}, &h, &err),
+        WSL_OK);
     cr_assert(has_text(err.text, "symbl"), "%s", err.text);
-    cr_assert_neq(wsl_harness_new(&(wsl_harness_options){.kind = "where", .in = &trade_schema,
-                                                         .options = WSL_HARNESS_OPTIONS("exp", "true")},
-                                  &h, &err),
-                  WSL_OK);
+    cr_assert_neq(
+        wsl_harness_new(
+            &(wsl_harness_options){.kind = "where", .in = &trade_schema, .options = WSL_HARNESS_OPTIONS("exp", "true")},
+            &h, &err),
+        WSL_OK);
     cr_assert(has_text(err.text, "exp"), "%s", err.text);
     wsl_function old = positions;
     old.abi = 0;
-    cr_assert_neq(wsl_harness_new(&(wsl_harness_options){.function = &old, .keys = WSL_HARNESS_KEYS("symbol")}, &h, &err), WSL_OK);
+    cr_assert_neq(
+        wsl_harness_new(&(wsl_harness_options){.function = &old, .keys = WSL_HARNESS_KEYS("symbol")}, &h, &err),
+        WSL_OK);
     cr_assert(has_text(err.text, "ABI"), "%s", err.text);
     cr_assert_null(h);
 }

@@ -64,8 +64,9 @@ Test(keyed, keeps_state_by_key)
     cr_assert_eq(push("a", 2, 12), WSL_OK);
     cr_assert_eq(push("a", 0, 13), WSL_OK);
     cr_assert_eq(push("a", 5, 14), WSL_OK);
-    cr_assert_str_eq(wsl_harness_text(h), "{name=a, at=0, seen=1}@10, {name=b, at=0, seen=10}@11, {name=a, at=0, seen=3}@12, "
-                                          "{name=a, at=0, seen=-1}@13, {name=a, at=0, seen=5}@14");
+    cr_assert_str_eq(wsl_harness_text(h),
+                     "{name=a, at=0, seen=1}@10, {name=b, at=0, seen=10}@11, {name=a, at=0, seen=3}@12, "
+                     "{name=a, at=0, seen=-1}@13, {name=a, at=0, seen=5}@14");
     wsl_harness_free(h);
 }
 
@@ -76,8 +77,9 @@ static wsl_status remember_text(wsl_keyed_ctx *k, const wsl_row *in)
     wsl_row_writer w;
     (void)wsl_row_writer_init(&w, memory, sizeof memory, memo_value_n_fields);
     char text[200];
-    const int size = snprintf(text, sizeof text, "%.*s+%.*s", old == NULL ? 0 : (int)memo_value_text(old).size,
-                              old == NULL ? "" : memo_value_text(old).data, (int)reading_name(in).size, reading_name(in).data);
+    const int size =
+        snprintf(text, sizeof text, "%.*s+%.*s", old == NULL ? 0 : (int)memo_value_text(old).size,
+                 old == NULL ? "" : memo_value_text(old).data, (int)reading_name(in).size, reading_name(in).data);
     memo_value_set_text(&w, (wsl_str){text, (uint32_t)size});
     memo_value_set_n(&w, old == NULL ? 1 : memo_value_n(old) + 1);
     WSL_TRY(wsl_value_put(k, &memo, w.row));
@@ -115,8 +117,9 @@ Test(keyed, refuses_a_state_that_was_not_declared)
 {
     begin(&careless);
     cr_assert_eq(push("a", 1, 1), WSL_INVALID);
-    cr_assert_str_eq(wsl_harness_error(h)->text, "operator 'careless' (subtask 1 of 1): uses the state 'memo', which is not in "
-                                                 "its .states; row: {name=a, value=1}");
+    cr_assert_str_eq(wsl_harness_error(h)->text,
+                     "operator 'careless' (subtask 1 of 1): uses the state 'memo', which is not in "
+                     "its .states; row: {name=a, value=1}");
     wsl_harness_free(h);
 }
 
@@ -155,7 +158,8 @@ static wsl_status report(wsl_keyed_ctx *k, int64_t at, bool event_time)
     alert_set_seen(&w, event_time ? wsl_watermark(k) : wsl_processing_time(k));
     return wsl_emit(k, &w);
 }
-WSL_KEYED_PROCESS(alarm_clock, .in = &reading_schema, .out = &alert_schema, .keyed_process = set_timer, .on_timer = report);
+WSL_KEYED_PROCESS(alarm_clock, .in = &reading_schema, .out = &alert_schema, .keyed_process = set_timer,
+                  .on_timer = report);
 
 Test(keyed, fires_a_timer_set_three_times_once)
 {
@@ -368,15 +372,19 @@ Test(keyed, calls_a_timer_again_that_said_so)
     (void)push("a", 5, 0);
     (void)push("a", 6, 0);
     cr_assert_eq(wsl_harness_watermark(h, 9), WSL_OK);
-    cr_assert_str_eq(wsl_harness_text(h), "{name=a, at=5, seen=9}@5, {name=a, at=5, seen=9}@5, {name=a, at=5, seen=9}@5, "
-                                          "{name=a, at=6, seen=9}@6, {name=a, at=6, seen=9}@6, {name=a, at=6, seen=9}@6, "
-                                          "watermark 9");
+    cr_assert_str_eq(wsl_harness_text(h),
+                     "{name=a, at=5, seen=9}@5, {name=a, at=5, seen=9}@5, {name=a, at=5, seen=9}@5, "
+                     "{name=a, at=6, seen=9}@6, {name=a, at=6, seen=9}@6, {name=a, at=6, seen=9}@6, "
+                     "watermark 9");
     wsl_harness_free(h);
 }
 
 /* ---- processing-time timers ---- */
 
-static wsl_status set_processing(wsl_keyed_ctx *k, const wsl_row *in) { return wsl_timer_processing(k, reading_value(in)); }
+static wsl_status set_processing(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    return wsl_timer_processing(k, reading_value(in));
+}
 WSL_KEYED_PROCESS(egg_timer, .in = &reading_schema, .out = &alert_schema, .keyed_process = set_processing,
                   .on_timer = report);
 
@@ -467,8 +475,9 @@ Test(keyed, reduce_must_emit_exactly_one_row)
     begin(&twice);
     (void)push("a", 3, 10);
     cr_assert_eq(push("a", 4, 11), WSL_USER);
-    cr_assert_str_eq(wsl_harness_error(h)->text, "operator 'twice' (subtask 1 of 1): a reduce function emits exactly one row, "
-                                                 "this one emitted 2; row: {name=a, value=4}");
+    cr_assert_str_eq(wsl_harness_error(h)->text,
+                     "operator 'twice' (subtask 1 of 1): a reduce function emits exactly one row, "
+                     "this one emitted 2; row: {name=a, value=4}");
     wsl_harness_free(h);
 }
 

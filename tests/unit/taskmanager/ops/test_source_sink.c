@@ -10,15 +10,15 @@ WSL_ROW(item, (int64, n), (string, text));
 /* ---- a reader that does what the test says ---- */
 
 static struct {
-    int64_t next, end;     /* numbers to emit */
+    int64_t next, end; /* numbers to emit */
     uint32_t per_poll;
-    uint32_t text_size;    /* of each row */
-    int bad_at;            /* this number is a bad record; -1: none */
-    int splits;            /* in hand */
+    uint32_t text_size; /* of each row */
+    int bad_at;         /* this number is a bad record; -1: none */
+    int splits;         /* in hand */
     bool no_more;
     wsl_status fail_with;
     int opened, closed;
-    bool waits;            /* says WSL_AGAIN when it has nothing, else WSL_END */
+    bool waits; /* says WSL_AGAIN when it has nothing, else WSL_END */
 } plan;
 
 static wsl_status reader_open(void *self, wsl_source_ctx *ctx, wsl_error *err)
@@ -239,7 +239,8 @@ Test(source_sink, a_bad_record_fails_the_job_by_default)
     open_source(&k, &plain_source, "fail");
     cr_assert_eq(tm_op_resume(kit_head(&k)), WSL_FORMAT);
     cr_assert(has_text(k.error.text, "operator 'numbers'"));
-    cr_assert(has_text(k.error.text, "no number") && has_text(k.error.text, "file.json") && has_text(k.error.text, "42"),
+    cr_assert(has_text(k.error.text, "no number") && has_text(k.error.text, "file.json") &&
+                  has_text(k.error.text, "42"),
               "%s", k.error.text);
     kit_fini(&k);
 }
@@ -288,16 +289,16 @@ Test(source_sink, a_bad_record_can_go_to_a_side_output_in_its_place)
 
 static struct {
     wsl_strbuf got;
-    uint32_t room;      /* rows it takes before it is behind */
+    uint32_t room; /* rows it takes before it is behind */
     int writes, flushes, finishes, closes;
-    int finish_again;   /* how often finish says WSL_AGAIN */
+    int finish_again; /* how often finish says WSL_AGAIN */
     wsl_status fail_with;
     bool use_client, use_stdout;
     int64_t flush_at_ns; /* asks for a flush then */
 } sunk;
 
-static wsl_status writer_write(void *self, wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n, uint32_t *out_taken,
-                               wsl_error *err)
+static wsl_status writer_write(void *self, wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n,
+                               uint32_t *out_taken, wsl_error *err)
 {
     (void)self;
     sunk.writes++;
