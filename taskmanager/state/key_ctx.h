@@ -19,7 +19,8 @@
 
 enum {
     TM_KEY_BLOCK = 32,
-    TM_KEY_BATCH = 512, /* rows of a batch at most */
+    TM_KEY_BATCH = 512,   /* rows of a batch at most */
+    TM_KEY_PREFETCH = 24, /* select prefetches the entry of the row that far ahead */
     TM_KEY_NO_PLACE = UINT32_MAX,
 };
 
@@ -49,7 +50,9 @@ typedef struct tm_key_ctx {
     /* the batch, filled by the backend */
     uint32_t n_loaded; /* rows for which row_entry is known */
     uint32_t row_hash[TM_KEY_BATCH];
-    void *row_entry[TM_KEY_BATCH]; /* one that is likely the key's; NULL: none, or it may have moved or gone since */
+    bool two_lines; /* entries are larger than a cache line */
+    void *row_entry[TM_KEY_BATCH +
+                    TM_KEY_PREFETCH]; /* one that is likely the key's; NULL: none, or it may have moved or gone since */
 } tm_key_ctx;
 
 void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
@@ -57,6 +60,15 @@ void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask,
 void tm_key_ctx_fini(tm_key_ctx *kc);
 
 void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row);
+
+static inline void tm_key_ctx_prefetch(const tm_key_ctx *kc, uint32_t i)
+{
+    const char *entry = kc->row_entry[i]; /* whatever is there does no harm */
+    __builtin_prefetch(entry, 1);
+    if (kc->two_lines) {
+        __builtin_prefetch(entry + 64, 1);
+    }
+}
 
 /* Entries may have moved: the rows behind the current one look theirs up. */
 void tm_key_ctx_entries_moved(tm_key_ctx *kc);
@@ -66,6 +78,7 @@ void tm_key_ctx_entry_gone(tm_key_ctx *kc, const void *entry);
 /* Makes the key of the batch's row i current, which was loaded. */
 static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *row)
 {
+    tm_key_ctx_prefetch(kc, i + TM_KEY_PREFETCH);
     kc->hash = kc->row_hash[i];
     kc->place = i;
     if (WSL_LIKELY(kc->fast)) {

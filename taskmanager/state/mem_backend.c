@@ -199,7 +199,11 @@ static bool load(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t a
 }
 
 static uint64_t keys(const tm_state *s) { return ((const mem_state *)(const void *)s)->table.n_keys; }
-static uint64_t bytes(const tm_state *s) { return ((const mem_state *)(const void *)s)->region.bytes; }
+static uint64_t bytes(const tm_state *s)
+{
+    return ((const mem_state *)(const void *)s)->region.bytes +
+           ((const mem_state *)(const void *)s)->table.tag_region.bytes;
+}
 
 static void mem_state_free(tm_state *s)
 {
@@ -255,6 +259,7 @@ wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_value_state *states, uint3
     tm_slab_init(&m->slab, &m->region);
     const uint32_t payload = lay_out(m, states, key->fast ? TM_ENTRY_FAST_HEADER : TM_ENTRY_GENERAL_HEADER);
     tm_mem_table_init(&m->table, &m->region, &m->slab, key, payload);
+    key->two_lines = m->table.stride > 64;
     *out_state = &m->state;
     return WSL_OK;
 }

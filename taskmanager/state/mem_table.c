@@ -14,13 +14,14 @@
 enum { DIRECTORY_DEPTH_MAX = 20, LOG_MASK = 63 };
 
 typedef struct segment {
+    uint8_t *entries;
     uint32_t used;
     uint32_t deleted;
     uint32_t log_groups;
     uint32_t depth; /* bits of the place that all its keys share */
     uint32_t limit; /* of used + deleted */
-    uint32_t padding[11];
-    _Alignas(64) uint8_t tags[]; /* a multiple of 64, then the entries */
+    uint32_t padding[9];
+    _Alignas(64) uint8_t tags[];
 } segment;
 
 _Static_assert(sizeof(segment) == TM_SEGMENT_HEADER, "tags begin behind the header");
@@ -38,7 +39,7 @@ typedef struct tm_mem_ahead {
     uint32_t place[TM_KEY_BLOCK];
     uint32_t mixed[TM_KEY_BATCH];
     const uint8_t *tags[TM_KEY_BATCH]; /* of its group of places */
-    uint64_t cell[TM_KEY_BATCH];       /* of its segment */
+    uint8_t *entries[TM_KEY_BATCH];    /* ... and their entries */
 } tm_mem_ahead;
 
 /* ---- where a hash leads ---- */
@@ -67,24 +68,20 @@ static inline spot spot_of(const tm_mem_table *t, uint32_t hash)
     };
 }
 
-static inline uint64_t *directory_of(const spot *s)
+static inline tm_mem_cell *cell_of(const spot *s)
 {
     return &s->group->directory[(uint64_t)s->place >> s->group->shift];
 }
 
-static inline segment *segment_of(uint64_t directory)
+static inline segment *segment_of(const tm_mem_cell *cell)
 {
-    return (segment *)(uintptr_t)(directory & ~(uint64_t)LOG_MASK);
+    return (segment *)(uintptr_t)(cell->segment & ~(uint64_t)LOG_MASK);
 }
 static inline uint32_t places_of(uint32_t log_groups) { return TM_TAGS << log_groups; }
-static inline uint32_t tag_bytes(uint32_t log_groups)
-{
-    return places_of(log_groups) < 64 ? 64 : places_of(log_groups);
-}
 
-static inline uint8_t *entry_at(const tm_mem_table *t, segment *s, uint32_t log_groups, uint32_t i)
+static inline uint8_t *entry_at(const tm_mem_table *t, const segment *s, uint32_t i)
 {
-    return s->tags + tag_bytes(log_groups) + (size_t)i * t->stride;
+    return s->entries + (size_t)i * t->stride;
 }
 
 static inline uint32_t hash_of(const tm_mem_table *t, const uint8_t *entry)
@@ -95,41 +92,55 @@ static inline uint32_t hash_of(const tm_mem_table *t, const uint8_t *entry)
 
 /* ---- segments ---- */
 
-static size_t segment_bytes(const tm_mem_table *t, uint32_t log_groups)
+static size_t round_to_line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+/* Whole cache lines, used again by size: the first word of a free block leads to the next. */
+static void *take_block(tm_region *region, void **free_list, uint32_t log_groups, size_t bytes)
 {
-    const size_t bytes = TM_SEGMENT_HEADER + tag_bytes(log_groups) + (size_t)places_of(log_groups) * t->stride;
-    return (bytes + 63) & ~(size_t)63;
+    if (log_groups > TM_SEGMENT_LOG_GROUPS) {
+        void *block = aligned_alloc(64, bytes);
+        WSL_ASSERT(block != NULL);
+        return block;
+    }
+    void *block = free_list[log_groups];
+    if (block == NULL) {
+        return tm_region_alloc(region, bytes, 64);
+    }
+    memcpy(&free_list[log_groups], block, sizeof(void *));
+    return block;
+}
+
+static void give_block(void **free_list, uint32_t log_groups, void *block)
+{
+    if (log_groups > TM_SEGMENT_LOG_GROUPS) {
+        free(block);
+        return;
+    }
+    memcpy(block, &free_list[log_groups], sizeof(void *));
+    free_list[log_groups] = block;
 }
 
 static segment *segment_new(tm_mem_table *t, uint32_t log_groups, uint32_t depth)
 {
-    segment *s;
-    if (log_groups > TM_SEGMENT_LOG_GROUPS) {
-        s = aligned_alloc(64, segment_bytes(t, log_groups));
-        WSL_ASSERT(s != NULL);
-    } else if (t->free_segments[log_groups] != NULL) {
-        s = t->free_segments[log_groups];
-        memcpy(&t->free_segments[log_groups], s, sizeof(void *));
-    } else {
-        s = tm_region_alloc(t->region, segment_bytes(t, log_groups), 64);
-    }
-    *s = (segment){.log_groups = log_groups, .depth = depth, .limit = places_of(log_groups) / 8 * 7};
-    memset(s->tags, TM_TAG_EMPTY, tag_bytes(log_groups));
+    const size_t places = places_of(log_groups);
+    const size_t tags = round_to_line(places);
+    segment *s = take_block(&t->tag_region, t->free_segments, log_groups, sizeof *s + tags);
+    *s = (segment){
+        .entries = take_block(t->region, t->free_entries, log_groups, round_to_line(places * t->stride)),
+        .log_groups = log_groups,
+        .depth = depth,
+        .limit = (uint32_t)places / 8 * 7,
+    };
+    memset(s->tags, TM_TAG_EMPTY, tags);
     return s;
 }
 
 static void segment_release(tm_mem_table *t, segment *s)
 {
-    if (s == nothing()) {
-        return;
+    if (s != nothing()) {
+        give_block(t->free_entries, s->log_groups, s->entries);
+        give_block(t->free_segments, s->log_groups, s);
     }
-    const uint32_t log_groups = s->log_groups;
-    if (log_groups > TM_SEGMENT_LOG_GROUPS) {
-        free(s);
-        return;
-    }
-    memcpy(s, &t->free_segments[log_groups], sizeof(void *));
-    t->free_segments[log_groups] = s;
 }
 
 /* A free place for a hash; the segment has one. */
@@ -150,18 +161,17 @@ static void put_moved(tm_mem_table *t, segment *to, const uint8_t *entry)
     const uint32_t i = free_place(to, mixed);
     to->tags[i] = tag_of(mixed);
     to->used++;
-    memcpy(entry_at(t, to, to->log_groups, i), entry, t->stride);
+    memcpy(entry_at(t, to, i), entry, t->stride);
 }
 
 #define EACH_ENTRY(t, s, i, entry)                                                                                     \
     for (uint32_t i = 0; i < places_of((s)->log_groups); i++)                                                          \
-        for (uint8_t *entry = (s)->tags[i] < TM_TAG_EMPTY ? entry_at(t, s, (s)->log_groups, i) : NULL; entry != NULL;  \
-             entry = NULL)
+        for (uint8_t *entry = (s)->tags[i] < TM_TAG_EMPTY ? entry_at(t, s, i) : NULL; entry != NULL; entry = NULL)
 
 /* ---- growing ---- */
 
 /* All directory cells that lead to the segment of `s` with its `depth` bits get `to`. */
-static void redirect(const spot *s, uint32_t depth, uint64_t to)
+static void redirect(const spot *s, uint32_t depth, tm_mem_cell to)
 {
     tm_mem_group *g = s->group;
     const uint32_t cells = 1u << (g->depth - depth);
@@ -171,20 +181,23 @@ static void redirect(const spot *s, uint32_t depth, uint64_t to)
     }
 }
 
-static uint64_t directory_cell(const segment *s) { return (uint64_t)(uintptr_t)s | s->log_groups; }
+static tm_mem_cell cell_for(const segment *s)
+{
+    return (tm_mem_cell){.segment = (uint64_t)(uintptr_t)s | s->log_groups, .entries = s->entries};
+}
 
 static void rebuild(tm_mem_table *t, const spot *at, segment *old, uint32_t log_groups)
 {
     segment *s = segment_new(t, log_groups, old->depth);
     EACH_ENTRY(t, old, i, entry) { put_moved(t, s, entry); }
-    redirect(at, old->depth, directory_cell(s));
+    redirect(at, old->depth, cell_for(s));
     segment_release(t, old);
 }
 
 static void double_directory(tm_mem_group *g)
 {
     const uint32_t cells = 1u << g->depth;
-    uint64_t *wider = wsl_calloc((size_t)cells * 2, sizeof *wider);
+    tm_mem_cell *wider = wsl_calloc((size_t)cells * 2, sizeof *wider);
     for (uint32_t i = 0; i < cells; i++) {
         wider[2 * i] = wider[2 * i + 1] = g->directory[i];
     }
@@ -221,16 +234,16 @@ static void split(tm_mem_table *t, const spot *at, segment *old)
     const uint32_t bit = UINT32_C(1) << (31 - old->depth);
     const spot lower = {.group = at->group, .place = at->place & ~bit};
     const spot upper = {.group = at->group, .place = at->place | bit};
-    redirect(&lower, old->depth + 1, directory_cell(half[0]));
-    redirect(&upper, old->depth + 1, directory_cell(half[1]));
+    redirect(&lower, old->depth + 1, cell_for(half[0]));
+    redirect(&upper, old->depth + 1, cell_for(half[1]));
     segment_release(t, old);
 }
 
 static void make_room(tm_mem_table *t, const spot *at)
 {
-    segment *s = segment_of(*directory_of(at));
+    segment *s = segment_of(cell_of(at));
     if (s == nothing()) {
-        redirect(at, 0, directory_cell(segment_new(t, 0, 0)));
+        redirect(at, 0, cell_for(segment_new(t, 0, 0)));
     } else if (s->used < places_of(s->log_groups) / 2) {
         rebuild(t, at, s, s->log_groups); /* it is full of deleted places */
     } else if (s->log_groups >= TM_SEGMENT_LOG_GROUPS && can_split(t, s)) {
@@ -246,13 +259,12 @@ static void make_room(tm_mem_table *t, const spot *at)
 /*
  * load(at) looks at rows a block at a time:
  *
- *     rows        | at ...  | at + 32 ... |
- *     looked at   | entries | tags        |       so what a pass reads was prefetched by the pass before
+ *     rows        | at ...  | + 1 block | + 2 blocks |
+ *     looked at   | before  | entries   | tags       |       so what a pass reads was prefetched by the pass before
  *
- * tags: the hash, and the prefetch of the tags it leads to. entries: which place has the tag, and the prefetch of its
- * entry.
+ * tags: the hash, and the prefetch of the tags it leads to. entries: which place has the tag.
  */
-enum { ENTRIES_AHEAD = TM_KEY_BLOCK, TAGS_AHEAD = 2 * TM_KEY_BLOCK };
+enum { ENTRIES_AHEAD = 2 * TM_KEY_BLOCK, TAGS_AHEAD = 3 * TM_KEY_BLOCK };
 
 static void look_at_hashes(tm_key_ctx *kc, const wsl_row *const *rows, uint32_t from, uint32_t to)
 {
@@ -293,30 +305,31 @@ static uint32_t find_foreign(const tm_mem_table *t, const tm_mem_ahead *ahead)
 static void look_at_tags(const tm_mem_table *t, tm_mem_ahead *ahead, uint32_t from, uint32_t to)
 {
     const tm_mem_group *const groups = t->groups;
+    const size_t group_bytes = (size_t)TM_TAGS * t->stride;
     for (uint32_t i = from; i < to; i++) {
         const tm_mem_group *g = &groups[ahead->group[i - from]];
-        const uint64_t cell = g->directory[(uint64_t)ahead->place[i - from] >> g->shift];
-        const uint8_t *tags = segment_of(cell)->tags + group_of(ahead->mixed[i], (uint32_t)cell & LOG_MASK) * TM_TAGS;
+        const tm_mem_cell *cell = &g->directory[(uint64_t)ahead->place[i - from] >> g->shift];
+        const uint32_t group = group_of(ahead->mixed[i], (uint32_t)cell->segment & LOG_MASK);
+        const uint8_t *tags = segment_of(cell)->tags + group * TM_TAGS;
         __builtin_prefetch(tags);
         ahead->tags[i] = tags;
-        ahead->cell[i] = cell;
+        ahead->entries[i] = cell->entries + group * group_bytes;
     }
 }
 
+/* The prefetch of the entries is left to select, a row at a time: one after the other they would wait for each other's
+ * pages. Only a batch's first ones have nobody before them. */
 static void look_at_entries(const tm_mem_table *t, const tm_mem_ahead *ahead, tm_key_ctx *kc, uint32_t from,
                             uint32_t to)
 {
     const uint32_t stride = t->stride;
     for (uint32_t i = from; i < to; i++) {
         const uint32_t match = tm_tags_match(ahead->tags[i], tag_of(ahead->mixed[i]));
-        segment *s = segment_of(ahead->cell[i]);
-        const size_t place = (size_t)(ahead->tags[i] - s->tags) + (uint32_t)__builtin_ctz(match | 1u << 16);
-        uint8_t *entry = s->tags + tag_bytes((uint32_t)ahead->cell[i] & LOG_MASK) + place * stride;
-        __builtin_prefetch(entry, 1);
-        if (stride > 64) {
-            __builtin_prefetch(entry + 64, 1);
-        }
+        uint8_t *entry = ahead->entries[i] + (size_t)(uint32_t)__builtin_ctz(match | 1u << 16) * stride;
         kc->row_entry[i] = match != 0 ? entry : NULL;
+    }
+    for (uint32_t i = from; i < to && i < TM_KEY_PREFETCH; i++) {
+        tm_key_ctx_prefetch(kc, i);
     }
 }
 
@@ -352,12 +365,14 @@ bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *ro
 uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc)
 {
     const spot at = spot_of(t, kc->hash);
-    segment *s = segment_of(*directory_of(&at));
-    const uint32_t mask = (1u << s->log_groups) - 1;
-    for (uint32_t g = group_of(at.mixed, s->log_groups);; g = (g + 1) & mask) {
+    const tm_mem_cell *cell = cell_of(&at);
+    const segment *s = segment_of(cell);
+    const uint32_t log_groups = (uint32_t)cell->segment & LOG_MASK;
+    const uint32_t mask = (1u << log_groups) - 1;
+    for (uint32_t g = group_of(at.mixed, log_groups);; g = (g + 1) & mask) {
         const uint8_t *tags = s->tags + g * TM_TAGS;
         for (uint32_t match = tm_tags_match(tags, tag_of(at.mixed)); match != 0; match &= match - 1) {
-            uint8_t *entry = entry_at(t, s, s->log_groups, g * TM_TAGS + (uint32_t)__builtin_ctz(match));
+            uint8_t *entry = cell->entries + (size_t)(g * TM_TAGS + (uint32_t)__builtin_ctz(match)) * t->stride;
             if (tm_mem_key_equal(t, entry, kc)) {
                 return entry;
             }
@@ -388,19 +403,19 @@ static void write_key(tm_mem_table *t, uint8_t *entry, const tm_key_ctx *kc)
 uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
 {
     const spot at = spot_of(t, kc->hash);
-    segment *s = segment_of(*directory_of(&at));
+    segment *s = segment_of(cell_of(&at));
     while (s->used + s->deleted >= s->limit) { /* again if a split has left our half full */
         make_room(t, &at);
         tm_key_ctx_entries_moved(kc);
         t->ahead->n_tags = kc->n_loaded; /* tags that were looked at have moved, too */
-        s = segment_of(*directory_of(&at));
+        s = segment_of(cell_of(&at));
     }
     const uint32_t i = free_place(s, at.mixed);
     s->deleted -= s->tags[i] == TM_TAG_DELETED;
     s->tags[i] = tag_of(at.mixed);
     s->used++;
     t->n_keys++;
-    uint8_t *entry = entry_at(t, s, s->log_groups, i);
+    uint8_t *entry = entry_at(t, s, i);
     write_key(t, entry, kc);
     return entry;
 }
@@ -408,8 +423,8 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
 void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
 {
     const spot at = spot_of(t, kc->hash);
-    segment *s = segment_of(*directory_of(&at));
-    const uint32_t i = (uint32_t)((size_t)(entry - entry_at(t, s, s->log_groups, 0)) / t->stride);
+    segment *s = segment_of(cell_of(&at));
+    const uint32_t i = (uint32_t)((size_t)(entry - s->entries) / t->stride);
     if (!t->fast) {
         const tm_entry_general *e = (const tm_entry_general *)(void *)entry;
         if (e->key_size > TM_ENTRY_INLINE_KEY) {
@@ -448,7 +463,7 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
         .ahead = wsl_zalloc(sizeof(tm_mem_ahead)),
     };
     for (uint32_t i = 0; i < t->n_groups; i++) {
-        t->groups[i].one = directory_cell(nothing());
+        t->groups[i].one = cell_for(nothing());
         t->groups[i].directory = &t->groups[i].one;
         t->groups[i].shift = 32;
     }
@@ -459,18 +474,20 @@ void tm_mem_table_fini(tm_mem_table *t)
     for (uint32_t i = 0; t->groups != NULL && i < t->n_groups; i++) {
         tm_mem_group *g = &t->groups[i];
         const uint32_t cells = 1u << g->depth;
-        segment *last = NULL;
+        uint64_t last = 0;
         for (uint32_t c = 0; c < cells; c++) {
-            segment *s = segment_of(g->directory[c]);
-            if (s != last && s->log_groups > TM_SEGMENT_LOG_GROUPS) {
-                free(s);
+            const tm_mem_cell *cell = &g->directory[c];
+            if (cell->segment != last && (cell->segment & LOG_MASK) > TM_SEGMENT_LOG_GROUPS) {
+                free(cell->entries);
+                free(segment_of(cell));
             }
-            last = s;
+            last = cell->segment;
         }
         if (g->directory != &g->one) {
             free(g->directory);
         }
     }
+    tm_region_fini(&t->tag_region);
     free(t->groups);
     free(t->ahead);
     t->groups = NULL;

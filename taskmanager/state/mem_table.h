@@ -1,12 +1,12 @@
 /*
  * mem_table - keys to entries, in memory: the state of one operator subtask.
  *
- *     hash ---- key group ----> directory --more bits of the hash--> segment:  | header | tags ... | entries ... |
+ *     hash ---- key group ----> directory --more bits of the hash--> segment:  | header | tags ... |   | entries ... |
  *
  * Per key group extendible hashing over segments; a segment is an open-addressing table of 16 to 1024 places (more only
  * if hashes collide) with groups of 16 tags that are compared at once. A segment that is full doubles until it has 1024
- * places, then splits in two; so no insert moves more than a segment. Entries lie in the segments: a lookup touches one
- * line of tags and the entry.
+ * places, then splits in two; so no insert moves more than a segment. A lookup touches one line of tags and the entry.
+ * Tags are kept apart from entries, close together: they stay in the caches, and looking at them needs few pages.
  *
  * An entry is a header with the key, then what the backend keeps for it (`stride` bytes in all):
  *     fast     | u64 slot | u32 hash | u32 bits |                                        key is the slot
@@ -38,17 +38,22 @@ typedef struct tm_entry_general {
     uint32_t key_nulls;
 } tm_entry_general;
 
-/* Segments of one key group; directory[i] = address of a segment | log2 of its groups (addresses are multiples of 64).
- */
+typedef struct tm_mem_cell {
+    uint64_t segment; /* address | log2 of its groups (addresses are multiples of 64) */
+    uint8_t *entries;
+} tm_mem_cell;
+
+/* Segments of one key group. */
 typedef struct tm_mem_group {
-    uint64_t *directory; /* 1 << depth of them */
-    uint64_t one;        /* the directory while depth is 0 */
+    tm_mem_cell *directory; /* 1 << depth of them */
+    tm_mem_cell one;        /* the directory while depth is 0 */
     uint32_t depth;
     uint32_t shift; /* 32 - depth */
 } tm_mem_group;
 
 typedef struct tm_mem_table {
     tm_region *region;
+    tm_region tag_region;
     tm_slab *slab; /* for long keys */
     bool fast;
     uint32_t stride;
@@ -58,6 +63,7 @@ typedef struct tm_mem_table {
     uint64_t n_keys;
     tm_mem_group *groups;
     void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
+    void *free_entries[TM_SEGMENT_LOG_GROUPS + 1];
     struct tm_mem_ahead *ahead; /* what load knows of the rows to come */
 } tm_mem_table;
 
