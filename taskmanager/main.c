@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "base/proc.h"
 #include "base/signal.h"
 #include "taskmanager/tm_run.h"
+
+enum { EXIT_BY_A_JOB = 70 };
 
 typedef struct process {
     wsl_config *config;
@@ -118,6 +121,21 @@ static wsl_status open_log(process *p, wsl_error *err)
     return WSL_OK;
 }
 
+/*
+ * exit() in the code of a job would look like an orderly end, after which nobody starts the process again. The flag is on the
+ * heap because this runs when main's frame may be gone.
+ */
+static void on_process_exit(int code, void *arg)
+{
+    bool *orderly = arg;
+
+    if (!*orderly) {
+        fprintf(stderr, "wiesel-taskmanager: the code of a job called exit(%d)\n", code);
+        _exit(EXIT_BY_A_JOB);
+    }
+    free(orderly);
+}
+
 /* The main thread waits for signals. */
 static void wake_main(void *arg)
 {
@@ -171,6 +189,8 @@ int main(int argc, char **argv)
     (void)mallopt(M_TOP_PAD, 1 << 20);
     process p = {0};
     wsl_error err = {0};
+    bool *orderly = wsl_zalloc(sizeof *orderly);
+    (void)on_exit(on_process_exit, orderly);
     wsl_rng_seed_from_os(&p.rng);
     wsl_signals *signals = wsl_signals_new();
     int code = read_arguments(&p, argc, argv, &err);
@@ -190,5 +210,6 @@ int main(int argc, char **argv)
     wsl_config_free(p.config);
     wsl_signals_free(signals);
     free(p.local_address);
+    *orderly = true;
     return code;
 }

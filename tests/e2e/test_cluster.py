@@ -223,6 +223,31 @@ class RunningCluster(ClusterTest):
         self.assertFalse(out.exists())
         self.assertEqual(self.cluster.rest("/jobs"), before)
 
+    def test_many_jobs_leave_nothing_behind_in_the_processes(self):
+        library = self.library(self.job("numbers.c"))
+
+        def look():
+            processes = self.cluster.processes().items()
+            return {name: (process.rss(), len(os.listdir(f"/proc/{process.pid}/fd"))) for name, process in processes}
+
+        def run_jobs(n):
+            began = time.monotonic()
+            for i in range(n):
+                sink = ("collect", "blackhole", str(self.dir / f"out-{i}"))[i % 3]
+                run = self.cluster.run(library, "-p", "4", job_args=["--n", "2000", "--sink", sink])
+                self.assertEqual(run.code, 0, str(run))
+            return (time.monotonic() - began) / n
+
+        run_jobs(60)  # the JobManager keeps some ended jobs
+        before = look()
+        seconds = run_jobs(90)
+        after = look()
+        say(f"{1000 * seconds:.1f} ms for an attached run; RSS grew by {sum(after[name][0] - before[name][0] for name in after) / 2**20:.1f} MB in all")
+        for name, (rss, descriptors) in after.items():
+            self.assertLessEqual(descriptors, before[name][1], f"descriptors of {name}")
+            if not kit.SANITIZED:
+                self.assertLess(rss - before[name][0], 3 << 20, f"RSS of {name}")
+
     # -- what scripts rely on --
 
     def test_every_verb_speaks_json(self):

@@ -129,6 +129,11 @@ class Failures(E2ETest):
     def test_exit_takes_down_only_its_taskmanager(self):
         self.crash("exit")
 
+    def test_orderly_exit_of_user_code_takes_down_only_its_taskmanager(self):
+        self.crash("quit")
+        said = [path.read_text() for path in self.cluster.log_dir.glob("taskmanager-?.out")]
+        self.assertTrue(any("the code of a job called exit(0)" in text for text in said), said)
+
     # -- jobs that fail --
 
     def test_error_of_user_code_names_operator_subtask_row_and_reason(self):
@@ -202,6 +207,27 @@ class SilentProcesses(E2ETest):
         self.assert_time("from kill -9 of the JobManager to all slots free at the new one", time.monotonic() - began, 5.0)
         self.assertEqual({self.cluster.process(f"taskmanager-{i}").pid for i in (1, 2)}, taskmanagers)
         run = self.cluster.run(self.job("numbers.c"), "-p", "4", job_args=["--n", "1000"])
+        self.assertEqual(len(run.rows()), 1000, str(run))
+
+
+class StuckJobs(E2ETest):
+    def test_task_that_never_returns_is_canceled_with_its_taskmanager(self):
+        cluster = self.start_cluster(defines=["task.cancellation.timeout=700 ms"])
+        mate = cluster.submit(self.job("numbers.c"), job_args=ENDLESS)
+        cluster.wait_running(mate)
+        job_id = cluster.submit(self.job("trap.c"), job_args=["--how", "loop", "--at", "10"])
+        cluster.wait_running(job_id)
+        vertex = cluster.vertices(job_id)[-1]["id"]
+        wait_for("it is stuck", lambda: cluster.metrics(job_id, vertex, 0, "busyTimeMsPerSecond").get("busyTimeMsPerSecond", 0) > 900)
+        began = time.monotonic()
+        canceled = cluster.cli("cancel", job_id)
+        self.assert_time("cancel of a task that never returns (task.cancellation.timeout 0.7 s)", time.monotonic() - began, 3.0)
+        self.assertEqual(canceled.code, 0, str(canceled))
+        self.assertEqual(cluster.state(job_id), "CANCELED")
+        self.assertEqual(cluster.state(mate), "RUNNING")
+        cluster.wait_slots(free=3)
+        cluster.cancel(mate)
+        run = cluster.run(self.job("numbers.c"), "-p", "4", job_args=["--n", "1000"])
         self.assertEqual(len(run.rows()), 1000, str(run))
 
 

@@ -1,7 +1,7 @@
 /*
  * trap - numbers through a function that goes wrong at one of them.
  *
- *     --how WHAT   error, segv, abort, exit, loop (never returns) or none (the default)
+ *     --how WHAT   error, segv, abort, exit (_exit(7)), quit (exit(0)), loop (never returns) or none (the default)
  *     --at N       at this number, default 100
  *     --rate R     numbers per second, default 1000
  */
@@ -34,6 +34,9 @@ static wsl_status step_on(wsl_ctx *ctx, const wsl_row *in)
     }
     if (strcmp(trap->how, "exit") == 0) {
         _exit(7);
+    }
+    if (strcmp(trap->how, "quit") == 0) {
+        exit(0);
     }
     while (strcmp(trap->how, "loop") == 0) {
         (void)pause();
