@@ -73,7 +73,8 @@ struct wsl_keyed_ops {
 enum { WSL_BEGIN_ROOM_MIN = 1024 };
 
 /* Starts a row of `schema` with all fields null and room for at least `variable_bytes` of strings and bytes (each value
- * rounded up to 8; 1024 bytes are always there). On failure the writer's overflow is set and wsl_emit says so. */
+ * rounded up to 8; 1024 bytes are always there). One row at a time: the next begin before an emit starts over in the same
+ * memory. On failure the writer's overflow is set and wsl_emit says so. */
 #define wsl_begin(c, schema, variable_bytes) wsl_ctx_begin(WSL_CTX(c), schema, variable_bytes)
 static inline wsl_row_writer wsl_ctx_begin(wsl_ctx *ctx, const wsl_schema *schema, uint32_t variable_bytes)
 {
