@@ -41,16 +41,32 @@ Test(transport, a_connection_waits_for_its_listener)
 {
     EACH_WORLD(w)
     {
-        /* find an address that will be free, then connect before anybody listens there */
-        wsl_endpoint *probe = world_listen(w);
-        world_close(w, probe);
+        const int reserved = world_reserve_address(w);
         wsl_endpoint *c = world_connect(w, "early-bird");
         world_expect_silence(w, c);
         wsl_endpoint *l = world_listen(w);
         world_expect(w, c, WSL_NET_CONNECTED);
         world_send(c, NULL, "still here");
         world_expect_message(w, l, "early-bird", "still here");
+        world_unreserve(reserved);
     }
+}
+
+static void free_data(void *arg, const uint8_t *data)
+{
+    (void)arg;
+    free((void *)(uintptr_t)data);
+}
+
+static size_t numbered_size(uint32_t i) { return (1 + (i * 7919) % 5000) * sizeof(uint32_t); }
+
+static uint8_t *numbered_new(uint32_t i)
+{
+    uint32_t *words = wsl_alloc(numbered_size(i));
+    for (uint32_t k = 0; k < numbered_size(i) / sizeof(uint32_t); k++) {
+        words[k] = i * 31 + k;
+    }
+    return (uint8_t *)words;
 }
 
 Test(transport, messages_of_a_connection_arrive_whole_and_in_order)
@@ -61,24 +77,18 @@ Test(transport, messages_of_a_connection_arrive_whole_and_in_order)
         wsl_endpoint *l = world_listen(w);
         wsl_endpoint *c = world_connect(w, "peer-1");
         world_expect(w, c, WSL_NET_CONNECTED);
-        uint32_t *sent[N];
         for (uint32_t i = 0; i < N; i++) {
-            const uint32_t words = 1 + (i * 7919) % 5000;
-            sent[i] = wsl_alloc(words * sizeof(uint32_t));
-            for (uint32_t k = 0; k < words; k++) {
-                sent[i][k] = i * 31 + k;
-            }
-            wsl_message m = {.data = (const uint8_t *)sent[i], .size = words * sizeof(uint32_t)};
+            wsl_message m = {.size = numbered_size(i), .data = numbered_new(i), .release = free_data};
             cr_assert_eq(wsl_endpoint_send(c, NULL, &m), WSL_OK);
         }
         for (uint32_t i = 0; i < N; i++) {
             wsl_net_event event = world_expect(w, l, WSL_NET_MESSAGE);
-            const uint32_t words = 1 + (i * 7919) % 5000;
-            cr_assert_eq(event.message.size, words * sizeof(uint32_t), "message %u of world %d", i, w->kind);
+            uint8_t *expected = numbered_new(i);
+            cr_assert_eq(event.message.size, numbered_size(i), "message %u of world %d", i, w->kind);
             cr_assert_eq((uintptr_t)event.message.data % 8, 0);
-            cr_assert_eq(memcmp(event.message.data, sent[i], event.message.size), 0);
+            cr_assert_eq(memcmp(event.message.data, expected, event.message.size), 0);
             wsl_message_release(&event.message);
-            free(sent[i]);
+            free(expected);
         }
     }
 }

@@ -6,9 +6,11 @@
 #pragma once
 #include "harness/wsl_test.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -121,6 +123,33 @@ static inline void world_free(world *w)
     free(w);
 }
 
+/* Makes w->address one at which nobody listens and nobody else can begin to, though w can: a socket that is bound but
+ * does not listen refuses connections, keeps other processes from getting the port, and lets a socket of the same
+ * SO_REUSEADDR take it. (A listener that was closed would not do: ZeroMQ ends it later, from its own thread.) Worlds
+ * whose addresses are names have one already. Returns what world_unreserve takes. */
+static inline int world_reserve_address(world *w)
+{
+    if (w->kind != WORLD_TCP) {
+        return -1;
+    }
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof a;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)), 0);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    snprintf(w->address, sizeof w->address, "tcp://127.0.0.1:%d", ntohs(a.sin_port));
+    return fd;
+}
+
+static inline void world_unreserve(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* Lets time pass until e may have something: real time by its descriptor, virtual time by the next event. */
 static inline bool world_wait(world *w, wsl_endpoint *e, int ms)
 {
@@ -156,7 +185,7 @@ static inline bool world_next(world *w, wsl_endpoint *e, wsl_net_event *out, int
     return wsl_endpoint_receive(e, out) == WSL_OK;
 }
 
-enum { LONG_MS = 5000, SHORT_MS = 100 };
+enum { LONG_MS = 30000, SHORT_MS = 100 };
 
 static inline wsl_net_event world_expect(world *w, wsl_endpoint *e, wsl_net_event_kind kind)
 {
