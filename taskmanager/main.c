@@ -146,8 +146,10 @@ static void wake_main(void *arg)
 static int run(process *p, wsl_signals *signals, wsl_error *err)
 {
     if (wsl_config_bool(p->config, "taskmanager.network.ipc")) {
-        p->local_address = wsl_asprintf("ipc://%s/wiesel-tm-%d-%08x.sock", wsl_config_str(p->config, "io.tmp.dirs"),
-                                        (int)getpid(), (unsigned)wsl_rng_next(&p->rng));
+        const bool zeromq = strcmp(wsl_config_str(p->config, "taskmanager.network.local"), "zeromq") == 0;
+        p->local_address = wsl_asprintf("%s://%s/wiesel-tm-%d-%08x.sock", zeromq ? "ipc" : "unix",
+                                        wsl_config_str(p->config, "io.tmp.dirs"), (int)getpid(),
+                                        (unsigned)wsl_rng_next(&p->rng));
     }
     const tm_options options = {
         .config = p->config,
@@ -197,7 +199,7 @@ int main(int argc, char **argv)
     code = code > 0 ? code - 1 : -1;
     if (code < 0) {
         code = 1;
-        if (open_log(&p, &err) == WSL_OK && wsl_transport_zmq_new(&p.transport, &err) == WSL_OK) {
+        if (open_log(&p, &err) == WSL_OK && wsl_transport_sockets_new(&p.transport, &err) == WSL_OK) {
             code = run(&p, signals, &err);
         }
     }

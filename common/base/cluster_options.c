@@ -68,7 +68,9 @@ const wsl_option wsl_cluster_options[] = {
      .help = "Which thread moves data between processes: one of its own, or that of the first slot, which saves wake-ups but "
              "lets user code that blocks hold up the network. auto: the slot's if there is just one."},
     {.name = "taskmanager.network.ipc", .type = WSL_OPT_BOOL, .default_value = "true",
-     .help = "TaskManagers of one host talk over ipc:// instead of TCP."},
+     .help = "TaskManagers of one host talk over local sockets instead of TCP."},
+    {.name = "taskmanager.network.local", .type = WSL_OPT_ENUM, .default_value = "socket", .choices = "socket|zeromq",
+     .help = "How, then: from loop to loop without a thread in between (socket), or over ZeroMQ like everything else."},
     {.name = "taskmanager.network.frame-size-max", .type = WSL_OPT_SIZE, .default_value = "256 kb", .min = "4 kb", .max = "16 mb",
      .help = "How much data one network message may carry when several buffers wait."},
     {.name = "taskmanager.loop.spin", .type = WSL_OPT_INT, .default_value = "0", .min = "0", .max = "100000",

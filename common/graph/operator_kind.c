@@ -38,6 +38,21 @@ const wsl_operator_kind *wsl_operator_kind_find(const char *name)
     return NULL;
 }
 
+wsl_function_kind wsl_function_role_kind(const char *role)
+{
+    static const struct {
+        const char *role;
+        wsl_function_kind kind;
+    } roles[] = {{"window", WSL_FN_WINDOW},   {"aggregate", WSL_FN_AGGREGATE}, {"reduce", WSL_FN_REDUCE},
+                 {"trigger", WSL_FN_TRIGGER}, {"evictor", WSL_FN_EVICTOR},     {"gap", WSL_FN_SESSION_GAP}};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(roles); i++) {
+        if (strcmp(roles[i].role, role) == 0) {
+            return roles[i].kind;
+        }
+    }
+    return (wsl_function_kind)0;
+}
+
 /* ---- output schemas ---- */
 
 static wsl_status derive_where(const char *expr, const wsl_schema *input, wsl_schema **out_schema, wsl_error *err)

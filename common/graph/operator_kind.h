@@ -23,15 +23,18 @@ typedef struct wsl_operator_kind {
     const char *label; /* before the operator's name in vertex names: "Source: " */
     bool source;
     bool sink;
-    bool keyed;          /* input by key; keeps state */
+    bool two_inputs;     /* has input 1 too */
+    bool keyed;          /* input (both, if it has two) by key; keeps state */
     bool takes_function; /* a symbol of `function_kind` in the job's library */
-    wsl_function_kind function_kind;
+    wsl_function_kind function_kind; /* without takes_function: may name one of this kind; 0: none */
     wsl_output_rule output;
     const wsl_option *options; /* NULL: none, or the connector's */
 } wsl_operator_kind;
 
 /* NULL if there is none of that name. */
 const wsl_operator_kind *wsl_operator_kind_find(const char *name);
+/* What kind of function a FunctionRef's role asks for; 0 if the role is not known. */
+wsl_function_kind wsl_function_role_kind(const char *role);
 /* All, ended by a NULL name. */
 const wsl_operator_kind *wsl_operator_kinds(void);
 

@@ -63,6 +63,7 @@ wsl_status wsl_address_parse(const char *text, wsl_address *out_address, wsl_err
         wsl_address_kind kind;
     } kinds[] = {{"tcp://", WSL_ADDRESS_TCP},
                  {"ipc://", WSL_ADDRESS_IPC},
+                 {"unix://", WSL_ADDRESS_UNIX},
                  {"inproc://", WSL_ADDRESS_INPROC},
                  {"sim://", WSL_ADDRESS_SIM}};
 

@@ -1,6 +1,6 @@
 /*
- * address - where an endpoint listens or connects: "tcp://127.0.0.1:6123", "tcp://[::1]:0", "ipc:///run/wiesel/data",
- * "inproc://name", "sim://name".
+ * address - where an endpoint listens or connects: "tcp://127.0.0.1:6123", "tcp://[::1]:0", "ipc:///run/wiesel/data" (ZeroMQ),
+ * "unix:///run/wiesel/data" (local sockets), "inproc://name", "sim://name".
  *
  * Threads: any.
  */
@@ -14,6 +14,7 @@
 typedef enum wsl_address_kind {
     WSL_ADDRESS_TCP,
     WSL_ADDRESS_IPC,
+    WSL_ADDRESS_UNIX,
     WSL_ADDRESS_INPROC,
     WSL_ADDRESS_SIM
 } wsl_address_kind;

@@ -7,10 +7,11 @@
  * nothing sent to it will, and it is never resumed: a peer that comes back has a new identity.
  *
  *     zmq     real sockets (tcp://, ipc://)
+ *     local   between processes of one host, without a thread of its own (unix://)
  *     inproc  between loops of one process, by mailbox
  *     sim     one thread, virtual time, seeded delay and loss of connections
  *
- * Every implementation passes the same tests (tests/unit/net).
+ * Every implementation passes the same tests (tests/unit/common/net).
  *
  * Threads: an endpoint belongs to the loop that made it. Ownership: see wsl_message.
  */
@@ -80,7 +81,8 @@ typedef struct wsl_endpoint_options {
  */
 
 typedef struct wsl_transport_ops {
-    /* Address "tcp://127.0.0.1:6123" (port 0 or *: any free one), "ipc:///path", "inproc://name", "sim://name". */
+    /* Address "tcp://127.0.0.1:6123" (port 0 or *: any free one), "ipc:///path", "unix:///path", "inproc://name",
+     * "sim://name". */
     wsl_status (*listen)(wsl_transport *t, const char *address, const wsl_endpoint_options *options,
                          wsl_endpoint **out_endpoint, wsl_error *err);
     wsl_status (*connect)(wsl_transport *t, const char *address, const wsl_endpoint_options *options,
@@ -91,7 +93,7 @@ typedef struct wsl_transport_ops {
     wsl_status (*receive)(wsl_endpoint *e, wsl_net_event *out_event);
     int (*fd)(wsl_endpoint *e);              /* to be watched for reading; drain receive to WSL_AGAIN after each wake-up */
     const char *(*address)(wsl_endpoint *e); /* listener: the address really bound */
-    void (*close)(wsl_endpoint *e);          /* at once; what is still queued after linger_ms is dropped (and released) */
+    void (*close)(wsl_endpoint *e);          /* what is still queued after linger_ms is dropped (and released); local waits for it here */
     void (*free)(wsl_transport *t);
 } wsl_transport_ops;
 
@@ -130,6 +132,9 @@ static inline void wsl_endpoint_close(wsl_endpoint *e)
 
 /* All endpoints of a transport are closed before it is freed. */
 WSL_MUST_CHECK wsl_status wsl_transport_zmq_new(wsl_transport **out_transport, wsl_error *err);
+wsl_transport *wsl_transport_local_new(void);
+/* Both of these, by the address. */
+WSL_MUST_CHECK wsl_status wsl_transport_sockets_new(wsl_transport **out_transport, wsl_error *err);
 /* All inproc transports of one hub see each other's addresses. */
 typedef struct wsl_inproc_hub wsl_inproc_hub;
 wsl_inproc_hub *wsl_inproc_hub_new(void);

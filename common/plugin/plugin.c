@@ -115,6 +115,32 @@ const char *wsl_function_kind_text(wsl_function_kind kind)
         return "WSL_REDUCE";
     case WSL_FN_PARTITION:
         return "WSL_PARTITION";
+    case WSL_FN_AGGREGATE:
+        return "WSL_AGGREGATE";
+    case WSL_FN_WINDOW:
+        return "WSL_WINDOW";
+    case WSL_FN_TRIGGER:
+        return "WSL_TRIGGER";
+    case WSL_FN_EVICTOR:
+        return "WSL_EVICTOR";
+    case WSL_FN_SESSION_GAP:
+        return "WSL_SESSION_GAP";
+    case WSL_FN_CO_PROCESS:
+        return "WSL_CO_PROCESS";
+    case WSL_FN_KEYED_CO_PROCESS:
+        return "WSL_KEYED_CO_PROCESS";
+    case WSL_FN_BROADCAST_PROCESS:
+        return "WSL_BROADCAST_PROCESS";
+    case WSL_FN_KEYED_BROADCAST_PROCESS:
+        return "WSL_KEYED_BROADCAST_PROCESS";
+    case WSL_FN_JOIN:
+        return "WSL_JOIN";
+    case WSL_FN_CO_GROUP:
+        return "WSL_CO_GROUP";
+    case WSL_FN_ASYNC:
+        return "WSL_ASYNC";
+    case WSL_FN_WATERMARKS:
+        return "WSL_WATERMARKS";
     }
     return "a function of unknown kind";
 }
@@ -133,6 +159,32 @@ static bool has_callback(const wsl_function *fn)
         return fn->reduce != NULL;
     case WSL_FN_PARTITION:
         return fn->partition != NULL;
+    case WSL_FN_AGGREGATE:
+        return (fn->add != NULL) != (fn->update != NULL) && fn->acc != NULL;
+    case WSL_FN_WINDOW:
+        return fn->window != NULL;
+    case WSL_FN_TRIGGER:
+        return fn->on_element != NULL;
+    case WSL_FN_EVICTOR:
+        return fn->evict != NULL;
+    case WSL_FN_SESSION_GAP:
+        return fn->session_gap != NULL;
+    case WSL_FN_CO_PROCESS:
+        return fn->co_process != NULL;
+    case WSL_FN_KEYED_CO_PROCESS:
+        return fn->keyed_co_process != NULL;
+    case WSL_FN_BROADCAST_PROCESS:
+        return fn->element != NULL && fn->broadcast != NULL;
+    case WSL_FN_KEYED_BROADCAST_PROCESS:
+        return fn->keyed_element != NULL && fn->broadcast != NULL;
+    case WSL_FN_JOIN:
+        return fn->join != NULL;
+    case WSL_FN_CO_GROUP:
+        return fn->co_group != NULL;
+    case WSL_FN_ASYNC:
+        return fn->invoke != NULL;
+    case WSL_FN_WATERMARKS:
+        return fn->on_event != NULL;
     }
     return false;
 }

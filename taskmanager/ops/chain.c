@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "graph/job_graph.h"
+#include "graph/operator_kind.h"
 #include "graph/operator_options.h"
 #include "plugin/plugin.h"
 #include "taskmanager/ops/pending.h"
@@ -21,6 +22,7 @@ typedef struct node {
     wsl_schema *output;
     wsl_schema **sides;
     size_t n_sides;
+    const wsl_function **functions;
 } node;
 
 struct tm_chain {
@@ -34,35 +36,53 @@ struct tm_chain {
 
 /* ---- making the operators ---- */
 
-static wsl_status find_function(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, tm_op_env *env,
-                                wsl_error *err)
+/* NULL: there is none of that kind; *err says so. */
+static const wsl_function *find_function(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, const char *symbol,
+                                         wsl_function_kind kind, wsl_error *err)
 {
-    static const struct {
-        const char *kind;
-        wsl_function_kind function;
-    } kinds[] = {{"process", WSL_FN_PROCESS},
-                 {"filter", WSL_FN_FILTER},
-                 {"keyed_process", WSL_FN_KEYED_PROCESS},
-                 {"reduce", WSL_FN_REDUCE}};
-    for (size_t i = 0; i < WSL_ARRAY_LEN(kinds); i++) {
-        if (strcmp(desc->kind, kinds[i].kind) != 0) {
-            continue;
+    if (spec->find_function != NULL) {
+        const wsl_function *fn = spec->find_function(spec->find_function_arg, symbol);
+        if (fn == NULL || fn->kind != kind) {
+            (void)wsl_fail(err, WSL_NOT_FOUND, "operator '%s' needs a function '%s' made with %s", desc->name, symbol,
+                           wsl_function_kind_text(kind));
+            return NULL;
         }
-        if (spec->find_function != NULL) {
-            env->function = spec->find_function(spec->find_function_arg, desc->function);
-            if (env->function == NULL || env->function->kind != kinds[i].function) {
-                return wsl_fail(err, WSL_NOT_FOUND, "operator '%s' needs a function '%s' made with %s", desc->name,
-                                desc->function, wsl_function_kind_text(kinds[i].function));
-            }
-            return WSL_OK;
-        }
-        if (spec->artifact == NULL) {
-            return wsl_fail(err, WSL_NOT_FOUND, "operator '%s' calls the function '%s', but the job has no library",
-                            desc->name, desc->function);
-        }
-        env->function = wsl_plugin_function(spec->artifact, desc->function, kinds[i].function, err);
+        return fn;
+    }
+    if (spec->artifact == NULL) {
+        (void)wsl_fail(err, WSL_NOT_FOUND, "operator '%s' calls the function '%s', but the job has no library",
+                       desc->name, symbol);
+        return NULL;
+    }
+    const wsl_function *fn = wsl_plugin_function(spec->artifact, symbol, kind, err);
+    if (fn == NULL) {
+        (void)wsl_fail_prefix(err, WSL_NOT_FOUND, "operator '%s'", desc->name);
+    }
+    return fn;
+}
+
+static wsl_status find_functions(const tm_chain_spec *spec, const Wsl__Pb__Operator *desc, node *nd, tm_op_env *env,
+                                 wsl_error *err)
+{
+    const wsl_operator_kind *kind = wsl_operator_kind_find(desc->kind);
+    const bool has_symbol = desc->function != NULL && desc->function[0] != '\0';
+    if (kind != NULL && kind->function_kind != 0 && (kind->takes_function || has_symbol)) {
+        env->function = find_function(spec, desc, desc->function, kind->function_kind, err);
         if (env->function == NULL) {
-            return wsl_fail_prefix(err, WSL_NOT_FOUND, "operator '%s'", desc->name);
+            return WSL_NOT_FOUND;
+        }
+    }
+    nd->functions = wsl_calloc(desc->n_functions + 1, sizeof *nd->functions);
+    env->functions = nd->functions;
+    for (size_t i = 0; i < desc->n_functions; i++) {
+        const wsl_function_kind role = wsl_function_role_kind(desc->functions[i]->role);
+        if (role == 0) {
+            return wsl_fail(err, WSL_UNSUPPORTED, "operator '%s' has a function for '%s', which is not known here",
+                            desc->name, desc->functions[i]->role);
+        }
+        nd->functions[i] = find_function(spec, desc, desc->functions[i]->symbol, role, err);
+        if (nd->functions[i] == NULL) {
+            return WSL_NOT_FOUND;
         }
     }
     return WSL_OK;
@@ -130,7 +150,7 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
         .log = spec->log,
         .host = spec->host,
     };
-    WSL_TRY(find_function(spec, desc, &op->env, err));
+    WSL_TRY(find_functions(spec, desc, nd, &op->env, err));
     return find_connector(spec, desc, &op->env, err);
 }
 
@@ -330,6 +350,7 @@ void tm_chain_free(tm_chain *chain)
             wsl_schema_free(nd->sides[s]);
         }
         free(nd->sides);
+        free(nd->functions);
         wsl_schema_free(nd->output);
         free_op(nd->op);
     }

@@ -13,6 +13,7 @@
 #include "data/row_text.h"
 #include "graph/job_graph.h"
 #include "graph/job_options.h"
+#include "graph/operator_kind.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/ops/collector.h"
 
@@ -81,19 +82,13 @@ static void init_host(wsl_harness *h)
 
 /* ---- the descriptor ---- */
 
+/* The kind of operator that runs such a function as its only one; NULL: there is none. */
 static const char *kind_of(const wsl_function *fn)
 {
-    switch (fn->kind) {
-    case WSL_FN_PROCESS:
-        return "process";
-    case WSL_FN_FILTER:
-        return "filter";
-    case WSL_FN_KEYED_PROCESS:
-        return "keyed_process";
-    case WSL_FN_REDUCE:
-        return "reduce";
-    case WSL_FN_PARTITION:
-        break;
+    for (const wsl_operator_kind *k = wsl_operator_kinds(); k->name != NULL; k++) {
+        if (k->takes_function && k->function_kind == fn->kind) {
+            return k->name;
+        }
     }
     return NULL;
 }

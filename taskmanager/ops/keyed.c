@@ -88,7 +88,7 @@ static void value_clear(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
     tm_keyed *k = self(ctx);
     uint32_t i = 0;
     if (find_state(k, state, &i)) {
-        k->state->ops->value_clear(k->state, i);
+        k->state->ops->clear(k->state, i);
     }
 }
 
@@ -142,10 +142,10 @@ static const wsl_keyed_ops keyed_ops = {
 
 static wsl_status open_state(tm_keyed *k, const wsl_schema *value, wsl_error *err)
 {
-    tm_value_state states[TM_STATES_MAX + 1];
+    tm_state_spec states[TM_STATES_MAX + 1];
     uint32_t n = 0;
     if (value != NULL) {
-        states[n++] = (tm_value_state){.name = "value", .schema = value};
+        states[n++] = (tm_state_spec){.name = "value", .kind = WSL_STATE_VALUE, .schema = value};
     }
     for (uint32_t i = 0; k->descs != NULL && k->descs[i] != NULL; i++) {
         const wsl_state_desc *d = k->descs[i];
@@ -156,9 +156,9 @@ static wsl_status open_state(tm_keyed *k, const wsl_schema *value, wsl_error *er
         if (n > TM_STATES_MAX) {
             break; /* refused by the backend */
         }
-        states[n++] = (tm_value_state){.name = d->name, .schema = d->value};
+        states[n++] = (tm_state_spec){.name = d->name, .kind = d->kind, .schema = d->value};
     }
-    return tm_mem_state_new(&k->key, states, n, &k->state, err);
+    return tm_mem_state_new(&k->key, states, n, false, &k->state, err);
 }
 
 wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_error *err)

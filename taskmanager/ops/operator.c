@@ -21,6 +21,16 @@
 
 enum { ROW_TEXT_IN_ERRORS = 400 };
 
+const wsl_function *tm_op_function(const tm_op *op, const char *role)
+{
+    for (size_t i = 0; i < op->env.desc->n_functions; i++) {
+        if (strcmp(op->env.desc->functions[i]->role, role) == 0) {
+            return op->env.functions[i];
+        }
+    }
+    return NULL;
+}
+
 /* ---- errors and metrics ---- */
 
 static void add_row_in_hand(const tm_op *op, wsl_strbuf *text)

@@ -61,6 +61,7 @@ struct tm_op_env {
     const char *job_name;
     const void *artifact;           /* wsl_plugin *, NULL for jobs of built-in operators; see plugin/plugin.h */
     const wsl_function *function;   /* desc->function, resolved; NULL if it names none */
+    const wsl_function *const *functions; /* desc->functions, resolved, in their order; see tm_op_function */
     const wsl_source_class *source; /* desc->connector of a source */
     const wsl_sink_class *sink;     /* ... of a sink */
     const wsl_schema *const *sides; /* schemas of desc->sides */
@@ -141,6 +142,9 @@ struct tm_op {
     bool resuming;            /* the running batch comes from the queue */
     bool opened;              /* open was called */
 };
+
+/* The further function of that role ("window", "trigger"...); NULL if the operator has none. */
+const wsl_function *tm_op_function(const tm_op *op, const char *role);
 
 /* By kind; NULL if unknown. */
 const tm_op_class *tm_op_class_find(const char *kind);

@@ -1,11 +1,16 @@
 /*
- * backend - keyed state of one operator subtask: value states of the current key (key_ctx).
+ * backend - keyed state of one operator subtask.
  *
- * A backend is asked for the current key's values as callbacks need them; load tells it beforehand which keys will
- * come. States are known by their place in the list given at open. Where a set value lies in an entry may be told once
- * (tm_value_place), so that whoever has the key's entry need not ask at all.
+ * A tm_state is a set of states that share one table: a lookup per record serves all of them. The current key is that of
+ * key_ctx. States are known by their place in the list given at open; load tells beforehand which keys will come. Where a
+ * set value lies in an entry may be told once (tm_value_place), so that whoever has the key's entry need not ask at all.
  *
- * Values are rows without timestamp. A pointer from get or update is valid until the next call.
+ * A tm_state opened with `namespaces` keeps one table per namespace (a number: the end of a slice or window), made when it
+ * is first written and dropped whole: what windows of many keys that begin and end together need. use() makes a namespace
+ * the current one for all other calls; without namespaces there is just one, 0.
+ *
+ * Values are rows without timestamp unless the state keeps timestamps (tm_state_spec). A pointer that was returned is valid
+ * until the next call.
  *
  * Threads: one slot loop.
  */
@@ -14,14 +19,18 @@
 
 #include "taskmanager/state/key_ctx.h"
 
-enum { TM_STATES_MAX = 31 }; /* value states of one operator */
+enum { TM_STATES_MAX = 31 }; /* states of one operator */
 
 typedef struct tm_state tm_state;
 
-typedef struct tm_value_state {
+typedef struct tm_state_spec {
     const char *name;
-    const wsl_schema *schema;
-} tm_value_state;
+    wsl_state_kind kind;       /* REDUCING and AGGREGATING are kept as VALUE: who folds is above (keyed.h) */
+    const wsl_schema *schema;  /* of the value, element or accumulator */
+    const wsl_schema *key;     /* MAP: of an entry's key */
+    wsl_ttl ttl;
+    bool keeps_timestamps;     /* elements of a LIST (values of a MAP) keep the row header's timestamp and flags */
+} tm_state_spec;
 
 /* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. */
 typedef struct tm_value_place {
@@ -29,6 +38,14 @@ typedef struct tm_value_place {
     uint32_t bit; /* 0: values of this state do not lie in entries, or an entry is not known to be the key's */
     uint32_t offset;
 } tm_value_place;
+
+/* A walk over the elements of a list, the entries of a map, the keys of a namespace. */
+typedef struct tm_state_walk {
+    const wsl_row *key;   /* map: of the entry */
+    const wsl_row *value;
+    uint32_t state;
+    uint64_t at[4]; /* the backend's */
+} tm_state_walk;
 
 typedef struct tm_state_ops {
     void (*free)(tm_state *s);
@@ -41,9 +58,37 @@ typedef struct tm_state_ops {
     wsl_row *(*value_update)(tm_state *s, uint32_t state);
     /* WSL_TYPE: not a row of the state's schema. */
     wsl_status (*value_put)(tm_state *s, uint32_t state, const wsl_row *row);
-    void (*value_clear)(tm_state *s, uint32_t state);
+    void (*clear)(tm_state *s, uint32_t state); /* any kind */
     tm_value_place (*value_place)(const tm_state *s, uint32_t state);
-    uint64_t (*keys)(const tm_state *s);
+
+    wsl_status (*list_add)(tm_state *s, uint32_t state, const wsl_row *row);
+    uint32_t (*list_size)(tm_state *s, uint32_t state);
+    const wsl_row *(*map_get)(tm_state *s, uint32_t state, const wsl_row *key);
+    wsl_status (*map_put)(tm_state *s, uint32_t state, const wsl_row *key, const wsl_row *value);
+    void (*map_remove)(tm_state *s, uint32_t state, const wsl_row *key);
+    /* Begins a walk over the current key's list (in order of arrival) or map. False from next: no more. remove takes the
+     * element in hand away. Any other change of that state ends the walk. */
+    void (*walk)(tm_state *s, uint32_t state, tm_state_walk *walk);
+    bool (*walk_next)(tm_state *s, tm_state_walk *walk);
+    void (*walk_remove)(tm_state *s, tm_state_walk *walk);
+
+    /* ---- namespaces ---- */
+    void (*use)(tm_state *s, int64_t ns);
+    /* The smallest namespace there is that is not below `from`; false: none. */
+    bool (*next_namespace)(tm_state *s, int64_t from, int64_t *out_ns);
+    void (*drop_namespace)(tm_state *s, int64_t ns);
+    /* Goes through the keys of the current namespace by key group, then key bytes; makes each the current one in key_ctx.
+     * at[] zeroed begins. The key in hand may be cleared, other keys must not change. A walk may pause: what it needs is in
+     * *walk (freed by walk_keys_end, which is called once whether the walk was finished or not). */
+    bool (*walk_keys)(tm_state *s, tm_state_walk *walk);
+    void (*walk_keys_end)(tm_state *s, tm_state_walk *walk);
+
+    /* Time for TTL: the clock, or the watermark for states with event-time TTL. Called when it moved, before use. */
+    void (*set_time)(tm_state *s, int64_t processing_ms, int64_t event_ms);
+    /* Background cleanup of expired state: looks at no more than max_entries. */
+    void (*clean_up)(tm_state *s, uint32_t max_entries);
+
+    uint64_t (*keys)(const tm_state *s);  /* of all namespaces */
     uint64_t (*bytes)(const tm_state *s); /* memory held */
 } tm_state_ops;
 
@@ -60,6 +105,7 @@ static inline void tm_state_free(tm_state *s)
 }
 WSL_DEFINE_AUTO(tm_state)
 
-/* In memory. The schemas live as long as the state. */
-WSL_MUST_CHECK wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_value_state *states, uint32_t n_states,
-                                           tm_state **out_state, wsl_error *err);
+/* In memory. The schemas live as long as the state. Several tm_state of one operator may share a key_ctx; the entries that
+ * load finds (key_ctx's row_entry) belong to the one that loaded last. */
+WSL_MUST_CHECK wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_state_spec *states, uint32_t n_states,
+                                           bool namespaces, tm_state **out_state, wsl_error *err);

@@ -220,14 +220,14 @@ static const tm_state_ops mem_state_ops = {
     .value_get = value_get,
     .value_update = value_update,
     .value_put = value_put,
-    .value_clear = value_clear,
+    .clear = value_clear,
     .value_place = value_place,
     .keys = keys,
     .bytes = bytes,
 };
 
 /* Offsets from the end of the entry's header; returns the payload's size. */
-static uint32_t lay_out(mem_state *m, const tm_value_state *states, uint32_t header)
+static uint32_t lay_out(mem_state *m, const tm_state_spec *states, uint32_t header)
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < m->n_states; i++) {
@@ -245,9 +245,10 @@ static uint32_t lay_out(mem_state *m, const tm_value_state *states, uint32_t hea
     return at;
 }
 
-wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_value_state *states, uint32_t n_states, tm_state **out_state,
-                            wsl_error *err)
+wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_state_spec *states, uint32_t n_states, bool namespaces,
+                            tm_state **out_state, wsl_error *err)
 {
+    (void)namespaces;
     if (n_states > TM_STATES_MAX) {
         return wsl_fail(err, WSL_UNSUPPORTED, "a function has %u states; at most %d are possible", n_states,
                         TM_STATES_MAX);

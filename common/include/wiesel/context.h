@@ -24,6 +24,7 @@ typedef struct wsl_keyed_ctx wsl_keyed_ctx;
 typedef struct wsl_ctx_ops wsl_ctx_ops;
 typedef struct wsl_keyed_ops wsl_keyed_ops;
 typedef struct wsl_state_desc wsl_state_desc;
+typedef struct wsl_state_iter wsl_state_iter;
 
 struct wsl_ctx {
     const wsl_ctx_ops *ops;
@@ -60,7 +61,22 @@ struct wsl_keyed_ops {
     const wsl_row *(*value_get)(wsl_keyed_ctx *k, const wsl_state_desc *state);
     wsl_row *(*value_update)(wsl_keyed_ctx *k, const wsl_state_desc *state);
     wsl_status (*value_put)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *row);
-    void (*value_clear)(wsl_keyed_ctx *k, const wsl_state_desc *state);
+    void (*value_clear)(wsl_keyed_ctx *k, const wsl_state_desc *state); /* of any kind */
+    /* list */
+    wsl_status (*list_add)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *row);
+    wsl_status (*list_set)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *const *rows, uint32_t n);
+    uint32_t (*list_size)(wsl_keyed_ctx *k, const wsl_state_desc *state);
+    /* map */
+    const wsl_row *(*map_get)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key);
+    wsl_status (*map_put)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key, const wsl_row *value);
+    void (*map_remove)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key);
+    /* reducing, aggregating */
+    wsl_status (*fold)(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *row);
+    const wsl_row *(*folded)(wsl_keyed_ctx *k, const wsl_state_desc *state);
+    /* list and map: *it is set up by iterate */
+    void (*iterate)(wsl_keyed_ctx *k, const wsl_state_desc *state, wsl_state_iter *it);
+    bool (*iter_next)(wsl_state_iter *it);
+    void (*iter_remove)(wsl_state_iter *it);
     wsl_status (*timer_set)(wsl_keyed_ctx *k, bool event_time, int64_t timestamp_ms);
     void (*timer_delete)(wsl_keyed_ctx *k, bool event_time, int64_t timestamp_ms);
 };

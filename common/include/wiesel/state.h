@@ -33,16 +33,54 @@ typedef enum wsl_state_kind {
     WSL_STATE_AGGREGATING = 5,
 } wsl_state_kind;
 
+typedef enum wsl_ttl_update {
+    WSL_TTL_ON_CREATE_AND_WRITE = 0,
+    WSL_TTL_ON_READ_AND_WRITE = 1,
+} wsl_ttl_update;
+
+/* Expired once last use + ttl <= now. Elements of a list and entries of a map expire one by one. Expired state is removed
+ * when it is read, and in the background. */
+typedef struct wsl_ttl {
+    int64_t ttl_ms; /* 0: lives for ever */
+    wsl_ttl_update update;
+    bool return_expired; /* what has expired but was not removed yet is still returned */
+    bool event_time;     /* now = the watermark, last use = the timestamp of the row in hand; else the clock */
+} wsl_ttl;
+
+struct wsl_function;
+
 struct wsl_state_desc {
     const char *name; /* unique in the operator; part of the checkpoint */
     wsl_state_kind kind;
-    const wsl_schema *value;
+    const wsl_schema *value;               /* list: of an element; aggregating: of the accumulator */
+    const wsl_schema *key;                 /* map: of an entry's key */
+    const struct wsl_function *const *fold; /* reducing: a WSL_REDUCE, aggregating: a WSL_AGGREGATE function, by address */
+    wsl_ttl ttl;
 };
 
+#define WSL_STATE_(symbol, ...) __attribute__((unused)) static const wsl_state_desc symbol = {__VA_ARGS__}
+
+/* Declares the row type `symbol`_value too. */
 #define WSL_VALUE_STATE(symbol, state_name, ...)                                                   \
     WSL_ROW(symbol##_value, __VA_ARGS__);                                                          \
-    __attribute__((unused)) static const wsl_state_desc symbol = {state_name, WSL_STATE_VALUE,     \
-                                                                  &symbol##_value_schema}
+    WSL_STATE_(symbol, .name = state_name, .kind = WSL_STATE_VALUE, .value = &symbol##_value_schema)
+
+/* States of a row type that is declared already; more members (.ttl) may follow:
+ *     WSL_LIST_STATE(recent, "recent", &transaction_schema, .ttl = {.ttl_ms = 60000}); */
+#define WSL_VALUE_STATE_OF(symbol, state_name, value_schema, ...)                                                      \
+    WSL_STATE_(symbol, .name = state_name, .kind = WSL_STATE_VALUE, .value = value_schema, __VA_ARGS__)
+#define WSL_LIST_STATE(symbol, state_name, element_schema, ...)                                                        \
+    WSL_STATE_(symbol, .name = state_name, .kind = WSL_STATE_LIST, .value = element_schema, __VA_ARGS__)
+#define WSL_MAP_STATE(symbol, state_name, key_schema, value_schema, ...)                                               \
+    WSL_STATE_(symbol, .name = state_name, .kind = WSL_STATE_MAP, .key = key_schema, .value = value_schema, __VA_ARGS__)
+/* function: a WSL_REDUCE or WSL_AGGREGATE function of the same library. */
+#define WSL_REDUCING_STATE(symbol, state_name, function, value_schema, ...)                                            \
+    WSL_FOLD_STATE_(symbol, state_name, WSL_STATE_REDUCING, function, value_schema, __VA_ARGS__)
+#define WSL_AGGREGATING_STATE(symbol, state_name, function, acc_schema, ...)                                           \
+    WSL_FOLD_STATE_(symbol, state_name, WSL_STATE_AGGREGATING, function, acc_schema, __VA_ARGS__)
+#define WSL_FOLD_STATE_(symbol, state_name, fold_kind, function, value_schema, ...)                                    \
+    static const struct wsl_function *const symbol##_fold = &function;                                                 \
+    WSL_STATE_(symbol, .name = state_name, .kind = fold_kind, .value = value_schema, .fold = &symbol##_fold, __VA_ARGS__)
 
 /* The value's row, or NULL if unset. */
 static inline const wsl_row *wsl_value_get(wsl_keyed_ctx *k, const wsl_state_desc *state)
@@ -105,6 +143,74 @@ static inline wsl_status wsl_value_set_double(wsl_keyed_ctx *k, const wsl_state_
     row->nulls &= ~1u;
     return WSL_OK;
 }
+
+/* ---- list: elements in order of arrival ---- */
+
+static inline wsl_status wsl_list_add(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *row)
+{
+    return k->keyed_ops->list_add(k, state, row);
+}
+/* Replaces all elements by copies of these n rows; n = 0 clears. */
+static inline wsl_status wsl_list_set(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *const *rows, uint32_t n)
+{
+    return k->keyed_ops->list_set(k, state, rows, n);
+}
+static inline uint32_t wsl_list_size(wsl_keyed_ctx *k, const wsl_state_desc *state)
+{
+    return k->keyed_ops->list_size(k, state);
+}
+
+/* ---- map: keys and values are rows of the state's two types ---- */
+
+static inline const wsl_row *wsl_map_get(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key)
+{
+    return k->keyed_ops->map_get(k, state, key);
+}
+static inline wsl_status wsl_map_put(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key, const wsl_row *value)
+{
+    return k->keyed_ops->map_put(k, state, key, value);
+}
+static inline void wsl_map_remove(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key)
+{
+    k->keyed_ops->map_remove(k, state, key);
+}
+
+/* ---- going through a list or a map ----
+ *
+ *     wsl_state_iter it;
+ *     for (wsl_state_each(k, &recent, &it); wsl_state_next(&it);) { ... it.value ... wsl_state_remove(&it); }
+ *
+ * Lists in order of arrival, maps in no order that is promised but the same for equal contents. Removing the element in hand is
+ * allowed; other changes of the same state end the walk. it.key and it.value are views until the next call on the context. */
+
+struct wsl_state_iter {
+    const wsl_row *key; /* map only */
+    const wsl_row *value;
+    wsl_keyed_ctx *k;
+    const wsl_state_desc *state;
+    uint64_t at[4]; /* the backend's */
+};
+static inline void wsl_state_each(wsl_keyed_ctx *k, const wsl_state_desc *state, wsl_state_iter *it)
+{
+    k->keyed_ops->iterate(k, state, it);
+}
+static inline bool wsl_state_next(wsl_state_iter *it) { return it->k->keyed_ops->iter_next(it); }
+static inline void wsl_state_remove(wsl_state_iter *it) { it->k->keyed_ops->iter_remove(it); }
+
+/* ---- reducing and aggregating: one value that rows are folded into ---- */
+
+static inline wsl_status wsl_fold(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *row)
+{
+    return k->keyed_ops->fold(k, state, row);
+}
+/* Reducing: the value; aggregating: the function's result. NULL if nothing was added. */
+static inline const wsl_row *wsl_folded(wsl_keyed_ctx *k, const wsl_state_desc *state)
+{
+    return k->keyed_ops->folded(k, state);
+}
+
+/* Any kind: forgets all of the current key. */
+static inline void wsl_state_clear(wsl_keyed_ctx *k, const wsl_state_desc *state) { k->keyed_ops->value_clear(k, state); }
 
 /* ---- timers: a set per key; registering twice fires once. Event timer t fires when the watermark reaches t. ---- */
 

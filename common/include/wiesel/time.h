@@ -17,13 +17,19 @@ typedef enum wsl_watermark_kind {
     WSL_WATERMARKS_BOUNDED,    /* max timestamp - bound - 1 */
     WSL_WATERMARKS_MONOTONOUS, /* max timestamp - 1: timestamps never go back */
     WSL_WATERMARKS_NONE,       /* timestamps only; watermarks come from upstream */
+    WSL_WATERMARKS_CUSTOM,     /* a WSL_WATERMARKS function */
 } wsl_watermark_kind;
+
+struct wsl_function;
 
 typedef struct wsl_watermark_strategy {
     wsl_watermark_kind kind;
     const char *timestamp; /* expression, or NULL */
     int64_t bound_ms;
     int64_t idleness_ms;   /* without rows for so long a subtask does not hold others back; 0: never */
+    const struct wsl_function *function; /* custom */
+    const char *alignment_group; /* sources of one group wait for each other; NULL: none */
+    int64_t max_drift_ms;        /* how far a split may be ahead of the group's slowest one */
     bool per_record;       /* emit after each row that raises it instead of periodically (pipeline.auto-watermark-interval) */
 } wsl_watermark_strategy;
 
@@ -51,3 +57,34 @@ static inline wsl_watermark_strategy wsl_per_record(wsl_watermark_strategy strat
     strategy.per_record = true;
     return strategy;
 }
+/* A generator of your own: a WSL_WATERMARKS function. */
+static inline wsl_watermark_strategy wsl_custom_watermarks(const char *timestamp, const struct wsl_function *function)
+{
+    return (wsl_watermark_strategy){.kind = WSL_WATERMARKS_CUSTOM, .timestamp = timestamp, .function = function};
+}
+/* Splits that are more than max_drift_ms ahead of the slowest source of the group are not read until it has caught up. */
+static inline wsl_watermark_strategy wsl_with_alignment(wsl_watermark_strategy strategy, const char *group,
+                                                        int64_t max_drift_ms)
+{
+    strategy.alignment_group = group;
+    strategy.max_drift_ms = max_drift_ms;
+    return strategy;
+}
+
+/* What a WSL_WATERMARKS function gets: one context per split (or per subtask, behind an operator that is no source).
+ *
+ *     static void on_event(wsl_watermark_ctx *w, const wsl_row *row, int64_t timestamp_ms)
+ *     {
+ *         if (marker_is_last(row)) wsl_emit_watermark(w, timestamp_ms);
+ *     }
+ *     WSL_WATERMARKS(by_marker, .in = &marker_schema, .on_event = on_event);
+ */
+struct wsl_watermark_ctx {
+    void *local;       /* local_size bytes, zeroed, of this split's own */
+    const void *config;
+    uint32_t config_size;
+    int64_t watermark; /* the last one emitted; INT64_MIN before the first */
+    void (*emit)(struct wsl_watermark_ctx *w, int64_t watermark_ms);
+};
+/* Smaller ones than before are ignored. */
+#define wsl_emit_watermark(w, watermark_ms) ((w)->emit((w), (watermark_ms)))

@@ -15,10 +15,10 @@ WSL_ROW(wide, (int64, a), (int64, b), (int64, c), (int64, d), (int64, e), (int64
 
 enum { TOTAL, NOTE, WIDE, N_STATES };
 
-static const tm_value_state states[N_STATES] = {
-    {"total", &total_schema}, /* lies in the entry */
-    {"note", &note_schema},   /* of variable size */
-    {"wide", &wide_schema},   /* fixed, but too large for the entry */
+static const tm_state_spec states[N_STATES] = {
+    {.name = "total", .kind = WSL_STATE_VALUE, .schema = &total_schema}, /* lies in the entry */
+    {.name = "note", .kind = WSL_STATE_VALUE, .schema = &note_schema}, /* of variable size */
+    {.name = "wide", .kind = WSL_STATE_VALUE, .schema = &wide_schema}, /* fixed, but too large for the entry */
 };
 
 static wsl_key_spec spec;
@@ -30,7 +30,7 @@ static void begin(const wsl_schema *schema, const char *const *names, uint32_t n
     wsl_error err = {0};
     cr_assert_eq(wsl_key_spec_init(&spec, schema, names, n_names, &err), WSL_OK);
     tm_key_ctx_init(&kc, &spec, 0, 1, 128);
-    cr_assert_eq(tm_mem_state_new(&kc, states, N_STATES, &state, &err), WSL_OK);
+    cr_assert_eq(tm_mem_state_new(&kc, states, N_STATES, false, &state, &err), WSL_OK);
 }
 
 static void begin_numbers(void)
@@ -66,7 +66,7 @@ static const wsl_row *note_row(const char *text, int64_t n)
 static const wsl_row *get(uint32_t i) { return state->ops->value_get(state, i); }
 static wsl_row *update(uint32_t i) { return state->ops->value_update(state, i); }
 static wsl_status put(uint32_t i, const wsl_row *row) { return state->ops->value_put(state, i, row); }
-static void clear(uint32_t i) { state->ops->value_clear(state, i); }
+static void clear(uint32_t i) { state->ops->clear(state, i); }
 
 Test(mem_backend, has_no_value_until_one_is_set)
 {
@@ -170,15 +170,15 @@ Test(mem_backend, refuses_more_states_than_it_can_hold)
 {
     wsl_error err = {0};
     static const char *const names[] = {"id"};
-    tm_value_state many[TM_STATES_MAX + 1];
+    tm_state_spec many[TM_STATES_MAX + 1];
     for (int i = 0; i <= TM_STATES_MAX; i++) {
         many[i] = states[TOTAL];
     }
     cr_assert_eq(wsl_key_spec_init(&spec, &number_schema, names, 1, &err), WSL_OK);
     tm_key_ctx_init(&kc, &spec, 0, 1, 128);
-    cr_assert_eq(tm_mem_state_new(&kc, many, TM_STATES_MAX + 1, &state, &err), WSL_UNSUPPORTED);
+    cr_assert_eq(tm_mem_state_new(&kc, many, TM_STATES_MAX + 1, false, &state, &err), WSL_UNSUPPORTED);
     cr_assert(has_text(err.text, "at most 31"));
-    cr_assert_eq(tm_mem_state_new(&kc, many, TM_STATES_MAX, &state, &err), WSL_OK);
+    cr_assert_eq(tm_mem_state_new(&kc, many, TM_STATES_MAX, false, &state, &err), WSL_OK);
     number_key(1);
     for (uint32_t i = 0; i < TM_STATES_MAX; i++) {
         update(i)->slot[0] = i;
