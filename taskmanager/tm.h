@@ -30,7 +30,7 @@ typedef struct tm_options {
     int64_t pid;                  /* for people and supervisors */
     const char *jobmanager;       /* control address; NULL: tcp://<jobmanager.rpc.address>:<port> */
     const char *data_address;     /* where the data listener binds; NULL: tcp://<taskmanager.host>:<data.port> */
-    const char *data_address_local; /* ipc:// for peers on this host; NULL: none */
+    const char *data_address_local; /* unix:// or ipc://, for peers on this host; NULL: none */
     const char *log_dir;          /* for people; may be NULL */
     /* Where print sinks write; NULL: the file <log_dir>/taskmanager-<id>.out, or nowhere without log_dir. Any slot loop. */
     wsl_status (*write_stdout)(void *arg, const char *data, size_t size);

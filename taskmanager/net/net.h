@@ -31,7 +31,7 @@ enum {
 
 typedef struct tm_net_options {
     const char *listen_address;       /* "tcp://127.0.0.1:0" */
-    const char *listen_address_local; /* "ipc://...", NULL: none */
+    const char *listen_address_local; /* "unix://..." or "ipc://...", NULL: none */
     const char *identity;             /* TaskManager id + incarnation: prefix of our connections' identities */
     uint32_t heartbeat_ms;
     uint32_t heartbeat_timeout_ms;

@@ -173,10 +173,10 @@ static inline bool world_wait(world *w, wsl_endpoint *e, int ms)
         return false; /* what is sent is there */
     }
     struct pollfd p = {.fd = wsl_endpoint_fd(e), .events = POLLIN};
-    if (w->kind == WORLD_LOCAL) { /* no thread sends what is queued at the other end: its owner, this one, does */
+    if (w->kind == WORLD_LOCAL) { /* the other end has no thread of its own: this one is its */
         for (int left = ms; left > 0; left--) {
             for (int i = 0; i < w->n_open; i++) {
-                wsl_local_endpoint_flush(w->open[i]);
+                wsl_local_endpoint_drive(w->open[i]);
             }
             if (poll(&p, 1, 1) > 0) {
                 return true;
