@@ -5,7 +5,10 @@
 
 #include <string.h>
 
+#include <wiesel/config.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "base/suggest.h"
 
@@ -121,6 +124,22 @@ double wsl_arg_double(const wsl_args *args, const char *name, double otherwise)
         (void)wsl_env_fail(args->env, "argument --%s: '%s' is not a number", name, text);
     }
     return value;
+}
+
+int64_t wsl_arg_duration(const wsl_args *args, const char *name, int64_t otherwise_ms)
+{
+    /* durations are written as in the configuration, and read by the same code */
+    static const wsl_option table[] = {{.name = "duration", .type = WSL_OPT_DURATION}, {0}};
+    const char *text = wsl_arg(args, name, NULL);
+    if (text == NULL) {
+        return otherwise_ms;
+    }
+    WSL_AUTO(wsl_config) config = wsl_config_new(&(const wsl_option *){table}, 1);
+    if (wsl_config_set(config, "duration", text, name, NULL) != WSL_OK) {
+        (void)wsl_env_fail(args->env, "argument --%s: '%s' is not a duration like 100ms, 10s or 5min", name, text);
+        return otherwise_ms;
+    }
+    return wsl_config_duration_ns(config, "duration") / WSL_NS_PER_MS;
 }
 
 static bool is_one_of(const char *text, const char *const *words)

@@ -63,6 +63,8 @@ const char *wsl_arg(const wsl_args *args, const char *name, const char *otherwis
 /* Not a number: the job is refused. */
 int64_t wsl_arg_int(const wsl_args *args, const char *name, int64_t otherwise);
 double wsl_arg_double(const wsl_args *args, const char *name, double otherwise);
+/* "15s", "200 ms", "5 min", "1h"; a number alone is milliseconds. The result is in milliseconds. */
+int64_t wsl_arg_duration(const wsl_args *args, const char *name, int64_t otherwise_ms);
 /* Given without a value or as true/yes/1; false/no/0 is false. */
 bool wsl_arg_flag(const wsl_args *args, const char *name);
 /* Missing: the job is refused, and "" returned. */

@@ -28,6 +28,10 @@ static wsl_status every_way(wsl_env *env, const wsl_args *args)
     cr_assert_eq(wsl_arg_int(args, "port", 1), -42);
     cr_assert_eq(wsl_arg_int(args, "missing", 7), 7);
     cr_assert_float_eq(wsl_arg_double(args, "rate", 0), 2.5, 0);
+    cr_assert_eq(wsl_arg_duration(args, "window", 1), 90000);
+    cr_assert_eq(wsl_arg_duration(args, "bound", 1), 250);
+    cr_assert_eq(wsl_arg_duration(args, "gap", 1), 600000);
+    cr_assert_eq(wsl_arg_duration(args, "missing", 15000), 15000);
     cr_assert(wsl_arg_flag(args, "verbose"));
     cr_assert_not(wsl_arg_flag(args, "quiet"));
     cr_assert_not(wsl_arg_flag(args, "missing"));
@@ -40,7 +44,7 @@ Test(args, values_come_as_two_words_as_one_or_as_flags)
 {
     wsl_error err;
     cr_assert_eq(BUILD(every_way, &err, "--host", "example.org", "--path=/a=b", "--port", "-42", "--rate=2.5",
-                       "--verbose", "--quiet=no"),
+                       "--window", "90s", "--bound=250", "--gap", "10 min", "--verbose", "--quiet=no"),
                  WSL_OK, "%s", err.text);
 }
 
@@ -85,6 +89,13 @@ static wsl_status rate(wsl_env *env, const wsl_args *args)
     return WSL_OK;
 }
 
+static wsl_status window(wsl_env *env, const wsl_args *args)
+{
+    (void)wsl_arg_duration(args, "window", 1);
+    a_source(env);
+    return WSL_OK;
+}
+
 static wsl_status fast(wsl_env *env, const wsl_args *args)
 {
     (void)wsl_arg_flag(args, "fast");
@@ -110,6 +121,9 @@ Test(args, mistakes_are_refused_in_words)
     cr_assert_eq(BUILD(port, &err, "--port", "--port=1"), WSL_OK, "%s", err.text);
     cr_assert_eq(BUILD(rate, &err, "--rate=fast"), WSL_INVALID);
     cr_assert_str_eq(err.text, "argument --rate: 'fast' is not a number");
+    cr_assert_eq(BUILD(window, &err, "--window", "soon"), WSL_INVALID);
+    cr_assert_str_eq(err.text, "argument --window: 'soon' is not a duration like 100ms, 10s or 5min");
+    cr_assert_eq(BUILD(window, &err, "--window=-5s"), WSL_INVALID);
     cr_assert_eq(BUILD(fast, &err, "--fast=perhaps"), WSL_INVALID);
     cr_assert_str_eq(err.text, "argument --fast: 'perhaps' is neither true nor false");
     cr_assert_eq(BUILD(needs_input, &err), WSL_INVALID);
