@@ -13,6 +13,7 @@
 #include "graph/operator_options.h"
 #include "plugin/plugin.h"
 #include "taskmanager/ops/pending.h"
+#include "taskmanager/window/late_samples.h"
 
 enum { OVERDRAFT_DEFAULT = 16 << 20 };
 
@@ -335,6 +336,7 @@ static void free_op(tm_op *op)
     }
     free(op->counts);
     tm_pending_free(op->queue);
+    tm_late_samples_free(op->late);
     free(op);
 }
 

@@ -33,6 +33,7 @@ typedef struct tm_op tm_op;
 typedef struct tm_op_class tm_op_class;
 typedef struct tm_op_host tm_op_host;
 typedef struct tm_op_env tm_op_env;
+struct tm_late_samples;           /* window/late_samples.h */
 typedef struct tm_output tm_output; /* net/output.h: partitioner and channels of one outgoing edge */
 
 enum { TM_BATCH_ROWS = 512 }; /* rows of one batch at most */
@@ -136,6 +137,7 @@ struct tm_op {
     bool current_is_key;    /* ... is a key (a timer fires): of env.key_schema, not env.input[0] */
     tm_op_count *counts;
     uint32_t n_counts;
+    struct tm_late_samples *late; /* of an operator that judges rows as late, set by its open; freed with the chain */
     tm_op_shared *shared;
     struct tm_pending *queue; /* rows and marks that wait until nothing is pending; see pending.h */
     uint32_t left;            /* rows of the running batch that tm_op_suspend put off, while resuming */

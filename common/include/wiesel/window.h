@@ -12,8 +12,16 @@
  * Threads, errors, ownership: as in stream.h (building) and context.h (running).
  */
 #pragma once
+
+/* A window over a stream without a key must not compile where one is needed; see stream.h. */
+#ifndef __cplusplus
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
+#endif
+
 #include <wiesel/function.h>
-#include <wiesel/stream.h>
+
+typedef struct wsl_stream wsl_stream; /* stream.h */
+typedef struct wsl_keyed_stream wsl_keyed_stream;
 
 /* ---- which windows ---- */
 

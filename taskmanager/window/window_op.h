@@ -1,0 +1,46 @@
+/*
+ * window_op - what the window operators share: one operator class (kinds "window" and "window_all") and two ways to run
+ * it, chosen when it opens.
+ *
+ *                     op_window.c
+ *             slices /           \ general
+ *     tm_window_slices            tm_window_general
+ *     tumbling and sliding,       everything else: sessions, global windows, other triggers, evictors,
+ *     default trigger, folding    functions that see all rows
+ *
+ * Both give the same output for what both can do.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include "taskmanager/ops/operator.h"
+#include "taskmanager/window/late.h"
+#include "taskmanager/window/window_spec.h"
+
+typedef struct tm_window_op tm_window_op;
+
+/* One way to run windows; its state is `size` zeroed bytes at tm_window_op.state. The functions are those of a
+ * tm_op_class. */
+typedef struct tm_window_way {
+    const char *name;
+    size_t size;
+    wsl_status (*open)(tm_window_op *w, wsl_error *err);
+    wsl_status (*on_rows)(tm_window_op *w, const wsl_row *const *rows, uint32_t n);
+    wsl_status (*on_watermark)(tm_window_op *w, int64_t watermark);
+    wsl_status (*resume)(tm_window_op *w); /* also at a wake-up for processing time */
+    wsl_status (*on_end)(tm_window_op *w); /* NULL: nothing */
+    void (*close)(tm_window_op *w);        /* called once if open was, even if that failed */
+} tm_window_way;
+
+struct tm_window_op {
+    tm_op op; /* first */
+    tm_window_spec spec;
+    tm_late late;
+    const tm_window_way *way;
+    void *state;
+};
+
+extern const tm_window_way tm_window_general;
+extern const tm_window_way tm_window_slices; /* slice_op.c */
+
+static inline tm_window_op *tm_window_op_of(tm_op *op) { return (tm_window_op *)(void *)op; }
