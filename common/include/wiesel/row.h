@@ -150,6 +150,12 @@ static inline bool wsl_row_writer_init(wsl_row_writer *w, void *memory, uint32_t
     return true;
 }
 
+/* For assigning to fixed-size fields of a row that is there: an accumulator, or what wsl_value_update gave. */
+static inline wsl_row_writer wsl_row_edit(wsl_row *row, uint32_t n_fields)
+{
+    return (wsl_row_writer){row, n_fields, row != NULL ? row->size : 0, row == NULL};
+}
+
 static inline void wsl_row_set_slot(wsl_row_writer *w, uint32_t i, uint64_t v)
 {
     if (WSL_UNLIKELY(w->row == NULL)) {
@@ -211,12 +217,17 @@ static inline void wsl_row_set_timestamp(wsl_row *row, int64_t timestamp_ms)
  *   WSL_ROW(trade, (string, symbol), (string, side), (int64, quantity), (double, price), (timestamp, ts));
  *
  * gives `trade_schema` (a const wsl_schema), `trade_f_symbol`... (field numbers), `trade_n_fields`, readers
- * `trade_quantity(row)` and `trade_quantity_is_null(row)`, and setters `trade_set_quantity(writer, value)`.
+ * `trade_quantity(row)` and `trade_quantity_is_null(row)`, setters `trade_set_quantity(writer, value)`, and `trade_edit(row)`, the
+ * writer that sets fixed-size fields of a row that is there.
  * Kinds: bool int8 int16 int32 int64 float double string bytes date time timestamp. Up to 250 fields.
  */
 #define WSL_ROW(name, ...)                                                                         \
     enum { WSL_EACH(WSL_ROW_ENUM_, name, __VA_ARGS__) name##_n_fields };                           \
     WSL_EACH(WSL_ROW_ACCESS_, name, __VA_ARGS__)                                                   \
+    __attribute__((unused)) static inline wsl_row_writer name##_edit(wsl_row *row)                 \
+    {                                                                                              \
+        return wsl_row_edit(row, name##_n_fields);                                                 \
+    }                                                                                              \
     static const wsl_field name##_fields_[] = {WSL_EACH(WSL_ROW_FIELD_, name, __VA_ARGS__)};       \
     __attribute__((unused)) static const wsl_schema name##_schema = {                              \
         #name, name##_n_fields, name##_fields_}

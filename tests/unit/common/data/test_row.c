@@ -66,6 +66,28 @@ Test(row, every_type_reads_back_and_passes_the_check)
     cr_assert_eq(all_ts(row), 1700000000123);
 }
 
+Test(row, a_row_that_is_there_can_be_edited)
+{
+    uint64_t memory[64];
+    wsl_row *row = make_all(memory, sizeof memory);
+    const uint32_t size = row->size;
+    row->nulls |= 1u << all_f_d;
+    wsl_row_writer w = all_edit(row);
+    all_set_d(&w, 2.5);
+    all_set_i64(&w, 7);
+    cr_assert(all_d(row) == 2.5 && !all_d_is_null(row));
+    cr_assert_eq(all_i64(row), 7);
+    cr_assert_not(w.overflow);
+    all_set_s(&w, wsl_str_of("longer"));
+    cr_assert(w.overflow, "there is no room behind it");
+    cr_assert_eq(row->size, size);
+    cr_assert(wsl_str_equal(all_s(row), wsl_str_of("ACME")));
+
+    w = all_edit(NULL);
+    all_set_i64(&w, 7);
+    cr_assert(w.overflow);
+}
+
 Test(row, prints_as_people_read_it)
 {
     uint64_t memory[64];
