@@ -7,6 +7,8 @@
  * In the items, each aggregate call is replaced by a column of the middle row. Usually every item is then just a
  * column, and the middle row is the result: only `SUM(a) / COUNT(*)` and the like need the second program.
  *
+ * For windows the middle row also has the window's bounds, and the keys come from a row of the keys alone.
+ *
  * State fields of an aggregate lie side by side: SUM and AVG keep the sum and the number of values in it, COUNT a
  * number, the others the value.
  */
@@ -171,14 +173,22 @@ static wsl_status take_agg(builder *b, const struct agg_name *name, wsl_node **n
     return WSL_OK;
 }
 
+static bool is_key(const builder *b, wsl_str name)
+{
+    for (uint32_t k = 0; k < b->n_keys; k++) {
+        if (wsl_str_equal(name, wsl_str_of(b->keys[k]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static wsl_status check_key(const builder *b, const wsl_node *n)
 {
     char keys[300] = "";
     size_t used = 0;
-    for (uint32_t k = 0; k < b->n_keys; k++) {
-        if (n->name.size == strlen(b->keys[k]) && memcmp(n->name.data, b->keys[k], n->name.size) == 0) {
-            return WSL_OK;
-        }
+    if (is_key(b, n->name)) {
+        return WSL_OK;
     }
     for (uint32_t k = 0; k < b->n_keys && used < sizeof keys; k++) {
         const int more = snprintf(keys + used, sizeof keys - used, "%s%s", k > 0 ? ", " : "", b->keys[k]);
@@ -191,6 +201,23 @@ static wsl_status check_key(const builder *b, const wsl_node *n)
         (int)(n->name.size > 100 ? 100 : n->name.size), n->name.data, keys);
 }
 
+static const char *const bounds[2] = {"WINDOW_START", "WINDOW_END"};
+static const char *const bound_names[2] = {"window_start", "window_end"};
+static const char *const bound_fields[2] = {"\x01start", "\x01"
+                                                         "end"};
+
+/* WINDOW_START and WINDOW_END become columns of the middle row. */
+static bool take_bound(const builder *b, wsl_node *n)
+{
+    for (uint32_t i = 0; i < b->a->n_bounds && !is_key(b, n->name); i++) {
+        if (wsl_word_is(n->name, bounds[i])) {
+            n->name = wsl_str_of(bound_fields[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Replaces the aggregates of a tree and checks that other columns are keys. */
 static wsl_status take_aggs(builder *b, wsl_node **node)
 {
@@ -200,7 +227,7 @@ static wsl_status take_aggs(builder *b, wsl_node **node)
         return take_agg(b, name, node);
     }
     if (n->kind == WSL_NODE_COLUMN && (n->name.size == 0 || n->name.data[0] != '\x01')) {
-        return check_key(b, n);
+        return take_bound(b, n) ? WSL_OK : check_key(b, n);
     }
     for (uint32_t i = 0; i < n->n; i++) {
         WSL_TRY(take_aggs(b, &n->arg[i]));
@@ -242,15 +269,22 @@ static wsl_status build_middle(builder *b)
         if (f < 0) {
             return wsl_fail(b->err, WSL_NOT_FOUND, "the key field '%s' is not in the input", b->keys[k]);
         }
-        a->key_field[k] = (uint32_t)f;
+        a->key_field[k] = a->windowed ? k : (uint32_t)f;
         wsl_schema_builder_add(s, b->keys[k], &a->input->fields[f].type);
     }
     a->n_keys = b->n_keys;
+    a->key_fields = a->windowed ? b->n_keys : a->input->n_fields;
+    for (uint32_t i = 0; i < a->n_bounds; i++) {
+        wsl_schema_builder_add(s, bound_fields[i], &(wsl_type){.id = WSL_T_TIMESTAMP, .not_null = true});
+    }
     for (uint32_t i = 0; i < a->n_aggs; i++) {
         wsl_schema_builder_add(s, middle_name(a->arena, i), &a->aggs[i].result);
     }
     return wsl_schema_builder_finish(s, &a->middle, b->err);
 }
+
+/* The middle row's first aggregate. */
+static uint32_t first_agg(const wsl_aggregate *a) { return a->n_keys + a->n_bounds; }
 
 static wsl_status build_output(builder *b, const wsl_select_item *items, wsl_node *const *nodes, uint32_t n)
 {
@@ -260,10 +294,10 @@ static wsl_status build_output(builder *b, const wsl_select_item *items, wsl_nod
     a->order = wsl_arena_alloc(a->arena, n * sizeof *a->order);
     for (uint32_t i = 0; i < n; i++) {
         const bool column = nodes[i]->kind == WSL_NODE_COLUMN;
-        const bool key = column && nodes[i]->column < a->n_keys;
-        const char *name = items[i].name != NULL ? items[i].name
-                           : key                 ? a->middle->fields[nodes[i]->column].name
-                                                 : wsl_arena_printf(a->arena, "_%u", i + 1);
+        const char *name = items[i].name != NULL                       ? items[i].name
+                           : column && nodes[i]->column < a->n_keys    ? a->middle->fields[nodes[i]->column].name
+                           : column && nodes[i]->column < first_agg(a) ? bound_names[nodes[i]->column - a->n_keys]
+                                                                       : wsl_arena_printf(a->arena, "_%u", i + 1);
         if ((int)nodes[i]->type.id >= (int)WSL_XT_NULL) {
             return fail_argument(b, nodes[i], "a field", "a type that rows can hold");
         }
@@ -309,9 +343,12 @@ static void plan_fast(wsl_aggregate *a)
         const uint32_t from = a->order[f];
         if (from < a->n_keys) {
             o->source = a->key_field[from];
-            o->kind = wsl_type_is_fixed(&a->input->fields[o->source].type) ? AGG_OUT_KEY : AGG_OUT_WIDE_KEY;
+            o->kind = wsl_type_is_fixed(&a->middle->fields[from].type) ? AGG_OUT_KEY : AGG_OUT_WIDE_KEY;
+        } else if (from < first_agg(a)) {
+            o->source = from - a->n_keys;
+            o->kind = AGG_OUT_BOUND;
         } else {
-            o->agg = &a->aggs[from - a->n_keys];
+            o->agg = &a->aggs[from - first_agg(a)];
             o->source = o->agg->state;
             o->kind = o->agg->kind == AGG_AVG ? AGG_OUT_AVERAGE : AGG_OUT_STATE;
         }
@@ -352,16 +389,30 @@ static wsl_status build(builder *b)
     return WSL_OK;
 }
 
-wsl_status wsl_aggregate_new(const char *text, const wsl_schema *input, const char *const *keys, uint32_t n_keys,
-                             wsl_aggregate **out_aggregate, wsl_error *err)
+static wsl_status aggregate_new(bool windowed, const char *text, const wsl_schema *input, const char *const *keys,
+                                uint32_t n_keys, wsl_aggregate **out_aggregate, wsl_error *err)
 {
     WSL_AUTO(wsl_aggregate) a = wsl_zalloc(sizeof *a);
     a->arena = wsl_arena_new(AGG_ARENA_CHUNK);
     a->scratch = wsl_arena_new(AGG_ARENA_CHUNK);
     a->input = wsl_schema_copy(input);
+    a->windowed = windowed;
+    a->n_bounds = windowed ? 2 : 0;
     WSL_TRY(wsl_expr_source_init(&a->src, a->arena, text, err));
     builder b = {.a = a, .keys = keys, .n_keys = n_keys, .err = err};
     WSL_TRY(build(&b));
     *out_aggregate = WSL_TAKE(a);
     return WSL_OK;
+}
+
+wsl_status wsl_aggregate_new(const char *text, const wsl_schema *input, const char *const *keys, uint32_t n_keys,
+                             wsl_aggregate **out_aggregate, wsl_error *err)
+{
+    return aggregate_new(false, text, input, keys, n_keys, out_aggregate, err);
+}
+
+wsl_status wsl_aggregate_new_windowed(const char *text, const wsl_schema *input, const char *const *keys,
+                                      uint32_t n_keys, wsl_aggregate **out_aggregate, wsl_error *err)
+{
+    return aggregate_new(true, text, input, keys, n_keys, out_aggregate, err);
 }

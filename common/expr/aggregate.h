@@ -30,6 +30,11 @@ WSL_DEFINE_AUTO(wsl_aggregate)
 /* keys: the fields the stream is keyed by. */
 WSL_MUST_CHECK wsl_status wsl_aggregate_new(const char *text, const wsl_schema *input, const char *const *keys,
                                             uint32_t n_keys, wsl_aggregate **out_aggregate, wsl_error *err);
+/* The same for windows: items may also be WINDOW_START and WINDOW_END (TIMESTAMP, milliseconds; default names window_start and
+ * window_end), the bounds of the window, unless the keys have a field of that name. Results come from
+ * wsl_aggregate_window_result. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_new_windowed(const char *text, const wsl_schema *input, const char *const *keys,
+                                                     uint32_t n_keys, wsl_aggregate **out_aggregate, wsl_error *err);
 /* The type of the rows it emits; owned by the aggregate. */
 const wsl_schema *wsl_aggregate_schema(const wsl_aggregate *aggregate);
 
@@ -51,3 +56,25 @@ WSL_MUST_CHECK wsl_status wsl_aggregate_fold(wsl_aggregate *aggregate, uint32_t 
 WSL_MUST_CHECK wsl_status wsl_aggregate_result(wsl_aggregate *aggregate, uint32_t i, const wsl_row *state,
                                                wsl_expr_alloc_fn alloc, void *alloc_arg, const wsl_row **out_row,
                                                wsl_error *err);
+
+/* ---- windows: fold, merge, result of a key and a window ---- */
+
+/* Do the aggregates depend on the order of the rows (FIRST_VALUE, LAST_VALUE)? */
+bool wsl_aggregate_order_matters(const wsl_aggregate *aggregate);
+/* Have all states one size, so that they can be changed where they lie? The two functions below need that. */
+bool wsl_aggregate_in_place(const wsl_aggregate *aggregate);
+/* The state of no rows, over a zeroed row of the state's schema with its size set. */
+void wsl_aggregate_first(const wsl_aggregate *aggregate, wsl_row *state);
+/* As fold, over `state` itself. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_fold_in_place(wsl_aggregate *aggregate, uint32_t i, wsl_row *state,
+                                                      wsl_error *err);
+WSL_MUST_CHECK wsl_status wsl_aggregate_merge_in_place(const wsl_aggregate *aggregate, wsl_row *state,
+                                                       const wsl_row *other, wsl_error *err);
+/* The state of the rows of both; those of `state` came first. In memory of alloc. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_merge(wsl_aggregate *aggregate, const wsl_row *state, const wsl_row *other,
+                                              wsl_expr_alloc_fn alloc, void *alloc_arg, const wsl_row **out_state,
+                                              wsl_error *err);
+/* The row to emit: `key` is a row of the key fields, in the order given to new; no timestamp, op +I. */
+WSL_MUST_CHECK wsl_status wsl_aggregate_window_result(wsl_aggregate *aggregate, const wsl_row *key, int64_t start,
+                                                      int64_t end, const wsl_row *state, wsl_expr_alloc_fn alloc,
+                                                      void *alloc_arg, const wsl_row **out_row, wsl_error *err);

@@ -25,8 +25,8 @@ typedef struct agg {
 
 /* Where a field of the result comes from when all of them are plain. */
 typedef struct agg_output {
-    enum { AGG_OUT_KEY, AGG_OUT_WIDE_KEY, AGG_OUT_STATE, AGG_OUT_AVERAGE } kind;
-    uint32_t source; /* field of the input or of the state */
+    enum { AGG_OUT_KEY, AGG_OUT_WIDE_KEY, AGG_OUT_STATE, AGG_OUT_AVERAGE, AGG_OUT_BOUND } kind;
+    uint32_t source; /* field of the row that has the keys, or of the state; a bound of the window */
     const agg *agg;
 } agg_output;
 
@@ -39,9 +39,12 @@ struct wsl_aggregate {
     wsl_columns arguments;
     bool has_arguments;
     wsl_schema *state;
-    wsl_schema *middle; /* keys in use, then aggregates */
+    wsl_schema *middle;  /* keys in use, bounds of the window, then aggregates */
+    bool windowed;       /* results are made of a row of the keys and a window instead of an input row */
     uint32_t n_keys;
-    uint32_t *key_field; /* of the input */
+    uint32_t n_bounds;   /* 2 if windowed */
+    uint32_t *key_field; /* of the row that has the keys */
+    uint32_t key_fields; /* fields of that row */
     wsl_columns items;   /* over the middle row */
     bool plain;          /* every item is a column of the middle row */
     uint32_t *order;     /* plain: which one */
@@ -57,3 +60,18 @@ struct wsl_aggregate {
     uint32_t from; /* registers hold the arguments of rows [from, to) */
     uint32_t to;
 };
+
+/* ---- aggregate_run.c, for aggregate_window.c ---- */
+
+/* A row of the state's schema with these values. */
+wsl_status wsl_agg_make_state(const wsl_aggregate *a, const wsl_value *values, wsl_expr_alloc_fn alloc, void *alloc_arg,
+                              wsl_row **out, wsl_error *err);
+wsl_status wsl_agg_fail(const wsl_aggregate *a, const agg *g, wsl_error *err, const char *what);
+/* sum += v or -= v; false: it left its type. */
+bool wsl_agg_add_to(const wsl_type *type, wsl_value *sum, const wsl_value *v, bool back);
+/* Does the value take the place of the one kept so far? */
+bool wsl_agg_replaces(const agg *g, const wsl_value *kept, const wsl_value *v);
+bool wsl_agg_replaces_bits(const agg *g, uint64_t kept, uint64_t bits);
+/* The result row of a state: keys of `in`, bounds of a window (NULL unless windowed). */
+wsl_status wsl_agg_make_result(wsl_aggregate *a, const wsl_row *in, const int64_t *bounds, const wsl_row *state,
+                               wsl_expr_alloc_fn alloc, void *alloc_arg, wsl_row **out, wsl_error *err);

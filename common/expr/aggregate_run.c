@@ -114,14 +114,14 @@ static wsl_status need_row(wsl_aggregate *a, uint32_t i, wsl_error *err)
 
 /* ---- folding ---- */
 
-static wsl_status fail_agg(const wsl_aggregate *a, const agg *g, wsl_error *err, const char *what)
+wsl_status wsl_agg_fail(const wsl_aggregate *a, const agg *g, wsl_error *err, const char *what)
 {
     return wsl_expr_fail_at(&a->src, g->node->at, err, WSL_INVALID, "%s in \"%.*s\"", what,
                             (int)(g->node->end - g->node->at > 80 ? 80 : g->node->end - g->node->at),
                             a->src.text + g->node->at);
 }
 
-static bool add_to(const wsl_type *type, wsl_value *sum, const wsl_value *v, bool back)
+bool wsl_agg_add_to(const wsl_type *type, wsl_value *sum, const wsl_value *v, bool back)
 {
     if (sum->null) {
         *sum = (wsl_value){.dec = 0};
@@ -154,6 +154,15 @@ static int order_of(const wsl_type *type, const wsl_value *a, const wsl_value *b
     }
 }
 
+bool wsl_agg_replaces(const agg *g, const wsl_value *kept, const wsl_value *v)
+{
+    if (g->kind == AGG_FIRST || g->kind == AGG_LAST) {
+        return g->kind == AGG_LAST;
+    }
+    const int order = order_of(&g->result, v, kept);
+    return g->kind == AGG_MIN ? order < 0 : order > 0;
+}
+
 /* One value into one aggregate's state. */
 static wsl_status fold_value(const wsl_aggregate *a, const agg *g, wsl_value *state, const wsl_value *v, bool back,
                              wsl_error *err)
@@ -164,8 +173,8 @@ static wsl_status fold_value(const wsl_aggregate *a, const agg *g, wsl_value *st
         return WSL_OK;
     case AGG_SUM:
     case AGG_AVG:
-        if (!add_to(&g->sum, &state[0], v, back)) {
-            return fail_agg(a, g, err, "overflow");
+        if (!wsl_agg_add_to(&g->sum, &state[0], v, back)) {
+            return wsl_agg_fail(a, g, err, "overflow");
         }
         state[1].i += back ? -1 : 1;
         if (state[1].i == 0) {
@@ -176,15 +185,9 @@ static wsl_status fold_value(const wsl_aggregate *a, const agg *g, wsl_value *st
         break;
     }
     if (back) {
-        return fail_agg(a, g, err, "a row that is taken out again (op -U or -D) cannot be undone");
+        return wsl_agg_fail(a, g, err, "a row that is taken out again (op -U or -D) cannot be undone");
     }
-    bool take = state[0].null || g->kind == AGG_LAST;
-    if (!take && g->kind == AGG_MIN) {
-        take = order_of(&g->result, v, &state[0]) < 0;
-    } else if (!take && g->kind == AGG_MAX) {
-        take = order_of(&g->result, v, &state[0]) > 0;
-    }
-    if (take) {
+    if (state[0].null || wsl_agg_replaces(g, &state[0], v)) {
         state[0] = *v;
     }
     return WSL_OK;
@@ -231,20 +234,15 @@ static uint64_t bits_of(double d)
     return bits;
 }
 
-/* Does the value take the place of the one kept so far? */
-static bool replaces(const agg *g, uint64_t kept, uint64_t bits)
+bool wsl_agg_replaces_bits(const agg *g, uint64_t kept, uint64_t bits)
 {
-    if (g->kind == AGG_FIRST || g->kind == AGG_LAST) {
-        return g->kind == AGG_LAST;
-    }
     wsl_value x = {.i = (int64_t)bits};
     wsl_value y = {.i = (int64_t)kept};
     if (g->result.id == WSL_T_DOUBLE) {
         x.d = double_of(bits);
         y.d = double_of(kept);
     }
-    const int order = order_of(&g->result, &x, &y);
-    return g->kind == AGG_MIN ? order < 0 : order > 0;
+    return wsl_agg_replaces(g, &y, &x);
 }
 
 /* One value into the slots of one aggregate. */
@@ -265,7 +263,7 @@ static wsl_status fold_bits(const wsl_aggregate *a, const agg *g, wsl_row *state
             const bool over = back ? __builtin_sub_overflow((int64_t)slot[0], (int64_t)bits, &sum)
                                    : __builtin_add_overflow((int64_t)slot[0], (int64_t)bits, &sum);
             if (WSL_UNLIKELY(over)) {
-                return fail_agg(a, g, err, "overflow");
+                return wsl_agg_fail(a, g, err, "overflow");
             }
             slot[0] = (uint64_t)sum;
         }
@@ -275,20 +273,45 @@ static wsl_status fold_bits(const wsl_aggregate *a, const agg *g, wsl_row *state
         return WSL_OK;
     }
     if (back) {
-        return fail_agg(a, g, err, "a row that is taken out again (op -U or -D) cannot be undone");
+        return wsl_agg_fail(a, g, err, "a row that is taken out again (op -U or -D) cannot be undone");
     }
-    if ((state->nulls & null_bit) != 0 || replaces(g, slot[0], bits)) {
+    if ((state->nulls & null_bit) != 0 || wsl_agg_replaces_bits(g, slot[0], bits)) {
         slot[0] = bits;
         state->nulls &= ~null_bit;
     }
     return WSL_OK;
 }
 
+static wsl_status fold_slots(const wsl_aggregate *a, uint32_t i, wsl_row *state, wsl_error *err)
+{
+    const bool back = a->rows[i]->op == WSL_OP_UPDATE_BEFORE || a->rows[i]->op == WSL_OP_DELETE;
+    for (uint32_t k = 0; k < a->n_aggs; k++) {
+        const agg *g = &a->aggs[k];
+        uint64_t bits = 0;
+        if (g->argument == AGG_NO_ARGUMENT || argument_bits(a, g, i, &bits)) {
+            WSL_TRY(fold_bits(a, g, state, bits, back, err));
+        }
+    }
+    return WSL_OK;
+}
+
+void wsl_aggregate_first(const wsl_aggregate *a, wsl_row *state)
+{
+    for (uint32_t f = 0; f < a->state->n_fields; f++) {
+        state->nulls |= a->state->fields[f].type.not_null ? 0 : 1u << f;
+    }
+}
+
+wsl_status wsl_aggregate_fold_in_place(wsl_aggregate *a, uint32_t i, wsl_row *state, wsl_error *err)
+{
+    WSL_TRY(need_row(a, i, err));
+    return fold_slots(a, i, state, err);
+}
+
 static wsl_status fold_fast(const wsl_aggregate *a, uint32_t i, const wsl_row *state, wsl_expr_alloc_fn alloc,
                             void *alloc_arg, const wsl_row **out_state, wsl_error *err)
 {
     const uint32_t size = wsl_row_fixed_size(a->state->n_fields);
-    const bool back = a->rows[i]->op == WSL_OP_UPDATE_BEFORE || a->rows[i]->op == WSL_OP_DELETE;
     wsl_row *made = alloc(alloc_arg, size);
     if (WSL_UNLIKELY(made == NULL)) {
         return wsl_fail(err, WSL_NO_RESOURCE, "there is no room for a row of %u bytes", size);
@@ -298,17 +321,9 @@ static wsl_status fold_fast(const wsl_aggregate *a, uint32_t i, const wsl_row *s
     } else {
         memset(made, 0, size);
         made->size = size;
-        for (uint32_t f = 0; f < a->state->n_fields; f++) {
-            made->nulls |= a->state->fields[f].type.not_null ? 0 : 1u << f;
-        }
+        wsl_aggregate_first(a, made);
     }
-    for (uint32_t k = 0; k < a->n_aggs; k++) {
-        const agg *g = &a->aggs[k];
-        uint64_t bits = 0;
-        if (g->argument == AGG_NO_ARGUMENT || argument_bits(a, g, i, &bits)) {
-            WSL_TRY(fold_bits(a, g, made, bits, back, err));
-        }
-    }
+    WSL_TRY(fold_slots(a, i, made, err));
     *out_state = made;
     return WSL_OK;
 }
@@ -346,6 +361,12 @@ wsl_status wsl_aggregate_fold(wsl_aggregate *a, uint32_t i, const wsl_row *state
     return WSL_OK;
 }
 
+wsl_status wsl_agg_make_state(const wsl_aggregate *a, const wsl_value *values, wsl_expr_alloc_fn alloc, void *alloc_arg,
+                              wsl_row **out, wsl_error *err)
+{
+    return make_row(a->state, values, NULL, alloc, alloc_arg, out, err);
+}
+
 /* ---- results ---- */
 
 static wsl_status finish_agg(const wsl_aggregate *a, const agg *g, const wsl_row *state, wsl_value *out, wsl_error *err)
@@ -358,7 +379,7 @@ static wsl_status finish_agg(const wsl_aggregate *a, const agg *g, const wsl_row
     if (g->sum.id == WSL_T_DECIMAL) {
         return wsl_decimal_div(out->dec, g->sum.scale, n, 0, g->result.scale, &out->dec)
                    ? WSL_OK
-                   : fail_agg(a, g, err, "overflow");
+                   : wsl_agg_fail(a, g, err, "overflow");
     }
     out->d = (g->sum.id == WSL_T_INT64 ? (double)out->i : out->d) / (double)n;
     return WSL_OK;
@@ -373,8 +394,8 @@ static void append_key(wsl_row *row, uint32_t f, wsl_str s)
     row->size += size;
 }
 
-static wsl_status result_fast(const wsl_aggregate *a, const wsl_row *in, const wsl_row *state, wsl_expr_alloc_fn alloc,
-                              void *alloc_arg, wsl_row **out, wsl_error *err)
+static wsl_status result_fast(const wsl_aggregate *a, const wsl_row *in, const int64_t *bounds, const wsl_row *state,
+                              wsl_expr_alloc_fn alloc, void *alloc_arg, wsl_row **out, wsl_error *err)
 {
     const uint32_t n = a->output->n_fields;
     const uint32_t fixed = wsl_row_fixed_size(n);
@@ -390,10 +411,14 @@ static wsl_status result_fast(const wsl_aggregate *a, const wsl_row *in, const w
     *made = (wsl_row){.size = fixed};
     for (uint32_t f = 0; f < n; f++) {
         const agg_output *o = &a->outputs[f];
+        if (o->kind == AGG_OUT_BOUND) {
+            made->slot[f] = (uint64_t)bounds[o->source];
+            continue;
+        }
         const bool key = o->kind == AGG_OUT_KEY || o->kind == AGG_OUT_WIDE_KEY;
         const wsl_row *from = key ? in : state;
         made->slot[f] = from->slot[o->source];
-        if (wsl_row_is_null(from, o->source, key ? a->input->n_fields : a->state->n_fields)) {
+        if (wsl_row_is_null(from, o->source, key ? a->key_fields : a->state->n_fields)) {
             made->nulls |= 1u << f;
         } else if (o->kind == AGG_OUT_WIDE_KEY) {
             append_key(made, f, wsl_row_str(in, o->source));
@@ -427,16 +452,18 @@ static wsl_status compute_items(wsl_aggregate *a, const wsl_value *middle, wsl_e
     return WSL_OK;
 }
 
-static wsl_status result_general(wsl_aggregate *a, const wsl_row *in, const wsl_row *state, wsl_expr_alloc_fn alloc,
-                                 void *alloc_arg, wsl_row **out, wsl_error *err)
+static wsl_status result_general(wsl_aggregate *a, const wsl_row *in, const int64_t *bounds, const wsl_row *state,
+                                 wsl_expr_alloc_fn alloc, void *alloc_arg, wsl_row **out, wsl_error *err)
 {
     wsl_value *middle = a->values;
     for (uint32_t k = 0; k < a->n_keys; k++) {
-        const uint32_t f = a->key_field[k];
-        wsl_field_value(in, f, a->input->n_fields, &a->input->fields[f].type, &middle[k]);
+        wsl_field_value(in, a->key_field[k], a->key_fields, &a->middle->fields[k].type, &middle[k]);
+    }
+    for (uint32_t k = 0; k < a->n_bounds; k++) {
+        middle[a->n_keys + k] = (wsl_value){.i = bounds[k]};
     }
     for (uint32_t k = 0; k < a->n_aggs; k++) {
-        WSL_TRY(finish_agg(a, &a->aggs[k], state, &middle[a->n_keys + k], err));
+        WSL_TRY(finish_agg(a, &a->aggs[k], state, &middle[a->n_keys + a->n_bounds + k], err));
     }
     if (a->plain) {
         WSL_TRY(make_row(a->output, middle, a->order, alloc, alloc_arg, out, err));
@@ -446,16 +473,19 @@ static wsl_status result_general(wsl_aggregate *a, const wsl_row *in, const wsl_
     return WSL_OK;
 }
 
+wsl_status wsl_agg_make_result(wsl_aggregate *a, const wsl_row *in, const int64_t *bounds, const wsl_row *state,
+                               wsl_expr_alloc_fn alloc, void *alloc_arg, wsl_row **out, wsl_error *err)
+{
+    return a->fast_result ? result_fast(a, in, bounds, state, alloc, alloc_arg, out, err)
+                          : result_general(a, in, bounds, state, alloc, alloc_arg, out, err);
+}
+
 wsl_status wsl_aggregate_result(wsl_aggregate *a, uint32_t i, const wsl_row *state, wsl_expr_alloc_fn alloc,
                                 void *alloc_arg, const wsl_row **out_row, wsl_error *err)
 {
     const wsl_row *in = a->rows[i];
     wsl_row *made = NULL;
-    if (a->fast_result) {
-        WSL_TRY(result_fast(a, in, state, alloc, alloc_arg, &made, err));
-    } else {
-        WSL_TRY(result_general(a, in, state, alloc, alloc_arg, &made, err));
-    }
+    WSL_TRY(wsl_agg_make_result(a, in, NULL, state, alloc, alloc_arg, &made, err));
     made->op = in->op == WSL_OP_UPDATE_BEFORE || in->op == WSL_OP_DELETE ? WSL_OP_UPDATE_AFTER : in->op;
     made->timestamp = in->timestamp;
     made->flags = (uint16_t)(in->flags & WSL_ROW_HAS_TIMESTAMP);
