@@ -66,8 +66,14 @@ static inline bool wsl_env_failed(const wsl_env *env) { return env->error.status
 
 /* A new operator, last in the graph. Only while the environment has not failed. */
 Wsl__Pb__Operator *wsl_env_operator(wsl_env *env, const char *kind, const char *name);
-/* Edges from all origins of the stream. */
-void wsl_env_connect(wsl_env *env, const wsl_stream *input, const Wsl__Pb__Operator *op);
+/* Edges from all origins of the stream to input 0 (connect), or to another one. */
+void wsl_env_connect_input(wsl_env *env, const wsl_stream *stream, const Wsl__Pb__Operator *op, uint32_t input);
+static inline void wsl_env_connect(wsl_env *env, const wsl_stream *stream, const Wsl__Pb__Operator *op)
+{
+    wsl_env_connect_input(env, stream, op, 0);
+}
+/* What runs on an edge; free it. */
+WSL_MUST_CHECK wsl_status wsl_env_edge_schema(wsl_env *env, const Wsl__Pb__Edge *edge, wsl_schema **out_schema);
 /* Checks the operator's types. The stream of its output, or a harmless one. */
 wsl_stream *wsl_env_output(wsl_env *env, const Wsl__Pb__Operator *op);
 wsl_sink *wsl_env_sink(wsl_env *env, const Wsl__Pb__Operator *op);
@@ -77,3 +83,14 @@ void wsl_env_settings(Wsl__Pb__Operator *op, const wsl_setting *settings);
 wsl_stream *wsl_env_view(const wsl_stream *input, wsl_origin **out_origins);
 /* Copies a list ended by NULL into the arena. */
 const char *const *wsl_env_texts(wsl_env *env, const char *const *texts);
+
+/* ---- operators with a function; function_operator.c ---- */
+
+/* Is it a function of that kind, whole in itself? If not the environment has failed. */
+bool wsl_env_check_function(wsl_env *env, const char *name, const wsl_function *fn, wsl_function_kind kind);
+/* Can `name` take the stream's rows as `wanted` (NULL: any)? If not the environment has failed. */
+bool wsl_env_check_input(wsl_env *env, const wsl_stream *stream, const char *name, const wsl_schema *wanted);
+/* A new operator with the function's symbol, side outputs and states; its output is the caller's to set. */
+Wsl__Pb__Operator *wsl_env_function_operator(wsl_env *env, const char *kind, const char *name, const wsl_function *fn);
+void wsl_env_add_side(Wsl__Pb__Operator *op, const char *tag, const wsl_schema *schema);
+Wsl__Pb__StateDesc *wsl_env_state(const wsl_state_desc *state);

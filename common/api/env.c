@@ -120,16 +120,17 @@ Wsl__Pb__Operator *wsl_env_operator(wsl_env *env, const char *kind, const char *
     return op;
 }
 
-void wsl_env_connect(wsl_env *env, const wsl_stream *input, const Wsl__Pb__Operator *op)
+void wsl_env_connect_input(wsl_env *env, const wsl_stream *stream, const Wsl__Pb__Operator *op, uint32_t input)
 {
     wsl_job_graph *graph = env->graph;
-    for (uint32_t i = 0; i < input->n_origins; i++) {
-        const wsl_origin *origin = &input->origins[i];
+    for (uint32_t i = 0; i < stream->n_origins; i++) {
+        const wsl_origin *origin = &stream->origins[i];
         Wsl__Pb__Edge *edge = wsl_alloc(sizeof *edge);
         wsl__pb__edge__init(edge);
         edge->id = (uint32_t)graph->n_edges;
         edge->from = origin->op;
         edge->to = op->id;
+        edge->input = input;
         edge->partition = origin->partition;
         wsl_pb_set(&edge->side, origin->side);
         wsl_pb_set(&edge->function, origin->function != NULL ? origin->function : "");
@@ -138,6 +139,18 @@ void wsl_env_connect(wsl_env *env, const wsl_stream *input, const Wsl__Pb__Opera
         }
         *WSL_PB_APPEND(graph->edges, graph->n_edges) = edge;
     }
+}
+
+wsl_status wsl_env_edge_schema(wsl_env *env, const Wsl__Pb__Edge *edge, wsl_schema **out_schema)
+{
+    const Wsl__Pb__Operator *from = env->graph->operators[edge->from];
+    for (size_t i = 0; i < from->n_sides; i++) {
+        if (strcmp(from->sides[i]->tag, edge->side) == 0) {
+            return wsl_schema_from_pb(from->sides[i]->schema, out_schema, &env->error);
+        }
+    }
+    *out_schema = wsl_schema_copy(env->schemas[edge->from]);
+    return WSL_OK;
 }
 
 static bool check(wsl_env *env, const Wsl__Pb__Operator *op)

@@ -50,28 +50,9 @@ wsl_keyed_stream *wsl_key_by_fields(wsl_stream *stream, const char *const *field
     return (wsl_keyed_stream *)(void *)view; /* every view, and `nothing`, is the first member of a keyed stream */
 }
 
-static bool is_usable(wsl_env *env, const char *name, const wsl_function *fn, wsl_function_kind kind)
-{
-    if (wsl_env_failed(env)) {
-        return false;
-    }
-    if (fn == NULL || fn->abi != WSL_ABI_VERSION || fn->name == NULL) {
-        (void)wsl_env_fail(env, "'%s': its function was not declared with %s", name, wsl_function_kind_text(kind));
-        return false;
-    }
-    if (fn->kind != kind) {
-        (void)wsl_env_fail(env, "'%s': '%s' is a %s, but a %s is needed here%s", name, fn->name,
-                           wsl_function_kind_text(fn->kind), wsl_function_kind_text(kind),
-                           fn->kind == WSL_FN_KEYED_PROCESS ? "; use wsl_keyed_process on a stream with wsl_key_by"
-                                                            : "");
-        return false;
-    }
-    return true;
-}
-
 wsl_stream *wsl_partition(wsl_stream *stream, const wsl_function *partitioner)
 {
-    if (!is_usable(stream->env, "partitioner", partitioner, WSL_FN_PARTITION)) {
+    if (!wsl_env_check_function(stream->env, "partitioner", partitioner, WSL_FN_PARTITION)) {
         return &stream->env->nothing.stream;
     }
     const char *symbol = wsl_arena_strdup(stream->env->arena, partitioner->name);
@@ -152,61 +133,12 @@ const wsl_schema *wsl_stream_schema(const wsl_stream *stream) { return stream->s
 
 /* ---- operators with a function ---- */
 
-static void add_sides(Wsl__Pb__Operator *op, const wsl_side *sides)
-{
-    for (; sides != NULL && sides->tag != NULL; sides++) {
-        Wsl__Pb__SideOutput *side = wsl_alloc(sizeof *side);
-        wsl__pb__side_output__init(side);
-        wsl_pb_set(&side->tag, sides->tag);
-        side->schema = sides->schema != NULL ? wsl_schema_to_pb(sides->schema) : NULL;
-        *WSL_PB_APPEND(op->sides, op->n_sides) = side;
-    }
-}
-
-static void add_states(Wsl__Pb__Operator *op, const wsl_state_desc *const *states)
-{
-    for (; states != NULL && *states != NULL; states++) {
-        Wsl__Pb__StateDesc *state = wsl_alloc(sizeof *state);
-        wsl__pb__state_desc__init(state);
-        wsl_pb_set(&state->name, (*states)->name != NULL ? (*states)->name : "");
-        state->kind = (uint32_t)(*states)->kind;
-        state->value = (*states)->value != NULL ? wsl_schema_to_pb((*states)->value) : NULL;
-        *WSL_PB_APPEND(op->states, op->n_states) = state;
-    }
-}
-
-static const char *producer_name(const wsl_stream *stream)
-{
-    return stream->n_origins > 0 ? stream->env->graph->operators[stream->origins[0].op]->name : "";
-}
-
-static bool sides_are_whole(wsl_env *env, const char *name, const wsl_function *fn)
-{
-    for (const wsl_side *side = fn->sides; side != NULL && side->tag != NULL; side++) {
-        if (side->schema == NULL) {
-            (void)wsl_env_fail(env, "'%s': side output '%s' of '%s' has no row type", name, side->tag, fn->name);
-            return false;
-        }
-    }
-    for (const wsl_state_desc *const *s = fn->states; s != NULL && *s != NULL; s++) {
-        if ((*s)->name == NULL || (*s)->value == NULL) {
-            (void)wsl_env_fail(env, "'%s': a state of '%s' has no name or no row type", name, fn->name);
-            return false;
-        }
-    }
-    return true;
-}
-
 static wsl_stream *apply(wsl_stream *stream, const char *kind, const char *name, const wsl_function *fn,
                          wsl_function_kind fn_kind)
 {
     WSL_ASSERT(stream != NULL);
     wsl_env *env = stream->env;
-    if (!is_usable(env, name, fn, fn_kind) || !sides_are_whole(env, name, fn)) {
-        return &env->nothing.stream;
-    }
-    if (fn->in != NULL &&
-        wsl_graph_check_fits(producer_name(stream), stream->schema, name, fn->in, &env->error) != WSL_OK) {
+    if (!wsl_env_check_function(env, name, fn, fn_kind) || !wsl_env_check_input(env, stream, name, fn->in)) {
         return &env->nothing.stream;
     }
     const bool same_out = fn_kind == WSL_FN_FILTER || fn_kind == WSL_FN_REDUCE;
@@ -214,13 +146,8 @@ static wsl_stream *apply(wsl_stream *stream, const char *kind, const char *name,
         wsl_graph_check_fits(name, fn->out, name, stream->schema, &env->error) != WSL_OK) {
         return &env->nothing.stream;
     }
-    Wsl__Pb__Operator *op = wsl_env_operator(env, kind, name);
-    wsl_pb_set(&op->function, fn->name);
-    op->blocking = fn->blocking;
-    op->keyed = fn_kind == WSL_FN_KEYED_PROCESS || fn_kind == WSL_FN_REDUCE;
+    Wsl__Pb__Operator *op = wsl_env_function_operator(env, kind, name, fn);
     op->output = same_out ? NULL : wsl_schema_to_pb(fn->out != NULL ? fn->out : stream->schema);
-    add_sides(op, fn->sides);
-    add_states(op, fn->states);
     wsl_env_connect(env, stream, op);
     return wsl_env_output(env, op);
 }

@@ -66,12 +66,44 @@ static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_ki
         return wsl_fail(err, WSL_INVALID, "'%s' keeps state '%s' but its input is not keyed; key it with key_by",
                         op->name, op->states[0]->name);
     }
+    if (op->n_broadcast_states > 0 && !kind->broadcast) {
+        return wsl_fail(err, WSL_INVALID, "'%s' has the broadcast state '%s', but a %s has no broadcast input",
+                        op->name, op->broadcast_states[0]->name, kind->name);
+    }
     if (kind->sink && op->output != NULL) {
         return wsl_fail(err, WSL_INVALID, "'%s' is a sink: it has no output", op->name);
     }
-    if (op->n_options > OPTIONS_MAX || op->n_sides > SIDES_MAX || op->n_states > STATES_MAX) {
+    if (op->n_options > OPTIONS_MAX || op->n_sides > SIDES_MAX || op->n_states > STATES_MAX ||
+        op->n_broadcast_states > STATES_MAX) {
         return wsl_fail(err, WSL_TOO_LARGE, "'%s' has more than %d options, %d side outputs or %d states", op->name,
                         OPTIONS_MAX, SIDES_MAX, STATES_MAX);
+    }
+    return WSL_OK;
+}
+
+static bool state_is_whole(const Wsl__Pb__StateDesc *state, bool broadcast)
+{
+    const bool folds = state->kind == WSL_STATE_REDUCING || state->kind == WSL_STATE_AGGREGATING;
+    return wsl_pb_is_set(state->name) && state->value != NULL && state->kind >= WSL_STATE_VALUE &&
+           state->kind <= WSL_STATE_AGGREGATING && (state->kind == WSL_STATE_MAP) == (state->key != NULL) &&
+           folds == wsl_pb_is_set(state->fold) && (!broadcast || state->kind == WSL_STATE_MAP);
+}
+
+static wsl_status check_states(const Wsl__Pb__Operator *op, Wsl__Pb__StateDesc *const *states, size_t n, bool broadcast,
+                               wsl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!state_is_whole(states[i], broadcast)) {
+            return wsl_fail(err, WSL_INVALID,
+                            broadcast ? "'%s' has a broadcast state '%s' that is not a map state with a name and both types"
+                                      : "'%s' has a state '%s' without name or type, or of a kind unknown here",
+                            op->name, states[i]->name);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(states[i]->name, states[j]->name) == 0) {
+                return wsl_fail(err, WSL_EXISTS, "'%s' has two states '%s'", op->name, states[i]->name);
+            }
+        }
     }
     return WSL_OK;
 }
@@ -88,19 +120,8 @@ static wsl_status check_sides_and_states(const Wsl__Pb__Operator *op, wsl_error 
             }
         }
     }
-    for (size_t i = 0; i < op->n_states; i++) {
-        const Wsl__Pb__StateDesc *state = op->states[i];
-        if (!wsl_pb_is_set(state->name) || state->value == NULL || state->kind != WSL_STATE_VALUE) {
-            return wsl_fail(err, WSL_INVALID, "'%s' has a state without name or type, or of a kind unknown here",
-                            op->name);
-        }
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(state->name, op->states[j]->name) == 0) {
-                return wsl_fail(err, WSL_EXISTS, "'%s' has two states '%s'", op->name, state->name);
-            }
-        }
-    }
-    return WSL_OK;
+    WSL_TRY(check_states(op, op->states, op->n_states, false, err));
+    return check_states(op, op->broadcast_states, op->n_broadcast_states, true, err);
 }
 
 static wsl_status check_parallelism(uint32_t parallelism, uint32_t max_parallelism, wsl_error *err)
@@ -191,8 +212,14 @@ static wsl_status check_ends(const wsl_job_graph *graph, const Wsl__Pb__Edge *ed
     if (strcmp(to->kind, "source") == 0) {
         return wsl_fail(err, WSL_INVALID, "'%s' is a source and cannot read from '%s'", to->name, from->name);
     }
-    if (edge->input != 0) {
+    const wsl_operator_kind *kind = wsl_operator_kind_find(to->kind);
+    if (edge->input > (kind != NULL && kind->two_inputs ? 1u : 0u)) {
         return wsl_fail(err, WSL_INVALID, "'%s' has no input %u", to->name, edge->input);
+    }
+    if (edge->input == 1 && kind->broadcast && edge->partition != WSL__PB__PARTITION__BROADCAST) {
+        return wsl_fail(err, WSL_INVALID,
+                        "'%s' (%s) reads '%s' as its broadcast input, which must go to all subtasks; say wsl_broadcast",
+                        to->name, to->kind, from->name);
     }
     if (wsl_pb_is_set(edge->side) && find_side(from, edge->side) == NULL) {
         return wsl_fail(err, WSL_NOT_FOUND, "'%s' reads side output '%s' of '%s', which does not have it", to->name,
@@ -226,16 +253,26 @@ static wsl_status check_partition(const wsl_job_graph *graph, const Wsl__Pb__Edg
     return WSL_OK;
 }
 
+static bool is_fed(const wsl_job_graph *graph, uint32_t op, uint32_t input)
+{
+    for (size_t e = 0; e < graph->n_edges; e++) {
+        if (graph->edges[e]->to == op && graph->edges[e]->input == input) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static wsl_status check_inputs(const wsl_job_graph *graph, wsl_error *err)
 {
-    for (size_t i = 0; i < graph->n_operators; i++) {
+    for (uint32_t i = 0; i < graph->n_operators; i++) {
         const Wsl__Pb__Operator *op = graph->operators[i];
-        bool fed = strcmp(op->kind, "source") == 0;
-        for (size_t e = 0; e < graph->n_edges && !fed; e++) {
-            fed = graph->edges[e]->to == i;
-        }
-        if (!fed) {
+        const wsl_operator_kind *kind = wsl_operator_kind_find(op->kind);
+        if (!kind->source && !is_fed(graph, i, 0)) {
             return wsl_fail(err, WSL_INVALID, "'%s' has no input; say which operator it reads from", op->name);
+        }
+        if (kind->two_inputs && !is_fed(graph, i, 1)) {
+            return wsl_fail(err, WSL_INVALID, "'%s' (%s) has no second input", op->name, op->kind);
         }
     }
     return WSL_OK;

@@ -116,7 +116,7 @@ static void add_input(const wsl_job_plan *plan, uint32_t edge_id, wsl_strbuf *ou
     if (edge->side[0] != '\0') {
         wsl_strbuf_printf(out, " (side output %s)", edge->side);
     }
-    wsl_strbuf_putc(out, '\n');
+    wsl_strbuf_puts(out, edge->input == 1 ? " (second input)\n" : "\n");
 }
 
 static void add_operator(const wsl_job_plan *plan, uint32_t op, wsl_strbuf *out)

@@ -22,6 +22,17 @@ static const wsl_operator_kind kinds[] = {
     {.name = "aggregate",     .label = "", .keyed = true, .output = WSL_OUTPUT_DERIVED, .options = wsl_aggregate_options},
     {.name = "split",         .label = "", .output = WSL_OUTPUT_DERIVED, .options = wsl_split_options},
     {.name = "watermarks",    .label = "", .output = WSL_OUTPUT_SAME, .options = wsl_watermarks_options},
+    {.name = "co_process",    .label = "", .takes_function = true, .function_kind = WSL_FN_CO_PROCESS, .two_inputs = true,
+     .output = WSL_OUTPUT_DECLARED},
+    {.name = "keyed_co_process", .label = "", .takes_function = true, .function_kind = WSL_FN_KEYED_CO_PROCESS,
+     .two_inputs = true, .keyed = true, .output = WSL_OUTPUT_DECLARED},
+    {.name = "broadcast_process", .label = "", .takes_function = true, .function_kind = WSL_FN_BROADCAST_PROCESS,
+     .two_inputs = true, .broadcast = true, .output = WSL_OUTPUT_DECLARED},
+    {.name = "keyed_broadcast_process", .label = "", .takes_function = true,
+     .function_kind = WSL_FN_KEYED_BROADCAST_PROCESS, .two_inputs = true, .broadcast = true, .keyed = true,
+     .output = WSL_OUTPUT_DECLARED},
+    {.name = "interval_join", .label = "", .takes_function = true, .function_kind = WSL_FN_JOIN, .two_inputs = true,
+     .keyed = true, .output = WSL_OUTPUT_DECLARED, .options = wsl_interval_join_options},
     {.name = NULL},
 };
 /* clang-format on */

@@ -24,7 +24,9 @@ typedef struct wsl_operator_kind {
     bool source;
     bool sink;
     bool two_inputs;     /* has input 1 too */
-    bool keyed;          /* input (both, if it has two) by key; keeps state */
+    bool broadcast;      /* input 1 goes to all subtasks, without a key */
+    bool keyed;          /* input (both, if it has two and none is broadcast) by key; keeps state */
+    bool single;         /* one subtask, whatever the job's parallelism is */
     bool takes_function; /* a symbol of `function_kind` in the job's library */
     wsl_function_kind function_kind; /* without takes_function: may name one of this kind; 0: none */
     wsl_output_rule output;

@@ -1,5 +1,7 @@
 #include "graph/operator_options.h"
 
+#include <string.h>
+
 #include "base/strbuf.h"
 #include "base/suggest.h"
 #include "format/format.h"
@@ -42,7 +44,33 @@ const wsl_option wsl_watermarks_options[] = {
     {.name = "emit", .type = WSL_OPT_ENUM, .choices = "periodic|per-record", .help = "When to emit; unset: as watermark.emit of the job."},
     {.name = NULL},
 };
+const wsl_option wsl_interval_join_options[] = {
+    {.name = "lower", .type = WSL_OPT_INT, .required = true,
+     .help = "Milliseconds: right rows match from left timestamp + lower ..."},
+    {.name = "upper", .type = WSL_OPT_INT, .required = true, .help = "... to left timestamp + upper."},
+    {.name = "bounds", .type = WSL_OPT_ENUM, .default_value = "inclusive",
+     .choices = "inclusive|lower-exclusive|upper-exclusive|exclusive", .help = "Which of the two bounds match."},
+    {.name = "late-left", .type = WSL_OPT_STRING, .help = "Side output of late rows of input 0; unset: counted and dropped."},
+    {.name = "late-right", .type = WSL_OPT_STRING, .help = "Side output of late rows of input 1; unset: counted and dropped."},
+    {.name = NULL},
+};
 /* clang-format on */
+
+wsl_status wsl_interval_of(const wsl_config *config, wsl_interval *out, wsl_error *err)
+{
+    const char *bounds = wsl_config_str(config, "bounds");
+    const bool open_lower = strcmp(bounds, "lower-exclusive") == 0 || strcmp(bounds, "exclusive") == 0;
+    const bool open_upper = strcmp(bounds, "upper-exclusive") == 0 || strcmp(bounds, "exclusive") == 0;
+    const int64_t lower = wsl_config_int(config, "lower");
+    const int64_t upper = wsl_config_int(config, "upper");
+    *out = (wsl_interval){lower, upper};
+    if (__builtin_add_overflow(lower, open_lower, &out->lower) ||
+        __builtin_sub_overflow(upper, open_upper, &out->upper) || out->lower > out->upper) {
+        return wsl_fail(err, WSL_INVALID, "no time lies between %lld and %lld ms (%s); set lower below upper",
+                        (long long)lower, (long long)upper, bounds);
+    }
+    return WSL_OK;
+}
 
 uint32_t wsl_source_option_tables(const wsl_source_class *cls,
                                   const wsl_option *out_tables[WSL_OPERATOR_OPTION_TABLES_MAX])

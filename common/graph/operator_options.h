@@ -18,8 +18,18 @@ extern const wsl_option wsl_select_options[];
 extern const wsl_option wsl_aggregate_options[];
 extern const wsl_option wsl_split_options[];
 extern const wsl_option wsl_watermarks_options[];
+extern const wsl_option wsl_interval_join_options[];
 
 enum { WSL_OPERATOR_OPTION_TABLES_MAX = 4 };
+
+/* Both bounds inclusive, in milliseconds; lower <= upper. */
+typedef struct wsl_interval {
+    int64_t lower;
+    int64_t upper;
+} wsl_interval;
+
+/* What the options of an interval_join say. WSL_INVALID: nothing can lie in it. */
+WSL_MUST_CHECK wsl_status wsl_interval_of(const wsl_config *config, wsl_interval *out, wsl_error *err);
 
 /* The tables that hold for operators of this connector; returns how many. */
 uint32_t wsl_source_option_tables(const wsl_source_class *cls,

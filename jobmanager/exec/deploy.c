@@ -94,6 +94,8 @@ static bool add_inputs(jm_deployment *d, const jm_deploy_scene *s, const wsl_ver
             d->message.keys = edge->keys;
         } else {
             d->message.input_schema_1 = gates[i].schema;
+            d->message.n_keys_1 = edge->n_keys;
+            d->message.keys_1 = edge->keys;
         }
         list[d->message.n_inputs++] = &gates[i];
     }

@@ -31,6 +31,7 @@ struct tm_chain {
     node *nodes;
     tm_op_shared shared;
     wsl_key_spec key;
+    wsl_key_spec key_1;
     wsl_schema *key_schema;
     bool keyed;
 };
@@ -157,6 +158,21 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
 
 /* ---- keys ---- */
 
+/* Keys of both inputs meet in one state: the deployment was checked when the job was planned, but came over a socket. */
+static wsl_status make_second_key(tm_chain *chain, const tm_chain_spec *spec, wsl_error *err)
+{
+    if (spec->input[1] == NULL) {
+        return wsl_fail(err, WSL_INVALID, "there are keys of a second input, but there is none");
+    }
+    WSL_TRY(wsl_key_spec_init(&chain->key_1, spec->input[1], (const char *const *)spec->keys_1,
+                              (uint32_t)spec->n_keys_1, err));
+    bool same = chain->key.n_fields == chain->key_1.n_fields;
+    for (uint32_t i = 0; i < chain->key.n_fields && same; i++) {
+        same = chain->key.type[i] == chain->key_1.type[i];
+    }
+    return same ? WSL_OK : wsl_fail(err, WSL_INVALID, "the keys of both inputs are of different types");
+}
+
 static wsl_status make_key(tm_chain *chain, const tm_chain_spec *spec, wsl_error *err)
 {
     if (spec->n_keys == 0) {
@@ -166,7 +182,7 @@ static wsl_status make_key(tm_chain *chain, const tm_chain_spec *spec, wsl_error
     WSL_TRY(wsl_key_spec_init(&chain->key, in, (const char *const *)spec->keys, (uint32_t)spec->n_keys, err));
     chain->key_schema = wsl_key_schema_new(&chain->key, in);
     chain->keyed = true;
-    return WSL_OK;
+    return spec->n_keys_1 != 0 ? make_second_key(chain, spec, err) : WSL_OK;
 }
 
 static wsl_status give_inputs_to_head(tm_chain *chain, const tm_chain_spec *spec, wsl_error *err)
@@ -176,7 +192,14 @@ static wsl_status give_inputs_to_head(tm_chain *chain, const tm_chain_spec *spec
     head->env.input[1] = spec->input[1];
     if (chain->keyed) {
         head->env.key = &chain->key;
+        head->env.key_1 = spec->n_keys_1 != 0 ? &chain->key_1 : NULL;
         head->env.key_schema = chain->key_schema;
+    }
+    const wsl_operator_kind *kind = wsl_operator_kind_find(head->cls->kind);
+    if (kind != NULL && kind->two_inputs != (spec->input[1] != NULL)) {
+        return wsl_fail(err, WSL_INVALID, kind->two_inputs ? "operator '%s' (%s) has no second input"
+                                                           : "operator '%s' (%s) has a second input",
+                        head->name, head->cls->kind);
     }
     const bool is_source = strcmp(head->cls->kind, "source") == 0;
     if (is_source == (spec->input[0] != NULL)) {
@@ -237,7 +260,7 @@ static wsl_status wire_chained(tm_chain *chain, const Wsl__Pb__Edge *edge, wsl_e
     WSL_TRY(edge_begin(chain, edge, &targets, &schema, err));
     const uint32_t from = index_of(chain, edge->from);
     const uint32_t to = index_of(chain, edge->to);
-    if (to == UINT32_MAX || to <= from || edge->input > 1) {
+    if (to == UINT32_MAX || to <= from || edge->input > 0) {
         return wsl_fail(err, WSL_INVALID, "edge %" PRIu32 " does not lead to a later operator of its chain", edge->id);
     }
     tm_op *op = chain->nodes[to].op;

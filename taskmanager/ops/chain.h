@@ -28,6 +28,8 @@ typedef struct tm_chain_spec {
     const wsl_schema *input[2]; /* of the head; NULL for a source */
     char *const *keys;          /* key fields of the head's input 0 */
     size_t n_keys;
+    char *const *keys_1;        /* ... and of its input 1, if both are keyed */
+    size_t n_keys_1;
     uint32_t subtask;
     uint32_t parallelism;
     uint32_t max_parallelism;

@@ -343,7 +343,7 @@ wsl_status wsl_harness_idle(wsl_harness *h, bool idle)
 wsl_status wsl_harness_end(wsl_harness *h)
 {
     WSL_TRY(wsl_harness_watermark(h, WSL_TIME_MAX));
-    return settle(h, tm_op_deliver_end(tm_chain_head(h->chain)));
+    return settle(h, tm_op_deliver_end(tm_chain_head(h->chain), 0));
 }
 
 wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms)

@@ -167,6 +167,9 @@ wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_er
         return wsl_fail(err, WSL_INVALID, "its input is not keyed: put a key_by before it");
     }
     tm_key_ctx_init(&k->key, op->env.key, op->env.subtask, op->env.parallelism, op->env.max_parallelism);
+    if (op->env.key_1 != NULL) {
+        tm_key_ctx_add_input(&k->key, op->env.key_1);
+    }
     tm_timers_init(&k->event);
     tm_timers_init(&k->processing);
     k->armed = WSL_TIME_MAX;

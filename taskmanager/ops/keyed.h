@@ -34,6 +34,8 @@ void tm_keyed_close(tm_keyed *k);
 
 /* Makes rows[at .. *out_end) of a batch of n ready for select; at = 0, then what *out_end was. */
 wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_end);
+/* Before the blocks of a batch, for operators that are keyed on both inputs. */
+static inline void tm_keyed_input(tm_keyed *k, uint32_t input) { tm_key_ctx_set_input(&k->key, input); }
 /* Row i of the batch is the one in hand. */
 static inline void tm_keyed_select(tm_keyed *k, uint32_t i, const wsl_row *row)
 {

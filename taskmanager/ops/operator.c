@@ -35,7 +35,7 @@ const wsl_function *tm_op_function(const tm_op *op, const char *role)
 
 static void add_row_in_hand(const tm_op *op, wsl_strbuf *text)
 {
-    const wsl_schema *schema = op->current_is_key ? op->env.key_schema : op->env.input[0];
+    const wsl_schema *schema = op->current_is_key ? op->env.key_schema : op->env.input[op->current_input];
     if (op->current == NULL || schema == NULL) {
         return;
     }
@@ -131,9 +131,9 @@ static wsl_status enqueue_rows(tm_op *op, uint32_t input, const wsl_row *const *
     return WSL_OK;
 }
 
-static wsl_status enqueue_mark(tm_op *op, wsl_row_kind kind, int64_t timestamp)
+static wsl_status enqueue_mark(tm_op *op, uint32_t input, wsl_row_kind kind, int64_t timestamp)
 {
-    tm_pending_push_mark(queue_of(op), kind, timestamp);
+    tm_pending_push_mark(queue_of(op), input, kind, timestamp);
     return WSL_OK;
 }
 
@@ -162,6 +162,7 @@ bool tm_op_blocked(const tm_op *op)
 static inline wsl_status rows_now(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
     op->waiting = false;
+    op->current_input = input;
     const wsl_status status = op->cls->on_rows(op, input, rows, n);
     op->current = NULL;
     return status;
@@ -189,7 +190,15 @@ static wsl_status end_now(tm_op *op)
     return tm_op_emit_end(op);
 }
 
-static wsl_status mark_now(tm_op *op, wsl_row_kind kind, int64_t timestamp)
+static wsl_status input_end_now(tm_op *op, uint32_t input)
+{
+    WSL_ASSERT(!op->input_ended[input]);
+    op->input_ended[input] = true;
+    const bool all = op->env.input[1] == NULL || op->input_ended[1 - input];
+    return all ? end_now(op) : WSL_OK;
+}
+
+static wsl_status mark_now(tm_op *op, uint32_t input, wsl_row_kind kind, int64_t timestamp)
 {
     switch (kind) {
     case WSL_KIND_WATERMARK:
@@ -199,7 +208,7 @@ static wsl_status mark_now(tm_op *op, wsl_row_kind kind, int64_t timestamp)
     case WSL_KIND_ACTIVE:
         return idle_now(op, false);
     case WSL_KIND_END:
-        return end_now(op);
+        return input_end_now(op, input);
     default:
         return tm_op_fail(op, WSL_INTERNAL, "a mark of kind %d does not belong here", (int)kind);
     }
@@ -218,25 +227,25 @@ wsl_status tm_op_deliver_rows(tm_op *op, uint32_t input, const wsl_row *const *r
     return status;
 }
 
-static wsl_status deliver_mark(tm_op *op, wsl_row_kind kind, int64_t timestamp)
+static wsl_status deliver_mark(tm_op *op, uint32_t input, wsl_row_kind kind, int64_t timestamp)
 {
     if (op->pending) {
-        return enqueue_mark(op, kind, timestamp);
+        return enqueue_mark(op, input, kind, timestamp);
     }
-    const wsl_status status = mark_now(op, kind, timestamp);
+    const wsl_status status = mark_now(op, input, kind, timestamp);
     settle(op);
     return status;
 }
 
 wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark)
 {
-    return deliver_mark(op, WSL_KIND_WATERMARK, watermark);
+    return deliver_mark(op, 0, WSL_KIND_WATERMARK, watermark);
 }
 wsl_status tm_op_deliver_idle(tm_op *op, bool idle)
 {
-    return deliver_mark(op, idle ? WSL_KIND_IDLE : WSL_KIND_ACTIVE, 0);
+    return deliver_mark(op, 0, idle ? WSL_KIND_IDLE : WSL_KIND_ACTIVE, 0);
 }
-wsl_status tm_op_deliver_end(tm_op *op) { return deliver_mark(op, WSL_KIND_END, 0); }
+wsl_status tm_op_deliver_end(tm_op *op, uint32_t input) { return deliver_mark(op, input, WSL_KIND_END, 0); }
 
 /* ---- emit ---- */
 
@@ -282,7 +291,7 @@ static wsl_status emit_mark_to(tm_op *op, const tm_targets *targets, wsl_row_kin
     for (uint32_t i = 0; i < targets->n; i++) {
         const tm_target *t = &targets->target[i];
         const wsl_status status =
-            t->op != NULL ? deliver_mark(t->op, kind, timestamp) : tm_output_mark(t->output, kind, timestamp);
+            t->op != NULL ? deliver_mark(t->op, t->input, kind, timestamp) : tm_output_mark(t->output, kind, timestamp);
         if (status != WSL_OK) {
             return t->op != NULL ? status : output_failed(op, status);
         }
@@ -339,9 +348,10 @@ static wsl_status rows_from_queue(tm_op *op, const wsl_row *const *rows, uint32_
 
 static wsl_status mark_from_queue(tm_op *op)
 {
-    const wsl_row mark = *tm_pending_front_mark(op->queue);
+    uint32_t input = 0;
+    const wsl_row mark = *tm_pending_front_mark(op->queue, &input);
     tm_pending_pop_mark(op->queue);
-    return mark_now(op, (wsl_row_kind)mark.kind, mark.timestamp);
+    return mark_now(op, input, (wsl_row_kind)mark.kind, mark.timestamp);
 }
 
 static wsl_status resume_source(tm_op *op)

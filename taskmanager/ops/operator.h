@@ -54,6 +54,7 @@ struct tm_op_env {
     const wsl_schema *input[2];   /* NULL for sources */
     const wsl_schema *output;     /* NULL for sinks */
     const wsl_key_spec *key;      /* of input 0, for keyed operators; else NULL */
+    const wsl_key_spec *key_1;    /* of input 1, if that is keyed too: fields of the same types */
     const wsl_schema *key_schema; /* row of the key fields */
     uint32_t subtask;
     uint32_t parallelism;
@@ -80,13 +81,14 @@ struct tm_op_class {
     size_t size; /* of the struct that begins with tm_op; zeroed */
     wsl_status (*open)(tm_op *op, wsl_error *err);
     wsl_status (*on_rows)(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
+    /* With two inputs: what both together say. */
     wsl_status (*on_watermark)(tm_op *op, int64_t watermark); /* NULL: forward */
     wsl_status (*on_idle)(tm_op *op, bool idle);              /* NULL: forward */
     /* Goes on with the work that set op->busy, or polls the source, or fires processing-time timers. Clears busy when
      * none of it is left. WSL_OK: more to do at once (if busy or it is a source); WSL_AGAIN: nothing until woken;
      * WSL_END: the source has ended. May be NULL. */
     wsl_status (*resume)(tm_op *op);
-    /* Input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
+    /* All input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
     wsl_status (*on_end)(tm_op *op);
     wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more); /* sources */
     wsl_status (*flush)(tm_op *op); /* the task has nothing else to do (sinks write out) */
@@ -129,12 +131,14 @@ struct tm_op {
     bool waiting;          /* set by the class when it suspends because it needs a wake-up, not just another turn */
     bool end_again;        /* on_end said WSL_AGAIN */
     bool ended;            /* its end was passed on */
+    bool input_ended[2];   /* no more rows come by it */
     bool out_idle;         /* last emitted status */
     int64_t watermark;     /* of its input; WSL_TIME_MIN before the first */
     int64_t out_watermark; /* last emitted */
     uint64_t rows_in, rows_out;
     const wsl_row *current; /* the row in hand, for error messages; may be NULL */
-    bool current_is_key;    /* ... is a key (a timer fires): of env.key_schema, not env.input[0] */
+    bool current_is_key;    /* ... is a key (a timer fires): of env.key_schema, not env.input[current_input] */
+    uint32_t current_input; /* that the running batch came by */
     tm_op_count *counts;
     uint32_t n_counts;
     struct tm_late_samples *late; /* of an operator that judges rows as late, set by its open; freed with the chain */
@@ -172,7 +176,8 @@ bool tm_op_blocked(const tm_op *op);
 wsl_status tm_op_deliver_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
 wsl_status tm_op_deliver_watermark(tm_op *op, int64_t watermark);
 wsl_status tm_op_deliver_idle(tm_op *op, bool idle);
-wsl_status tm_op_deliver_end(tm_op *op);
+/* That input has ended. Once all have, so has the operator. */
+wsl_status tm_op_deliver_end(tm_op *op, uint32_t input);
 /* Goes on with what is pending, in order: the class's own work, then what waits behind it; polls a source. The task
  * calls this, never cls->resume. WSL_OK: more to do at once; WSL_AGAIN: nothing to do until woken (wake_at, wake_on_fd,
  * drained outputs); WSL_END: the source has ended, and its end was passed on. */

@@ -84,10 +84,10 @@ void tm_pending_push_rows(tm_pending *q, uint32_t input, const wsl_row *const *r
     }
 }
 
-void tm_pending_push_mark(tm_pending *q, wsl_row_kind kind, int64_t timestamp)
+void tm_pending_push_mark(tm_pending *q, uint32_t input, wsl_row_kind kind, int64_t timestamp)
 {
     wsl_row mark = {.size = sizeof mark, .kind = (uint8_t)kind, .timestamp = timestamp};
-    push(q, 0, &mark, sizeof mark);
+    push(q, input, &mark, sizeof mark);
 }
 
 bool tm_pending_is_empty(const tm_pending *q) { return q->first == NULL; }
@@ -159,12 +159,13 @@ void tm_pending_pop_rows(tm_pending *q, uint32_t n)
     }
 }
 
-const wsl_row *tm_pending_front_mark(const tm_pending *q)
+const wsl_row *tm_pending_front_mark(const tm_pending *q, uint32_t *out_input)
 {
     if (q->first == NULL) {
         return NULL;
     }
     const wsl_row *row = row_at(q->first, q->at);
+    *out_input = (uint32_t)input_at(q->first, q->at);
     return row->kind == WSL_KIND_DATA ? NULL : row;
 }
 

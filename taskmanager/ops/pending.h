@@ -19,7 +19,7 @@ WSL_NEW_BY(tm_pending_free) tm_pending *tm_pending_new(void);
 WSL_DEFINE_AUTO(tm_pending)
 
 void tm_pending_push_rows(tm_pending *q, uint32_t input, const wsl_row *const *rows, uint32_t n);
-void tm_pending_push_mark(tm_pending *q, wsl_row_kind kind, int64_t timestamp);
+void tm_pending_push_mark(tm_pending *q, uint32_t input, wsl_row_kind kind, int64_t timestamp);
 
 bool tm_pending_is_empty(const tm_pending *q);
 uint64_t tm_pending_bytes(const tm_pending *q); /* of rows and marks waiting */
@@ -27,6 +27,6 @@ uint64_t tm_pending_bytes(const tm_pending *q); /* of rows and marks waiting */
 /* The rows at the front that came by one input, at most `max`; 0 if a mark is there. They stay until popped. */
 uint32_t tm_pending_front_rows(const tm_pending *q, uint32_t *out_input, const wsl_row **out_rows, uint32_t max);
 void tm_pending_pop_rows(tm_pending *q, uint32_t n);
-/* The mark at the front; NULL if there is none. */
-const wsl_row *tm_pending_front_mark(const tm_pending *q);
+/* The mark at the front and the input it came by; NULL if there is none. */
+const wsl_row *tm_pending_front_mark(const tm_pending *q, uint32_t *out_input);
 void tm_pending_pop_mark(tm_pending *q);

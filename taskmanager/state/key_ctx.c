@@ -25,6 +25,14 @@ void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask,
     kc->fast = is_plain_slot(spec);
     kc->fast_field = spec->field[0];
     kc->row->size = wsl_row_fixed_size(spec->n_fields);
+    kc->specs[0] = spec;
+}
+
+void tm_key_ctx_add_input(tm_key_ctx *kc, const wsl_key_spec *spec)
+{
+    WSL_ASSERT(spec->n_fields == kc->spec->n_fields);
+    kc->specs[1] = spec;
+    kc->fast = kc->fast && is_plain_slot(spec);
 }
 
 void tm_key_ctx_fini(tm_key_ctx *kc)

@@ -33,12 +33,13 @@ typedef struct tm_entry_fast {
 #define TM_ENTRY_NULL_KEY (UINT32_C(1) << 31)
 
 typedef struct tm_key_ctx {
-    const wsl_key_spec *spec;
+    const wsl_key_spec *spec; /* of the input in hand */
     uint32_t max_parallelism;
     uint32_t first_group;
     uint32_t n_groups;
     bool fast;
     uint16_t fast_field;
+    const wsl_key_spec *specs[2]; /* by input; [1] is NULL if there is one only */
 
     /* the current key */
     wsl_row *row;      /* all of it */
@@ -57,7 +58,16 @@ typedef struct tm_key_ctx {
 
 void tm_key_ctx_init(tm_key_ctx *kc, const wsl_key_spec *spec, uint32_t subtask, uint32_t parallelism,
                      uint32_t max_parallelism);
+/* Rows of a second input have their key elsewhere; its fields have the same types. Before any state is opened. */
+void tm_key_ctx_add_input(tm_key_ctx *kc, const wsl_key_spec *spec);
 void tm_key_ctx_fini(tm_key_ctx *kc);
+
+/* The next batch is of that input. */
+static inline void tm_key_ctx_set_input(tm_key_ctx *kc, uint32_t input)
+{
+    kc->spec = kc->specs[input];
+    kc->fast_field = kc->spec->field[0];
+}
 
 void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row);
 

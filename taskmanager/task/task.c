@@ -129,32 +129,36 @@ static wsl_status pass_on(tm_task *t, const tm_valve_out *out)
     return WSL_OK;
 }
 
+static wsl_status on_end(tm_task *t, uint32_t channel)
+{
+    tm_valve_out out = {0};
+    if (tm_input_valves_has_ended(&t->valves, channel)) {
+        return wsl_fail(&t->error, WSL_FORMAT, "an input channel ended twice");
+    }
+    const bool input_ended = tm_input_valves_end(&t->valves, channel, &out);
+    WSL_TRY(pass_on(t, &out));
+    if (!input_ended) {
+        return WSL_OK;
+    }
+    t->input_ended = tm_input_valves_all_ended(&t->valves);
+    return tm_op_deliver_end(tm_chain_head(t->chain), tm_gate_channel(t->gate, channel)->input);
+}
+
 static wsl_status on_mark(tm_task *t, uint32_t channel, const wsl_row *row)
 {
     tm_valve_out out = {0};
     switch ((wsl_row_kind)row->kind) {
     case WSL_KIND_WATERMARK:
-        tm_valve_watermark(&t->valve, channel, row->timestamp, &out);
+        tm_input_valves_watermark(&t->valves, channel, row->timestamp, &out);
         return pass_on(t, &out);
     case WSL_KIND_IDLE:
-        tm_valve_idle(&t->valve, channel, &out);
+        tm_input_valves_idle(&t->valves, channel, &out);
         return pass_on(t, &out);
     case WSL_KIND_ACTIVE:
-        tm_valve_active(&t->valve, channel, &out);
+        tm_input_valves_active(&t->valves, channel, &out);
         return pass_on(t, &out);
     case WSL_KIND_END:
-        if (t->channel_ended[channel]) {
-            return wsl_fail(&t->error, WSL_FORMAT, "an input channel ended twice");
-        }
-        t->channel_ended[channel] = true;
-        t->n_channels_ended++;
-        tm_valve_end(&t->valve, channel, &out);
-        WSL_TRY(pass_on(t, &out));
-        if (t->n_channels_ended == tm_gate_channels(t->gate)) {
-            t->input_ended = true;
-            return tm_op_deliver_end(tm_chain_head(t->chain));
-        }
-        return WSL_OK;
+        return on_end(t, channel);
     case WSL_KIND_MARKER:
     case WSL_KIND_BARRIER:
     case WSL_KIND_DATA:

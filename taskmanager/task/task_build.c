@@ -69,14 +69,17 @@ static wsl_status build_gate(tm_task *t)
         return WSL_OK;
     }
     tm_gate_input *inputs = wsl_calloc(t->n_in_channels, sizeof *inputs);
+    uint32_t *input_of = wsl_calloc(t->n_in_channels, sizeof *input_of);
     uint32_t n = 0;
     for (size_t i = 0; i < t->deploy->n_inputs; i++) {
         const Wsl__Pb__InputGate *in = t->deploy->inputs[i];
         if (in->edge == NULL || in->edge->input > 1) {
             free(inputs);
+            free(input_of);
             return wsl_fail(&t->error, WSL_FORMAT, "the deployment's input %zu has no valid edge", i);
         }
         for (size_t k = 0; k < in->n_producers; k++, n++) {
+            input_of[n] = in->edge->input;
             inputs[n] = (tm_gate_input){.channel = t->in_channels[n],
                                         .edge = in->edge->id,
                                         .input = in->edge->input,
@@ -85,9 +88,9 @@ static wsl_status build_gate(tm_task *t)
     }
     t->gate = tm_gate_new(inputs, n, t->exclusive_buffers, t->floating_buffers, t);
     memset(t->in_channels, 0, t->n_in_channels * sizeof *t->in_channels); /* the gate has them */
+    tm_input_valves_init(&t->valves, input_of, n);
     free(inputs);
-    tm_valve_init(&t->valve, n);
-    t->channel_ended = wsl_calloc(n, sizeof *t->channel_ended);
+    free(input_of);
     return WSL_OK;
 }
 
@@ -215,6 +218,8 @@ static wsl_status build_chain(tm_task *t)
         .input = {t->input_schema[0], t->input_schema[1]},
         .keys = d->keys,
         .n_keys = d->n_keys,
+        .keys_1 = d->keys_1,
+        .n_keys_1 = d->n_keys_1,
         .subtask = t->key.subtask,
         .parallelism = d->parallelism,
         .max_parallelism = d->max_parallelism,
@@ -324,10 +329,7 @@ void tm_task_free(tm_task *t)
         return;
     }
     tm_task_teardown(t);
-    if (t->channel_ended != NULL) {
-        tm_valve_fini(&t->valve);
-    }
-    free(t->channel_ended);
+    tm_input_valves_fini(&t->valves);
     wsl_schema_free(t->input_schema[0]);
     wsl_schema_free(t->input_schema[1]);
     free(t->outputs);
@@ -365,8 +367,9 @@ void tm_task_publish(tm_task *t)
             atomic_store_explicit(&c->credits, tm_gate_credits(t->gate, at), memory_order_relaxed);
             atomic_store_explicit(&c->queue, tm_channel_queued(tm_gate_channel(t->gate, at)->channel),
                                   memory_order_relaxed);
-            atomic_store_explicit(&c->watermark, t->valve.channel[at].watermark, memory_order_relaxed);
-            atomic_store_explicit(&c->idle, t->valve.channel[at].idle, memory_order_relaxed);
+            const tm_valve_channel *vc = tm_input_valves_channel(&t->valves, at);
+            atomic_store_explicit(&c->watermark, vc->watermark, memory_order_relaxed);
+            atomic_store_explicit(&c->idle, vc->idle, memory_order_relaxed);
         }
     } else {
         put(&s->rows_in, tm_chain_head(t->chain)->rows_out); /* a source: what it read */

@@ -8,7 +8,7 @@
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/task/task.h"
 #include "taskmanager/task/task_counts.h"
-#include "taskmanager/time/valve.h"
+#include "taskmanager/time/input_valves.h"
 
 typedef struct tm_task_wake {
     tm_op *op;
@@ -62,9 +62,7 @@ struct tm_task {
     char *error_operator;
     wsl_schema *input_schema[2];
     tm_gate *gate;
-    tm_valve valve;
-    bool *channel_ended;
-    uint32_t n_channels_ended;
+    tm_input_valves valves;
     wsl_buffer *held;     /* input in work: operators that take their time get it in several steps */
     uint32_t held_channel;
     uint32_t held_at;     /* bytes of it that are done */

@@ -10,7 +10,8 @@
  * No order is promised between the inputs. The watermark is the smaller of both.
  *
  * Broadcast state is a map that every subtask keeps a copy of. Only the broadcast side writes, and must do so in the same way
- * whatever the subtask; the other side reads. That is in the types: what changes it takes a wsl_broadcast_ctx.
+ * whatever the subtask; the other side reads. That is in the types: what changes it takes a wsl_broadcast_ctx. wsl_emit and
+ * the like take all three contexts.
  *
  * Threads, errors, ownership: as in stream.h and context.h.
  */
@@ -57,12 +58,14 @@ wsl_stream *wsl_co_group(wsl_keyed_stream *left, wsl_keyed_stream *right, const 
 
 /* The broadcast side: writes broadcast state; no key, no timers. */
 struct wsl_broadcast_ctx {
-    wsl_ctx ctx; /* first */
+    wsl_ctx ctx;              /* first */
+    const void *no_key[2];    /* where a keyed context has its state and key */
     const struct wsl_broadcast_ops *broadcast_ops;
 };
 /* The other side without a key: reads broadcast state. */
 struct wsl_broadcast_view {
-    wsl_ctx ctx; /* first */
+    wsl_ctx ctx;              /* first */
+    const void *no_key[2];
     const struct wsl_broadcast_ops *broadcast_ops;
 };
 /* The other side with a key: reads broadcast state, has keyed state and timers through &b->k. on_timer gets a
@@ -82,7 +85,8 @@ struct wsl_broadcast_ops {
     wsl_status (*each)(wsl_ctx *ctx, const wsl_state_desc *state, wsl_broadcast_visit visit, void *arg);
     wsl_status (*put)(wsl_broadcast_ctx *b, const wsl_state_desc *state, const wsl_row *key, const wsl_row *value);
     void (*remove)(wsl_broadcast_ctx *b, const wsl_state_desc *state, const wsl_row *key);
-    /* Calls visit for each key that has the keyed state, with that key current. */
+    /* Calls visit for each key of this subtask that has the keyed state, with that key current, by key group and key. The
+     * visit may change the key's state; it sets no timers. Anything but WSL_OK from it ends the walk and is returned. */
     wsl_status (*each_key)(wsl_broadcast_ctx *b, const wsl_state_desc *keyed_state, wsl_keyed_visit visit, void *arg);
 };
 

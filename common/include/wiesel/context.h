@@ -81,8 +81,21 @@ struct wsl_keyed_ops {
     void (*timer_delete)(wsl_keyed_ctx *k, bool event_time, int64_t timestamp_ms);
 };
 
-/* Accepts wsl_ctx * and wsl_keyed_ctx *. */
-#define WSL_CTX(c) _Generic((c), wsl_ctx *: (c), wsl_keyed_ctx *: (wsl_ctx *)(void *)(c))
+/* Contexts of other functions; each begins with one of the two. */
+typedef struct wsl_window_ctx wsl_window_ctx;         /* window.h */
+typedef struct wsl_broadcast_ctx wsl_broadcast_ctx;   /* connect.h */
+typedef struct wsl_broadcast_view wsl_broadcast_view;
+typedef struct wsl_keyed_broadcast_view wsl_keyed_broadcast_view;
+
+/* Accepts all of them. */
+#define WSL_CTX(c)                                                                                                     \
+    _Generic((c),                                                                                                      \
+        wsl_ctx *: (c),                                                                                                \
+        wsl_keyed_ctx *: (wsl_ctx *)(void *)(c),                                                                       \
+        wsl_window_ctx *: (wsl_ctx *)(void *)(c),                                                                      \
+        wsl_broadcast_ctx *: (wsl_ctx *)(void *)(c),                                                                   \
+        wsl_broadcast_view *: (wsl_ctx *)(void *)(c),                                                                  \
+        wsl_keyed_broadcast_view *: (wsl_ctx *)(void *)(c))
 
 /* ---- output ---- */
 

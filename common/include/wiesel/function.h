@@ -41,12 +41,8 @@ typedef enum wsl_function_kind {
 } wsl_function_kind;
 
 /* Contexts of the kinds that have headers of their own. */
-typedef struct wsl_window_ctx wsl_window_ctx;                     /* window.h */
 typedef struct wsl_rows wsl_rows;
 typedef struct wsl_window wsl_window;
-typedef struct wsl_broadcast_ctx wsl_broadcast_ctx;               /* connect.h */
-typedef struct wsl_broadcast_view wsl_broadcast_view;
-typedef struct wsl_keyed_broadcast_view wsl_keyed_broadcast_view;
 typedef struct wsl_async wsl_async;                               /* async.h */
 typedef struct wsl_watermark_ctx wsl_watermark_ctx;               /* time.h */
 

@@ -103,7 +103,7 @@ Test(graph_check, operators_must_be_whole)
         {"uid", same_uid, "'tidy' and 'out' have the same uid 'u'; a uid names one operator"},
         {"state", state_without_key, "'tidy' keeps state 'seen' but its input is not keyed; key it with key_by"},
         {"state", same_state, "'count' has two states 'seen'"},
-        {"state", odd_state, "'count' has a state without name or type, or of a kind unknown here"},
+        {"state", odd_state, "'count' has a state 'seen' without name or type, or of a kind unknown here"},
     };
     run(table, sizeof table / sizeof table[0]);
 }

@@ -129,7 +129,7 @@ Test(chain, runs_operators_one_behind_the_other)
     cr_assert_eq(tm_op_deliver_idle(kit_head(&k), false), WSL_OK);
     cr_assert_eq(tm_op_deliver_watermark(kit_head(&k), 9), WSL_OK);
     cr_assert_eq(tm_op_deliver_watermark(kit_head(&k), WSL_TIME_MAX), WSL_OK);
-    cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+    cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
     cr_assert_str_eq(kit_text(&k), "2 4 6 w10 idle active wMAX end");
     cr_assert_eq(tm_chain_op(k.chain, 1)->rows_in, 6);
     cr_assert_eq(tm_chain_op(k.chain, 1)->rows_out, 3);
@@ -317,7 +317,7 @@ Test(chain, finish_may_emit_before_the_end)
     kit_open(&k);
     cr_assert_eq(kit_push(&k, 1, 1), WSL_OK);
     cr_assert_eq(tm_op_deliver_watermark(kit_head(&k), WSL_TIME_MAX), WSL_OK);
-    cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+    cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
     cr_assert_str_eq(kit_text(&k), "1 wMAX 99 end");
     kit_fini(&k);
 }
@@ -413,7 +413,7 @@ Test(chain, keeps_the_order_of_rows_and_marks_whoever_is_behind)
             cr_assert_eq(kit_settle(&k, 1 + (uint32_t)wsl_rng_below(&rng, 50)), WSL_OK);
         }
         cr_assert_eq(tm_op_deliver_watermark(kit_head(&k), WSL_TIME_MAX), WSL_OK);
-        cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+        cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
         cr_assert_eq(kit_settle(&k, 7), WSL_OK);
         wsl_strbuf_puts(&expected, "wMAX 99 end");
         cr_assert_str_eq(kit_text(&k), expected.data);

@@ -28,9 +28,9 @@ Test(pending, gives_back_rows_and_marks_in_order)
     const wsl_row *first[] = {a, b}, *second[] = {c};
     cr_assert(tm_pending_is_empty(q));
     tm_pending_push_rows(q, 0, first, 2);
-    tm_pending_push_mark(q, WSL_KIND_WATERMARK, 77);
+    tm_pending_push_mark(q, 0, WSL_KIND_WATERMARK, 77);
     tm_pending_push_rows(q, 1, second, 1);
-    cr_assert_null(tm_pending_front_mark(q));
+    cr_assert_null(tm_pending_front_mark(q, &input));
     cr_assert_eq(tm_pending_front_rows(q, &input, out, 8), 2);
     cr_assert_eq(input, 0);
     cr_assert_eq(item_id(out[1]), 2);
@@ -40,7 +40,7 @@ Test(pending, gives_back_rows_and_marks_in_order)
     cr_assert_eq(item_id(out[0]), 2);
     tm_pending_pop_rows(q, 1);
     cr_assert_eq(tm_pending_front_rows(q, &input, out, 8), 0);
-    cr_assert_eq(tm_pending_front_mark(q)->timestamp, 77);
+    cr_assert_eq(tm_pending_front_mark(q, &input)->timestamp, 77);
     tm_pending_pop_mark(q);
     cr_assert_eq(tm_pending_front_rows(q, &input, out, 8), 1);
     cr_assert_eq(input, 1);
@@ -75,7 +75,7 @@ Test(pending, agrees_with_a_counter_over_rows_of_all_sizes)
     for (int step = 0; step < 20000; step++) {
         if (pushed - popped < 500 && wsl_rng_below(&rng, 2) == 0) {
             if (wsl_rng_below(&rng, 5) == 0) {
-                tm_pending_push_mark(q, WSL_KIND_WATERMARK, pushed++);
+                tm_pending_push_mark(q, 0, WSL_KIND_WATERMARK, pushed++);
                 bytes += sizeof(wsl_row);
                 continue;
             }
@@ -88,7 +88,7 @@ Test(pending, agrees_with_a_counter_over_rows_of_all_sizes)
             const wsl_row *out[4];
             uint32_t input = 0;
             const uint32_t n = tm_pending_front_rows(q, &input, out, 4);
-            const wsl_row *mark = tm_pending_front_mark(q);
+            const wsl_row *mark = tm_pending_front_mark(q, &input);
             cr_assert_eq(n == 0 && mark == NULL, pushed == popped);
             for (uint32_t i = 0; i < n; i++) {
                 cr_assert_eq(item_id(out[i]), popped++);

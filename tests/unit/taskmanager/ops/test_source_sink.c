@@ -383,7 +383,7 @@ Test(source_sink, sink_writes_flushes_when_idle_and_finishes_at_the_end)
     cr_assert_eq(tm_chain_flush(k.chain), WSL_OK);
     cr_assert_eq(sunk.flushes, 1);
     cr_assert_eq(tm_op_deliver_watermark(kit_head(&k), WSL_TIME_MAX), WSL_OK);
-    cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+    cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
     cr_assert_str_eq(sunk.got.data, "1 2 3 finished");
     close_sink(&k);
 }
@@ -397,7 +397,7 @@ Test(source_sink, a_sink_that_is_behind_keeps_its_rows_and_the_end_waits)
     cr_assert(tm_chain_has_pending(k.chain));
     cr_assert_eq(k.wake_ns, 1000000, "it will be tried again in 1 ms");
     cr_assert_eq(kit_push(&k, 6, 1), WSL_OK);
-    cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+    cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
     cr_assert_eq(tm_chain_resume(k.chain), WSL_AGAIN);
     cr_assert_eq(k.wake_ns, 2000000, "then in 2 ms");
     for (int i = 0; i < 10; i++) {
@@ -450,7 +450,7 @@ Test(source_sink, finish_is_called_until_it_is_done)
     kit k;
     open_sink(&k, &test_sink);
     sunk.finish_again = 3;
-    cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+    cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
     cr_assert(tm_chain_has_pending(k.chain));
     cr_assert_not(kit_head(&k)->ended);
     cr_assert_eq(tm_chain_resume(k.chain), WSL_AGAIN);
@@ -482,7 +482,7 @@ Test(source_sink, a_client_that_is_behind_holds_rows_back_and_hears_of_the_end)
     cr_assert_eq(k.client_ends, 0);
     sunk.use_client = false;
     cr_assert_eq(tm_chain_resume(k.chain), WSL_OK);
-    cr_assert_eq(tm_op_deliver_end(kit_head(&k)), WSL_OK);
+    cr_assert_eq(tm_op_deliver_end(kit_head(&k), 0), WSL_OK);
     cr_assert_eq(k.client_ends, 1);
     close_sink(&k);
 }
