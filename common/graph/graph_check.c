@@ -193,6 +193,13 @@ static const Wsl__Pb__SideOutput *find_side(const Wsl__Pb__Operator *op, const c
     return NULL;
 }
 
+/* A window's late rows: their type is known when the input is (graph_types). */
+static bool is_late_side(const Wsl__Pb__Operator *op, const char *tag)
+{
+    const char *late = wsl_pb_option(op->options, op->n_options, "late-tag");
+    return late != NULL && strcmp(late, tag) == 0;
+}
+
 static wsl_status check_ends(const wsl_job_graph *graph, const Wsl__Pb__Edge *edge, wsl_error *err)
 {
     if (edge->from >= graph->n_operators || edge->to >= graph->n_operators) {
@@ -221,7 +228,7 @@ static wsl_status check_ends(const wsl_job_graph *graph, const Wsl__Pb__Edge *ed
                         "'%s' (%s) reads '%s' as its broadcast input, which must go to all subtasks; say wsl_broadcast",
                         to->name, to->kind, from->name);
     }
-    if (wsl_pb_is_set(edge->side) && find_side(from, edge->side) == NULL) {
+    if (wsl_pb_is_set(edge->side) && find_side(from, edge->side) == NULL && !is_late_side(from, edge->side)) {
         return wsl_fail(err, WSL_NOT_FOUND, "'%s' reads side output '%s' of '%s', which does not have it", to->name,
                         edge->side, from->name);
     }

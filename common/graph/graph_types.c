@@ -11,6 +11,7 @@
 #include "graph/operator_kind.h"
 #include "graph/operator_options.h"
 #include "graph/pb.h"
+#include "graph/window_options.h"
 #include "plugin/registry.h"
 
 enum { SCHEMA_SHOWN = 300 }; /* characters of a schema in an error; two fit into a sentence */
@@ -332,6 +333,10 @@ static wsl_status derive(const check *c, const wsl_config *config, wsl_schema **
 {
     const char *const *keys = (const char *const *)c->first[0]->keys;
     const uint32_t n_keys = (uint32_t)c->first[0]->n_keys;
+    if (c->kind->options == wsl_window_options) {
+        return wsl_window_check_operator(c->op, config, c->plugin, c->input[0], keys, c->kind->keyed ? n_keys : 0,
+                                         out_schema, c->err);
+    }
     return wsl_operator_derive(c->kind, config, c->input[0], keys, n_keys, out_schema, c->err);
 }
 

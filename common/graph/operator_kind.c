@@ -6,6 +6,7 @@
 #include "expr/aggregate.h"
 #include "expr/expr.h"
 #include "graph/operator_options.h"
+#include "graph/window_options.h"
 
 /* clang-format off */
 static const wsl_operator_kind kinds[] = {
@@ -33,6 +34,8 @@ static const wsl_operator_kind kinds[] = {
      .output = WSL_OUTPUT_DECLARED},
     {.name = "interval_join", .label = "", .takes_function = true, .function_kind = WSL_FN_JOIN, .two_inputs = true,
      .keyed = true, .output = WSL_OUTPUT_DECLARED, .options = wsl_interval_join_options},
+    {.name = "window",        .label = "", .keyed = true, .output = WSL_OUTPUT_DERIVED, .options = wsl_window_options},
+    {.name = "window_all",    .label = "", .single = true, .output = WSL_OUTPUT_DERIVED, .options = wsl_window_options},
     {.name = NULL},
 };
 /* clang-format on */

@@ -15,7 +15,7 @@ typedef enum wsl_output_rule {
     WSL_OUTPUT_NONE,     /* a sink */
     WSL_OUTPUT_DECLARED, /* the graph says */
     WSL_OUTPUT_SAME,     /* the input's */
-    WSL_OUTPUT_DERIVED,  /* follows from options and input */
+    WSL_OUTPUT_DERIVED,  /* follows from options and input; of a window from its functions, too */
 } wsl_output_rule;
 
 typedef struct wsl_operator_kind {

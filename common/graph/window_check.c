@@ -335,7 +335,7 @@ wsl_status wsl_window_check_types(wsl_windowing *w, const char *select, const ws
     WSL_TRY(check_inputs(f, input, err));
     if (select != NULL) {
         WSL_AUTO(wsl_aggregate) aggregate = NULL;
-        WSL_TRY(wsl_aggregate_new(select, input, keys, n_keys, &aggregate, err));
+        WSL_TRY(wsl_aggregate_new_windowed(select, input, keys, n_keys, &aggregate, err));
         *out_schema = wsl_schema_copy(wsl_aggregate_schema(aggregate));
         return WSL_OK;
     }

@@ -12,6 +12,7 @@
 #include <wiesel/window.h>
 
 #include "job_graph.pb-c.h"
+#include "plugin/plugin.h"
 
 extern const wsl_option wsl_window_options[];
 
@@ -46,3 +47,10 @@ WSL_MUST_CHECK wsl_status wsl_window_check_types(wsl_windowing *windows, const c
 
 /* Where to put the function of that role; NULL: it is no role of windows. */
 const wsl_function **wsl_window_function_at(wsl_window_functions *functions, const char *role);
+
+/* All of the above for an operator of a graph. Adds the side output of late rows if the operator does not have it yet.
+ * *out_schema is NULL if that depends on functions and there is no library (plugin NULL) to look at. */
+WSL_MUST_CHECK wsl_status wsl_window_check_operator(Wsl__Pb__Operator *op, const wsl_config *config,
+                                                    const wsl_plugin *plugin, const wsl_schema *input,
+                                                    const char *const *keys, uint32_t n_keys, wsl_schema **out_schema,
+                                                    wsl_error *err);

@@ -1,0 +1,68 @@
+/*
+ * A window operator as it stands in a graph: functions are names that a library resolves.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "graph/job_graph.h"
+#include "graph/operator_kind.h"
+#include "graph/pb.h"
+#include "graph/window_options.h"
+
+static wsl_status find_functions(const Wsl__Pb__Operator *op, const wsl_plugin *plugin, wsl_window_functions *out,
+                                 wsl_error *err)
+{
+    for (size_t i = 0; i < op->n_functions; i++) {
+        const Wsl__Pb__FunctionRef *ref = op->functions[i];
+        const wsl_function **at = wsl_window_function_at(out, ref->role);
+        if (at == NULL) {
+            return wsl_fail(err, WSL_INVALID, "a window has no use for a function as '%.60s'", ref->role);
+        }
+        if (*at != NULL) {
+            return wsl_fail(err, WSL_INVALID, "a window has one %s function, not two", ref->role);
+        }
+        *at = wsl_plugin_function(plugin, ref->symbol, wsl_function_role_kind(ref->role), err);
+        if (*at == NULL) {
+            return wsl_fail_prefix(err, WSL_NOT_FOUND, "the %s function", ref->role);
+        }
+    }
+    return WSL_OK;
+}
+
+/* Late rows leave as they came. */
+static wsl_status check_late_side(Wsl__Pb__Operator *op, const char *tag, const wsl_schema *input, wsl_error *err)
+{
+    for (size_t i = 0; tag != NULL && i < op->n_sides; i++) {
+        if (strcmp(op->sides[i]->tag, tag) == 0) {
+            WSL_AUTO(wsl_schema) schema = NULL;
+            WSL_TRY(wsl_schema_from_pb(op->sides[i]->schema, &schema, err));
+            const wsl_status status = wsl_schema_check_assignable(input, schema, err);
+            return status != WSL_OK ? wsl_fail_prefix(err, status, "side output '%s' of late rows", tag) : WSL_OK;
+        }
+    }
+    if (tag != NULL) {
+        Wsl__Pb__SideOutput *side = wsl_alloc(sizeof *side);
+        wsl__pb__side_output__init(side);
+        wsl_pb_set(&side->tag, tag);
+        side->schema = wsl_schema_to_pb(input);
+        *WSL_PB_APPEND(op->sides, op->n_sides) = side;
+    }
+    return WSL_OK;
+}
+
+wsl_status wsl_window_check_operator(Wsl__Pb__Operator *op, const wsl_config *config, const wsl_plugin *plugin,
+                                     const wsl_schema *input, const char *const *keys, uint32_t n_keys,
+                                     wsl_schema **out_schema, wsl_error *err)
+{
+    wsl_windowing windows;
+    const char *select = NULL;
+    wsl_window_functions functions = {0};
+    WSL_TRY(wsl_window_from_config(config, &windows, &select, err));
+    WSL_TRY(check_late_side(op, windows.late_tag, input, err));
+    if (plugin == NULL && op->n_functions > 0) {
+        *out_schema = NULL;
+        return wsl_window_check(&windows, err);
+    }
+    WSL_TRY(find_functions(op, plugin, &functions, err));
+    return wsl_window_check_types(&windows, select, &functions, input, keys, n_keys, out_schema, err);
+}
