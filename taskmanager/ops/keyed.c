@@ -186,6 +186,15 @@ wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_er
     return tm_fn_ctx_open(&k->f, op, err);
 }
 
+wsl_status tm_keyed_open_state(tm_keyed *k, const tm_state_spec *states, uint32_t n_states, bool namespaces,
+                               tm_state **out_state, wsl_error *err)
+{
+    WSL_TRY(tm_mem_state_new(&k->key, states, n_states, namespaces, out_state, err));
+    k->first = NULL; /* an entry may be of the other state from now on */
+    k->first_place.bit = 0;
+    return WSL_OK;
+}
+
 void tm_keyed_close(tm_keyed *k)
 {
     tm_fn_ctx_close(&k->f);

@@ -11,6 +11,7 @@
  * Threads: one slot loop.
  */
 #pragma once
+#include "base/assert.h"
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/state/backend.h"
 #include "taskmanager/time/timer_service.h"
@@ -31,6 +32,9 @@ typedef struct tm_keyed {
 /* value: NULL, or the schema of the one state of an operator that is no user function with states. */
 wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_error *err);
 void tm_keyed_close(tm_keyed *k);
+/* A further state with the same current key, such as that of windows; the caller frees it before tm_keyed_close. */
+WSL_MUST_CHECK wsl_status tm_keyed_open_state(tm_keyed *k, const tm_state_spec *states, uint32_t n_states,
+                                              bool namespaces, tm_state **out_state, wsl_error *err);
 
 /* Makes rows[at .. *out_end) of a batch of n ready for select; at = 0, then what *out_end was. */
 wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_end);
@@ -51,6 +55,7 @@ static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
 {
     uint8_t *entry = k->key.entry;
     if (WSL_LIKELY(entry != NULL)) {
+        WSL_DEBUG_ASSERT(k->first_place.bit == 0 || k->key.owner == k->first_place.owner);
         const uint32_t bits = *(const uint32_t *)(const void *)(entry + k->first_place.bits_offset);
         return WSL_LIKELY(bits & k->first_place.bit) ? (wsl_row *)(void *)(entry + k->first_place.offset) : NULL;
     }

@@ -37,6 +37,7 @@ typedef struct tm_value_place {
     uint32_t bits_offset;
     uint32_t bit; /* 0: values of this state do not lie in entries, or an entry is not known to be the key's */
     uint32_t offset;
+    const void *owner; /* key_ctx's entries are those of this state if its owner is this one */
 } tm_value_place;
 
 /* A walk over the elements of a list, the entries of a map, the keys of a namespace. */
@@ -73,13 +74,16 @@ typedef struct tm_state_ops {
     void (*walk_remove)(tm_state *s, tm_state_walk *walk);
 
     /* ---- namespaces ---- */
+    /* Cheap if it is the current one. What load found is forgotten, so rows are best sorted by namespace first; a namespace
+     * that is left without keys is dropped. */
     void (*use)(tm_state *s, int64_t ns);
     /* The smallest namespace there is that is not below `from`; false: none. */
     bool (*next_namespace)(tm_state *s, int64_t from, int64_t *out_ns);
     void (*drop_namespace)(tm_state *s, int64_t ns);
     /* Goes through the keys of the current namespace by key group, then key bytes; makes each the current one in key_ctx.
-     * at[] zeroed begins. The key in hand may be cleared, other keys must not change. A walk may pause: what it needs is in
-     * *walk (freed by walk_keys_end, which is called once whether the walk was finished or not). */
+     * at[] zeroed begins. The key in hand may be cleared, no key may be added. A walk may pause: what it needs is in *walk
+     * (freed by walk_keys_end, which is called once whether the walk was finished or not), and walks of several namespaces
+     * may take turns: each call makes the walk's namespace the current one. A namespace is not dropped while it is walked. */
     bool (*walk_keys)(tm_state *s, tm_state_walk *walk);
     void (*walk_keys_end)(tm_state *s, tm_state_walk *walk);
 

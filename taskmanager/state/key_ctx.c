@@ -60,6 +60,15 @@ void tm_key_ctx_extract(tm_key_ctx *kc, const wsl_row *row)
     }
 }
 
+bool tm_key_ctx_make(tm_key_ctx *kc, const wsl_row *row)
+{
+    kc->hash = row->flags & WSL_ROW_KEYED ? row->key_hash : wsl_key_hash(kc->spec, row);
+    kc->place = TM_KEY_NO_PLACE;
+    kc->entry = NULL;
+    tm_key_ctx_extract(kc, row);
+    return tm_key_ctx_group(kc) - kc->first_group < kc->n_groups;
+}
+
 void tm_key_ctx_restore(tm_key_ctx *kc, const void *bytes, uint32_t size, uint32_t nulls, uint32_t hash)
 {
     make_room(kc, (uint32_t)sizeof(wsl_row) + size);
@@ -85,5 +94,15 @@ void tm_key_ctx_entry_gone(tm_key_ctx *kc, const void *entry)
     kc->entry = NULL;
     for (uint32_t i = next_row(kc); i < kc->n_loaded; i++) {
         kc->row_entry[i] = kc->row_entry[i] == entry ? NULL : kc->row_entry[i];
+    }
+}
+
+void tm_key_ctx_take_over(tm_key_ctx *kc, const void *owner)
+{
+    if (kc->owner != owner) {
+        kc->entry = NULL;
+        memset(kc->row_entry, 0, kc->n_loaded * sizeof(kc->row_entry[0]));
+        kc->n_loaded = 0;
+        kc->owner = owner;
     }
 }

@@ -47,6 +47,7 @@ typedef struct tm_key_ctx {
     uint32_t hash;
     uint32_t place; /* in the batch, or TM_KEY_NO_PLACE */
     void *entry;    /* the backend's; NULL: not looked up yet, or there is none. A general key's may be another key's */
+    const void *owner; /* the table that entry and row_entry are of */
 
     /* the batch, filled by the backend */
     uint32_t n_loaded; /* rows for which row_entry is known */
@@ -84,6 +85,8 @@ static inline void tm_key_ctx_prefetch(const tm_key_ctx *kc, uint32_t i)
 void tm_key_ctx_entries_moved(tm_key_ctx *kc);
 /* This entry is gone. */
 void tm_key_ctx_entry_gone(tm_key_ctx *kc, const void *entry);
+/* What was loaded is of another table than the one that is asked from now on. */
+void tm_key_ctx_take_over(tm_key_ctx *kc, const void *owner);
 
 /* Makes the key of the batch's row i current, which was loaded. */
 static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *row)
@@ -103,6 +106,9 @@ static inline void tm_key_ctx_select(tm_key_ctx *kc, uint32_t i, const wsl_row *
         tm_key_ctx_extract(kc, row);
     }
 }
+
+/* Makes the row's key current though nothing was loaded. False: its key group is not ours. */
+bool tm_key_ctx_make(tm_key_ctx *kc, const wsl_row *row);
 
 /* Makes a key current that was kept: its bytes behind the header, its null bits and hash. */
 void tm_key_ctx_restore(tm_key_ctx *kc, const void *bytes, uint32_t size, uint32_t nulls, uint32_t hash);

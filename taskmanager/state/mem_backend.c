@@ -1,95 +1,67 @@
 /*
- * One table for all value states of an operator, so one lookup per record serves them all. An entry's payload has an
- * area per state: the value's row itself if its size is fixed and small, else a pointer to a block of the slab. Bit i
- * of the entry's `bits` says whether state i is set; an entry without any bit is removed.
+ * One table for all states of an operator, so one lookup per record serves them all; see mem_internal.h for where values lie.
  */
-#include "taskmanager/state/backend.h"
-
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "taskmanager/state/mem_table.h"
+#include "taskmanager/state/mem_internal.h"
 
 enum { INLINE_VALUE_MAX = 128, INLINE_VALUES_MAX = 512 };
 
-typedef struct area {
-    uint32_t offset; /* in the entry */
-    uint32_t size;   /* of an inline row; 0: a pointer to it */
-    uint32_t fixed;  /* the smallest size of a row of the schema */
-    bool has_variable;
-} area;
-
-typedef struct mem_state {
-    tm_state state;
-    tm_region region;
-    tm_slab slab;
-    tm_mem_table table;
-    uint32_t n_states;
-    area areas[TM_STATES_MAX];
-} mem_state;
-
-static mem_state *self(tm_state *s) { return (mem_state *)(void *)s; }
-
-static inline uint32_t *bits_of(const mem_state *m, uint8_t *entry)
+uint8_t *tm_mem_entry_or_new(tm_mem_state *m)
 {
-    return m->table.fast ? &((tm_entry_fast *)(void *)entry)->bits : &((tm_entry_general *)(void *)entry)->bits;
-}
-
-/* The current key's entry, or NULL. What load left for a general key has the right tag, but may be another key's. */
-static inline uint8_t *entry_of(mem_state *m)
-{
-    tm_key_ctx *kc = m->state.key;
-    uint8_t *entry = kc->entry;
-    if (entry == NULL || (!kc->fast && !tm_mem_key_equal(&m->table, entry, kc))) {
-        entry = tm_mem_table_find(&m->table, kc);
-        kc->entry = entry;
-    }
-    return entry;
-}
-
-static inline uint8_t *entry_or_new(mem_state *m)
-{
-    uint8_t *entry = entry_of(m);
+    uint8_t *entry = tm_mem_entry(m);
     if (WSL_UNLIKELY(entry == NULL)) {
-        entry = tm_mem_table_add(&m->table, m->state.key);
-        m->state.key->entry = entry;
+        tm_mem_space *space = WSL_LIKELY(m->now != NULL) ? m->now : tm_mem_space_make_now(m);
+        tm_key_ctx *kc = m->state.key;
+        entry = tm_mem_table_add(&space->table, kc);
+        kc->entry = kc->owner == &space->table ? entry : kc->entry;
     }
     return entry;
 }
 
-static inline wsl_row *outside(uint8_t *entry, const area *a)
+void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state)
+{
+    uint32_t *bits = tm_mem_bits(m, entry);
+    *bits &= ~(UINT32_C(1) << state);
+    if ((*bits & ~TM_ENTRY_NULL_KEY) == 0) {
+        tm_mem_table_remove(&m->now->table, m->state.key, entry);
+    }
+}
+
+static inline wsl_row *outside(uint8_t *entry, const tm_mem_area *a)
 {
     wsl_row *row;
     memcpy(&row, entry + a->offset, sizeof row);
     return row;
 }
 
-static inline void set_outside(uint8_t *entry, const area *a, wsl_row *row)
+static inline void set_outside(uint8_t *entry, const tm_mem_area *a, wsl_row *row)
 {
     memcpy(entry + a->offset, &row, sizeof row);
 }
 
-static inline wsl_row *row_in(uint8_t *entry, const area *a)
+static inline wsl_row *row_in(uint8_t *entry, const tm_mem_area *a)
 {
     return a->size != 0 ? (wsl_row *)(void *)(entry + a->offset) : outside(entry, a);
 }
 
 static const wsl_row *value_get(tm_state *s, uint32_t state)
 {
-    mem_state *m = self(s);
-    uint8_t *entry = entry_of(m);
-    if (entry == NULL || !(*bits_of(m, entry) >> state & 1)) {
+    tm_mem_state *m = tm_mem_self(s);
+    uint8_t *entry = tm_mem_entry(m);
+    if (entry == NULL || !(*tm_mem_bits(m, entry) >> state & 1)) {
         return NULL;
     }
     return row_in(entry, &m->areas[state]);
 }
 
-static wsl_row *make_zero_row(mem_state *m, uint8_t *entry, const area *a)
+static wsl_row *make_zero_row(tm_mem_state *m, uint8_t *entry, const tm_mem_area *a)
 {
     wsl_row *row;
     if (a->size != 0) {
         row = (wsl_row *)(void *)(entry + a->offset);
     } else {
-        row = tm_slab_alloc(&m->slab, a->fixed);
+        row = tm_slab_alloc(&m->now->slab, a->fixed);
         set_outside(entry, a, row);
     }
     memset(row, 0, a->fixed);
@@ -99,13 +71,13 @@ static wsl_row *make_zero_row(mem_state *m, uint8_t *entry, const area *a)
 
 static wsl_row *value_update(tm_state *s, uint32_t state)
 {
-    mem_state *m = self(s);
-    const area *a = &m->areas[state];
+    tm_mem_state *m = tm_mem_self(s);
+    const tm_mem_area *a = &m->areas[state];
     if (WSL_UNLIKELY(a->has_variable)) {
         return NULL;
     }
-    uint8_t *entry = entry_or_new(m);
-    uint32_t *bits = bits_of(m, entry);
+    uint8_t *entry = tm_mem_entry_or_new(m);
+    uint32_t *bits = tm_mem_bits(m, entry);
     if (WSL_LIKELY(*bits >> state & 1)) {
         return row_in(entry, a);
     }
@@ -114,13 +86,13 @@ static wsl_row *value_update(tm_state *s, uint32_t state)
 }
 
 /* Room for a value of `size` bytes outside; keeps the block if it fits just as well. */
-static wsl_row *room_outside(mem_state *m, uint8_t *entry, const area *a, bool is_set, uint32_t size)
+static wsl_row *room_outside(tm_mem_state *m, uint8_t *entry, const tm_mem_area *a, bool is_set, uint32_t size)
 {
     wsl_row *old = is_set ? outside(entry, a) : NULL;
     if (old != NULL && tm_slab_capacity(old->size) == tm_slab_capacity(size)) {
         return old;
     }
-    wsl_row *row = tm_slab_alloc(&m->slab, size);
+    wsl_row *row = tm_slab_alloc(&m->now->slab, size);
     set_outside(entry, a, row);
     return row;
 }
@@ -136,13 +108,13 @@ static void store(wsl_row *to, const wsl_row *row)
 
 static wsl_status value_put(tm_state *s, uint32_t state, const wsl_row *row)
 {
-    mem_state *m = self(s);
-    const area *a = &m->areas[state];
+    tm_mem_state *m = tm_mem_self(s);
+    const tm_mem_area *a = &m->areas[state];
     if (row->size < a->fixed || (!a->has_variable && row->size != a->fixed)) {
         return WSL_TYPE;
     }
-    uint8_t *entry = entry_or_new(m);
-    uint32_t *bits = bits_of(m, entry);
+    uint8_t *entry = tm_mem_entry_or_new(m);
+    uint32_t *bits = tm_mem_bits(m, entry);
     if (a->size != 0) {
         store((wsl_row *)(void *)(entry + a->offset), row);
     } else {
@@ -152,7 +124,7 @@ static wsl_status value_put(tm_state *s, uint32_t state, const wsl_row *row)
         wsl_row *to = room_outside(m, entry, a, is_set, row->size);
         store(to, row); /* `row` may be the old value itself */
         if (old != NULL && to != old) {
-            tm_slab_release(&m->slab, old, old_size);
+            tm_slab_release(&m->now->slab, old, old_size);
         }
     }
     *bits |= UINT32_C(1) << state;
@@ -161,56 +133,49 @@ static wsl_status value_put(tm_state *s, uint32_t state, const wsl_row *row)
 
 static void value_clear(tm_state *s, uint32_t state)
 {
-    mem_state *m = self(s);
-    uint8_t *entry = entry_of(m);
+    tm_mem_state *m = tm_mem_self(s);
+    uint8_t *entry = tm_mem_entry(m);
     if (entry == NULL) {
         return;
     }
-    uint32_t *bits = bits_of(m, entry);
+    uint32_t *bits = tm_mem_bits(m, entry);
     const uint32_t bit = UINT32_C(1) << state;
     if (!(*bits & bit)) {
         return;
     }
-    const area *a = &m->areas[state];
+    const tm_mem_area *a = &m->areas[state];
     if (a->size == 0) {
         wsl_row *row = outside(entry, a);
-        tm_slab_release(&m->slab, row, row->size);
+        tm_slab_release(&m->now->slab, row, row->size);
     }
-    *bits &= ~bit;
-    if ((*bits & ~TM_ENTRY_NULL_KEY) == 0) {
-        tm_mem_table_remove(&m->table, m->state.key, entry);
-    }
+    tm_mem_unset(m, entry, state);
 }
 
 static tm_value_place value_place(const tm_state *s, uint32_t state)
 {
-    const mem_state *m = (const mem_state *)(const void *)s;
-    const area *a = &m->areas[state];
+    const tm_mem_state *m = tm_mem_self_const(s);
+    const tm_mem_area *a = &m->areas[state];
     return (tm_value_place){
         .bits_offset = (uint32_t)offsetof(tm_entry_fast, bits),
-        .bit = a->size != 0 && m->table.fast ? UINT32_C(1) << state : 0,
+        .bit = a->size != 0 && m->fast ? UINT32_C(1) << state : 0,
         .offset = a->offset,
+        .owner = m->has_namespaces || m->now == NULL ? NULL : &m->now->table,
     };
 }
 
 static bool load(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_bad)
 {
-    return tm_mem_table_load(&self(s)->table, s->key, rows, n, at, out_bad);
-}
-
-static uint64_t keys(const tm_state *s) { return ((const mem_state *)(const void *)s)->table.n_keys; }
-static uint64_t bytes(const tm_state *s)
-{
-    return ((const mem_state *)(const void *)s)->region.bytes +
-           ((const mem_state *)(const void *)s)->table.tag_region.bytes;
+    tm_mem_state *m = tm_mem_self(s);
+    tm_mem_space *space = WSL_LIKELY(m->now != NULL) ? m->now : tm_mem_space_make_now(m);
+    return tm_mem_table_load(&space->table, s->key, rows, n, at, out_bad);
 }
 
 static void mem_state_free(tm_state *s)
 {
-    mem_state *m = self(s);
-    tm_mem_table_fini(&m->table);
-    tm_slab_fini(&m->slab);
-    tm_region_fini(&m->region);
+    tm_mem_state *m = tm_mem_self(s);
+    tm_mem_spaces_free(m);
+    tm_mem_walk_fini(&m->spare_walk);
+    tm_mem_ahead_free(m->ahead);
     free(m);
 }
 
@@ -222,17 +187,22 @@ static const tm_state_ops mem_state_ops = {
     .value_put = value_put,
     .clear = value_clear,
     .value_place = value_place,
-    .keys = keys,
-    .bytes = bytes,
+    .use = tm_mem_use,
+    .next_namespace = tm_mem_next_namespace,
+    .drop_namespace = tm_mem_drop_namespace,
+    .walk_keys = tm_mem_walk_keys,
+    .walk_keys_end = tm_mem_walk_keys_end,
+    .keys = tm_mem_keys,
+    .bytes = tm_mem_bytes,
 };
 
 /* Offsets from the end of the entry's header; returns the payload's size. */
-static uint32_t lay_out(mem_state *m, const tm_state_spec *states, uint32_t header)
+static uint32_t lay_out(tm_mem_state *m, const tm_state_spec *states, uint32_t header)
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < m->n_states; i++) {
         const wsl_schema *schema = states[i].schema;
-        area *a = &m->areas[i];
+        tm_mem_area *a = &m->areas[i];
         a->fixed = wsl_row_fixed_size(schema->n_fields);
         for (uint32_t f = 0; f < schema->n_fields; f++) {
             a->has_variable = a->has_variable || !wsl_type_is_fixed(&schema->fields[f].type);
@@ -248,19 +218,22 @@ static uint32_t lay_out(mem_state *m, const tm_state_spec *states, uint32_t head
 wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_state_spec *states, uint32_t n_states, bool namespaces,
                             tm_state **out_state, wsl_error *err)
 {
-    (void)namespaces;
     if (n_states > TM_STATES_MAX) {
         return wsl_fail(err, WSL_UNSUPPORTED, "a function has %u states; at most %d are possible", n_states,
                         TM_STATES_MAX);
     }
-    mem_state *m = wsl_zalloc(sizeof *m);
+    tm_mem_state *m = wsl_zalloc(sizeof *m);
     m->state = (tm_state){.ops = &mem_state_ops, .key = key};
     m->n_states = n_states;
-    tm_region_init(&m->region);
-    tm_slab_init(&m->slab, &m->region);
-    const uint32_t payload = lay_out(m, states, key->fast ? TM_ENTRY_FAST_HEADER : TM_ENTRY_GENERAL_HEADER);
-    tm_mem_table_init(&m->table, &m->region, &m->slab, key, payload);
-    key->two_lines = m->table.stride > 64;
+    m->fast = key->fast;
+    m->has_namespaces = namespaces;
+    m->ahead = tm_mem_ahead_new();
+    m->payload = lay_out(m, states, key->fast ? TM_ENTRY_FAST_HEADER : TM_ENTRY_GENERAL_HEADER);
+    tm_chunk_pool_init(&m->pool);
+    if (!namespaces) {
+        (void)tm_mem_space_make_now(m);
+    }
+    key->two_lines = m->payload + (key->fast ? TM_ENTRY_FAST_HEADER : TM_ENTRY_GENERAL_HEADER) > 64;
     *out_state = &m->state;
     return WSL_OK;
 }

@@ -9,44 +9,34 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "taskmanager/state/tag_group.h"
+#include "taskmanager/state/mem_segment.h"
 
-enum { DIRECTORY_DEPTH_MAX = 20, LOG_MASK = 63 };
-
-typedef struct segment {
-    uint8_t *entries;
-    uint32_t used;
-    uint32_t deleted;
-    uint32_t log_groups;
-    uint32_t depth; /* bits of the place that all its keys share */
-    uint32_t limit; /* of used + deleted */
-    uint32_t padding[9];
-    _Alignas(64) uint8_t tags[];
-} segment;
-
-_Static_assert(sizeof(segment) == TM_SEGMENT_HEADER, "tags begin behind the header");
+enum { DIRECTORY_DEPTH_MAX = 20 };
 
 /* The bytes of a segment of 16 empty places; used, deleted and limit are 0. */
 #define E16 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80
 static const _Alignas(64) uint8_t nothing_bytes[TM_SEGMENT_HEADER + 64] = {[TM_SEGMENT_HEADER] = E16, E16, E16, E16};
 #undef E16
-static const segment *nothing(void) { return (const segment *)(const void *)nothing_bytes; }
+static const tm_segment *nothing(void) { return (const tm_segment *)(const void *)nothing_bytes; }
 
 /* What load knows of the rows of a batch whose turn has not come. */
-typedef struct tm_mem_ahead {
+struct tm_mem_ahead {
     uint32_t n_tags;              /* rows whose tags are known; kc->n_loaded: whose entries are */
-    uint32_t group[TM_KEY_BLOCK]; /* key group, counted from our first */
+    uint32_t group[TM_KEY_BLOCK]; /* directory */
     uint32_t place[TM_KEY_BLOCK];
     uint32_t mixed[TM_KEY_BATCH];
     const uint8_t *tags[TM_KEY_BATCH]; /* of its group of places */
     uint8_t *entries[TM_KEY_BATCH];    /* ... and their entries */
-} tm_mem_ahead;
+};
+
+tm_mem_ahead *tm_mem_ahead_new(void) { return wsl_zalloc(sizeof(tm_mem_ahead)); }
+void tm_mem_ahead_free(tm_mem_ahead *ahead) { free(ahead); }
 
 /* ---- where a hash leads ---- */
 
 typedef struct spot {
     tm_mem_group *group;
-    uint32_t place; /* within the key group */
+    uint32_t place; /* within the directory's key groups */
     uint32_t mixed; /* the hash again: tag and group of tags */
 } spot;
 
@@ -60,34 +50,13 @@ static inline uint32_t group_of(uint32_t mixed, uint32_t log_groups)
 
 static inline spot spot_of(const tm_mem_table *t, uint32_t hash)
 {
-    const uint64_t p = (uint64_t)hash * t->max_parallelism;
-    return (spot){
-        .group = &t->groups[(uint32_t)(p >> 32) - t->first_group],
-        .place = (uint32_t)p,
-        .mixed = mix(hash),
-    };
+    const uint64_t p = tm_position_of(t, hash);
+    return (spot){.group = &t->groups[p >> 32], .place = (uint32_t)p, .mixed = mix(hash)};
 }
 
 static inline tm_mem_cell *cell_of(const spot *s)
 {
     return &s->group->directory[(uint64_t)s->place >> s->group->shift];
-}
-
-static inline segment *segment_of(const tm_mem_cell *cell)
-{
-    return (segment *)(uintptr_t)(cell->segment & ~(uint64_t)LOG_MASK);
-}
-static inline uint32_t places_of(uint32_t log_groups) { return TM_TAGS << log_groups; }
-
-static inline uint8_t *entry_at(const tm_mem_table *t, const segment *s, uint32_t i)
-{
-    return s->entries + (size_t)i * t->stride;
-}
-
-static inline uint32_t hash_of(const tm_mem_table *t, const uint8_t *entry)
-{
-    return t->fast ? ((const tm_entry_fast *)(const void *)entry)->hash
-                   : ((const tm_entry_general *)(const void *)entry)->hash;
 }
 
 /* ---- segments ---- */
@@ -120,12 +89,12 @@ static void give_block(void **free_list, uint32_t log_groups, void *block)
     free_list[log_groups] = block;
 }
 
-static segment *segment_new(tm_mem_table *t, uint32_t log_groups, uint32_t depth)
+static tm_segment *segment_new(tm_mem_table *t, uint32_t log_groups, uint32_t depth)
 {
-    const size_t places = places_of(log_groups);
+    const size_t places = tm_places_of(log_groups);
     const size_t tags = round_to_line(places);
-    segment *s = take_block(&t->tag_region, t->free_segments, log_groups, sizeof *s + tags);
-    *s = (segment){
+    tm_segment *s = take_block(&t->tag_region, t->free_segments, log_groups, sizeof *s + tags);
+    *s = (tm_segment){
         .entries = take_block(t->region, t->free_entries, log_groups, round_to_line(places * t->stride)),
         .log_groups = log_groups,
         .depth = depth,
@@ -135,7 +104,7 @@ static segment *segment_new(tm_mem_table *t, uint32_t log_groups, uint32_t depth
     return s;
 }
 
-static void segment_release(tm_mem_table *t, segment *s)
+static void segment_release(tm_mem_table *t, tm_segment *s)
 {
     if (s != nothing()) {
         give_block(t->free_entries, s->log_groups, s->entries);
@@ -144,7 +113,7 @@ static void segment_release(tm_mem_table *t, segment *s)
 }
 
 /* A free place for a hash; the segment has one. */
-static uint32_t free_place(const segment *s, uint32_t mixed)
+static uint32_t free_place(const tm_segment *s, uint32_t mixed)
 {
     const uint32_t mask = (1u << s->log_groups) - 1;
     for (uint32_t g = group_of(mixed, s->log_groups);; g = (g + 1) & mask) {
@@ -155,18 +124,14 @@ static uint32_t free_place(const segment *s, uint32_t mixed)
     }
 }
 
-static void put_moved(tm_mem_table *t, segment *to, const uint8_t *entry)
+static void put_moved(tm_mem_table *t, tm_segment *to, const uint8_t *entry)
 {
-    const uint32_t mixed = mix(hash_of(t, entry));
+    const uint32_t mixed = mix(tm_hash_of(t, entry));
     const uint32_t i = free_place(to, mixed);
     to->tags[i] = tag_of(mixed);
     to->used++;
-    memcpy(entry_at(t, to, i), entry, t->stride);
+    memcpy(tm_entry_at(t, to, i), entry, t->stride);
 }
-
-#define EACH_ENTRY(t, s, i, entry)                                                                                     \
-    for (uint32_t i = 0; i < places_of((s)->log_groups); i++)                                                          \
-        for (uint8_t *entry = (s)->tags[i] < TM_TAG_EMPTY ? entry_at(t, s, i) : NULL; entry != NULL; entry = NULL)
 
 /* ---- growing ---- */
 
@@ -181,15 +146,15 @@ static void redirect(const spot *s, uint32_t depth, tm_mem_cell to)
     }
 }
 
-static tm_mem_cell cell_for(const segment *s)
+static tm_mem_cell cell_for(const tm_segment *s)
 {
     return (tm_mem_cell){.segment = (uint64_t)(uintptr_t)s | s->log_groups, .entries = s->entries};
 }
 
-static void rebuild(tm_mem_table *t, const spot *at, segment *old, uint32_t log_groups)
+static void rebuild(tm_mem_table *t, const spot *at, tm_segment *old, uint32_t log_groups)
 {
-    segment *s = segment_new(t, log_groups, old->depth);
-    EACH_ENTRY(t, old, i, entry) { put_moved(t, s, entry); }
+    tm_segment *s = segment_new(t, log_groups, old->depth);
+    TM_EACH_ENTRY(t, old, i, entry) { put_moved(t, s, entry); }
     redirect(at, old->depth, cell_for(s));
     segment_release(t, old);
 }
@@ -210,27 +175,26 @@ static void double_directory(tm_mem_group *g)
 }
 
 /* The bit of the place that would tell an old segment's halves apart. */
-static bool upper_half(const tm_mem_table *t, const segment *s, const uint8_t *entry)
+static bool upper_half(const tm_mem_table *t, const tm_segment *s, const uint8_t *entry)
 {
-    const uint32_t place = (uint32_t)((uint64_t)hash_of(t, entry) * t->max_parallelism);
-    return place >> (31 - s->depth) & 1;
+    return tm_position_of(t, tm_hash_of(t, entry)) >> (31 - s->depth) & 1;
 }
 
-static bool can_split(const tm_mem_table *t, segment *s)
+static bool can_split(const tm_mem_table *t, tm_segment *s)
 {
     uint32_t upper = 0;
-    EACH_ENTRY(t, s, i, entry) { upper += upper_half(t, s, entry); }
+    TM_EACH_ENTRY(t, s, i, entry) { upper += upper_half(t, s, entry); }
     return s->depth < DIRECTORY_DEPTH_MAX && upper != 0 && upper != s->used;
 }
 
-static void split(tm_mem_table *t, const spot *at, segment *old)
+static void split(tm_mem_table *t, const spot *at, tm_segment *old)
 {
     if (old->depth == at->group->depth) {
         double_directory(at->group);
     }
-    segment *half[2] = {segment_new(t, old->log_groups, old->depth + 1),
+    tm_segment *half[2] = {segment_new(t, old->log_groups, old->depth + 1),
                         segment_new(t, old->log_groups, old->depth + 1)};
-    EACH_ENTRY(t, old, i, entry) { put_moved(t, half[upper_half(t, old, entry)], entry); }
+    TM_EACH_ENTRY(t, old, i, entry) { put_moved(t, half[upper_half(t, old, entry)], entry); }
     const uint32_t bit = UINT32_C(1) << (31 - old->depth);
     const spot lower = {.group = at->group, .place = at->place & ~bit};
     const spot upper = {.group = at->group, .place = at->place | bit};
@@ -241,10 +205,10 @@ static void split(tm_mem_table *t, const spot *at, segment *old)
 
 static void make_room(tm_mem_table *t, const spot *at)
 {
-    segment *s = segment_of(cell_of(at));
+    tm_segment *s = tm_segment_of(cell_of(at));
     if (s == nothing()) {
         redirect(at, 0, cell_for(segment_new(t, 0, 0)));
-    } else if (s->used < places_of(s->log_groups) / 2) {
+    } else if (s->used < tm_places_of(s->log_groups) / 2) {
         rebuild(t, at, s, s->log_groups); /* it is full of deleted places */
     } else if (s->log_groups >= TM_SEGMENT_LOG_GROUPS && can_split(t, s)) {
         split(t, at, s);
@@ -279,24 +243,25 @@ static bool split_hashes(const tm_mem_table *t, const uint32_t *restrict hash, u
                          uint32_t *restrict mixed)
 {
     const uint64_t max_parallelism = t->max_parallelism;
-    const uint32_t first_group = t->first_group;
-    const uint32_t n_groups = t->n_groups;
+    const uint64_t first = (uint64_t)t->first_group << 32;
+    const uint64_t end = (uint64_t)t->n_groups << 32;
+    const uint32_t shift = t->shift;
     uint32_t foreign = 0;
     for (uint32_t i = 0; i < n; i++) {
-        const uint64_t p = hash[i] * max_parallelism;
-        const uint32_t group = (uint32_t)(p >> 32) - first_group;
-        foreign |= group >= n_groups;
-        ahead->group[i] = group;
+        const uint64_t ours = hash[i] * max_parallelism - first;
+        const uint64_t p = ours >> shift;
+        foreign |= ours >= end;
+        ahead->group[i] = (uint32_t)(p >> 32);
         ahead->place[i] = (uint32_t)p;
         mixed[i] = mix(hash[i]);
     }
     return foreign == 0;
 }
 
-static uint32_t find_foreign(const tm_mem_table *t, const tm_mem_ahead *ahead)
+static uint32_t find_foreign(const tm_mem_table *t, const uint32_t *hash)
 {
     uint32_t i = 0;
-    while (ahead->group[i] < t->n_groups) {
+    while (wsl_key_group(hash[i], t->max_parallelism) - t->first_group < t->n_groups) {
         i++;
     }
     return i;
@@ -309,8 +274,8 @@ static void look_at_tags(const tm_mem_table *t, tm_mem_ahead *ahead, uint32_t fr
     for (uint32_t i = from; i < to; i++) {
         const tm_mem_group *g = &groups[ahead->group[i - from]];
         const tm_mem_cell *cell = &g->directory[(uint64_t)ahead->place[i - from] >> g->shift];
-        const uint32_t group = group_of(ahead->mixed[i], (uint32_t)cell->segment & LOG_MASK);
-        const uint8_t *tags = segment_of(cell)->tags + group * TM_TAGS;
+        const uint32_t group = group_of(ahead->mixed[i], (uint32_t)cell->segment & TM_LOG_MASK);
+        const uint8_t *tags = tm_segment_of(cell)->tags + group * TM_TAGS;
         __builtin_prefetch(tags);
         ahead->tags[i] = tags;
         ahead->entries[i] = cell->entries + group * group_bytes;
@@ -340,15 +305,16 @@ bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *ro
 {
     tm_mem_ahead *ahead = t->ahead;
     WSL_DEBUG_ASSERT(n <= TM_KEY_BATCH);
-    if (at == 0) {
-        ahead->n_tags = kc->n_loaded = 0;
+    if (at == 0 || kc->owner != t || kc->n_loaded < at) { /* a new batch, or another table was asked in between */
+        ahead->n_tags = kc->n_loaded = at;
+        kc->owner = t;
     }
     for (const uint32_t end = at_most(at + TAGS_AHEAD, n); ahead->n_tags < end;) {
         const uint32_t from = ahead->n_tags;
         const uint32_t to = at_most(from + TM_KEY_BLOCK, end);
         look_at_hashes(kc, rows, from, to);
         if (WSL_UNLIKELY(!split_hashes(t, kc->row_hash + from, to - from, ahead, ahead->mixed + from))) {
-            *out_bad = from + find_foreign(t, ahead);
+            *out_bad = from + find_foreign(t, kc->row_hash + from);
             return false;
         }
         look_at_tags(t, ahead, from, to);
@@ -366,8 +332,8 @@ uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc)
 {
     const spot at = spot_of(t, kc->hash);
     const tm_mem_cell *cell = cell_of(&at);
-    const segment *s = segment_of(cell);
-    const uint32_t log_groups = (uint32_t)cell->segment & LOG_MASK;
+    const tm_segment *s = tm_segment_of(cell);
+    const uint32_t log_groups = (uint32_t)cell->segment & TM_LOG_MASK;
     const uint32_t mask = (1u << log_groups) - 1;
     for (uint32_t g = group_of(at.mixed, log_groups);; g = (g + 1) & mask) {
         const uint8_t *tags = s->tags + g * TM_TAGS;
@@ -403,19 +369,21 @@ static void write_key(tm_mem_table *t, uint8_t *entry, const tm_key_ctx *kc)
 uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
 {
     const spot at = spot_of(t, kc->hash);
-    segment *s = segment_of(cell_of(&at));
+    tm_segment *s = tm_segment_of(cell_of(&at));
     while (s->used + s->deleted >= s->limit) { /* again if a split has left our half full */
         make_room(t, &at);
-        tm_key_ctx_entries_moved(kc);
-        t->ahead->n_tags = kc->n_loaded; /* tags that were looked at have moved, too */
-        s = segment_of(cell_of(&at));
+        if (kc->owner == t) {
+            tm_key_ctx_entries_moved(kc);
+            t->ahead->n_tags = kc->n_loaded; /* tags that were looked at have moved, too */
+        }
+        s = tm_segment_of(cell_of(&at));
     }
     const uint32_t i = free_place(s, at.mixed);
     s->deleted -= s->tags[i] == TM_TAG_DELETED;
     s->tags[i] = tag_of(at.mixed);
     s->used++;
     t->n_keys++;
-    uint8_t *entry = entry_at(t, s, i);
+    uint8_t *entry = tm_entry_at(t, s, i);
     write_key(t, entry, kc);
     return entry;
 }
@@ -423,7 +391,7 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
 void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
 {
     const spot at = spot_of(t, kc->hash);
-    segment *s = segment_of(cell_of(&at));
+    tm_segment *s = tm_segment_of(cell_of(&at));
     const uint32_t i = (uint32_t)((size_t)(entry - s->entries) / t->stride);
     if (!t->fast) {
         const tm_entry_general *e = (const tm_entry_general *)(void *)entry;
@@ -437,7 +405,9 @@ void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
     s->deleted += probed_past;
     s->used--;
     t->n_keys--;
-    tm_key_ctx_entry_gone(kc, entry);
+    if (kc->owner == t) {
+        tm_key_ctx_entry_gone(kc, entry);
+    }
 }
 
 /* ---- life ---- */
@@ -449,7 +419,8 @@ static uint32_t stride_for(uint32_t bytes)
     return (lines - bytes) * 4 <= bytes ? lines : (bytes + 7) & ~UINT32_C(7);
 }
 
-void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const tm_key_ctx *kc, uint32_t payload)
+void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, tm_mem_ahead *ahead, const tm_key_ctx *kc,
+                       uint32_t payload, bool small)
 {
     *t = (tm_mem_table){
         .region = region,
@@ -459,10 +430,17 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
         .max_parallelism = kc->max_parallelism,
         .first_group = kc->first_group,
         .n_groups = kc->n_groups,
-        .groups = wsl_calloc(kc->n_groups == 0 ? 1 : kc->n_groups, sizeof *t->groups),
-        .ahead = wsl_zalloc(sizeof(tm_mem_ahead)),
+        .shift = small && kc->n_groups > 1 ? 32u - (uint32_t)__builtin_clz(kc->n_groups - 1) : 0,
+        .groups = &t->one_group,
+        .ahead = ahead,
     };
-    for (uint32_t i = 0; i < t->n_groups; i++) {
+    if (region->pool != NULL) {
+        tm_region_init_pooled(&t->tag_region, region->pool, TM_SMALL_TAG_REGION);
+    }
+    if (tm_n_directories(t) > 1) {
+        t->groups = wsl_calloc(kc->n_groups, sizeof *t->groups);
+    }
+    for (uint32_t i = 0; i < tm_n_directories(t); i++) {
         t->groups[i].one = cell_for(nothing());
         t->groups[i].directory = &t->groups[i].one;
         t->groups[i].shift = 32;
@@ -471,15 +449,15 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const 
 
 void tm_mem_table_fini(tm_mem_table *t)
 {
-    for (uint32_t i = 0; t->groups != NULL && i < t->n_groups; i++) {
+    for (uint32_t i = 0; t->groups != NULL && i < tm_n_directories(t); i++) {
         tm_mem_group *g = &t->groups[i];
         const uint32_t cells = 1u << g->depth;
         uint64_t last = 0;
         for (uint32_t c = 0; c < cells; c++) {
             const tm_mem_cell *cell = &g->directory[c];
-            if (cell->segment != last && (cell->segment & LOG_MASK) > TM_SEGMENT_LOG_GROUPS) {
+            if (cell->segment != last && (cell->segment & TM_LOG_MASK) > TM_SEGMENT_LOG_GROUPS) {
                 free(cell->entries);
-                free(segment_of(cell));
+                free(tm_segment_of(cell));
             }
             last = cell->segment;
         }
@@ -488,8 +466,8 @@ void tm_mem_table_fini(tm_mem_table *t)
         }
     }
     tm_region_fini(&t->tag_region);
-    free(t->groups);
-    free(t->ahead);
+    if (t->groups != &t->one_group) {
+        free(t->groups);
+    }
     t->groups = NULL;
-    t->ahead = NULL;
 }

@@ -13,7 +13,13 @@
  *     general  | u64 key[2] | u32 hash | u32 bits | u32 key size | u32 key nulls |       key inline to 16 bytes, else
  * key[0] points to a block of the slab `bits` belong to the backend but for the top one, which is a fast key's NULL.
  *
- * When entries have moved or one is gone, the key_ctx is told.
+ * When entries have moved or one is gone, the key_ctx is told, if what it holds is of this table.
+ *
+ * A small table (one of many, of a window) has one directory for all its key groups, so that few keys need little memory; the
+ * place in it still grows with the key group.
+ *
+ * A walk goes by key group, then key bytes: it takes the entries of one key group (or of one segment, if that has several
+ * groups) at a time and sorts them.
  *
  * Threads: one slot loop.
  */
@@ -28,6 +34,8 @@ enum {
     TM_SEGMENT_HEADER = 64,
     TM_SEGMENT_LOG_GROUPS = 6,      /* of a segment that splits rather than doubles: 64 groups of 16 */
     TM_SEGMENT_LOG_GROUPS_MAX = 22, /* of one full of colliding hashes */
+    TM_SMALL_REGION = 2 << 10,      /* first chunks of a small table: of entries ... */
+    TM_SMALL_TAG_REGION = 512,      /* ... and of tags */
 };
 
 typedef struct tm_entry_general {
@@ -51,6 +59,11 @@ typedef struct tm_mem_group {
     uint32_t shift; /* 32 - depth */
 } tm_mem_group;
 
+/* What load knows of the rows to come; tables that take turns share it. */
+typedef struct tm_mem_ahead tm_mem_ahead;
+tm_mem_ahead *tm_mem_ahead_new(void);
+void tm_mem_ahead_free(tm_mem_ahead *ahead);
+
 typedef struct tm_mem_table {
     tm_region *region;
     tm_region tag_region;
@@ -59,16 +72,20 @@ typedef struct tm_mem_table {
     uint32_t stride;
     uint32_t max_parallelism;
     uint32_t first_group;
-    uint32_t n_groups;
+    uint32_t n_groups; /* key groups that are ours */
+    uint32_t shift;    /* log2 of the key groups that share a directory */
     uint64_t n_keys;
-    tm_mem_group *groups;
+    tm_mem_group *groups; /* directories; n_groups of them, or one */
+    tm_mem_group one_group;
     void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
     void *free_entries[TM_SEGMENT_LOG_GROUPS + 1];
-    struct tm_mem_ahead *ahead; /* what load knows of the rows to come */
+    tm_mem_ahead *ahead;
 } tm_mem_table;
 
-/* `payload`: bytes per entry behind its header. Region and slab outlive the table. */
-void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, const tm_key_ctx *kc, uint32_t payload);
+/* `payload`: bytes per entry behind its header. Region, slab and `ahead` outlive the table. Small: its tags come from the
+ * region's pool, if that has one. */
+void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, tm_mem_ahead *ahead, const tm_key_ctx *kc,
+                       uint32_t payload, bool small);
 void tm_mem_table_fini(tm_mem_table *t);
 
 /* See backend.h: the first entry of the right tag for each row. */
@@ -96,3 +113,29 @@ static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry,
     const void *key = e->key_size <= TM_ENTRY_INLINE_KEY ? (const void *)e->key : (const void *)(uintptr_t)e->key[0];
     return memcmp(key, tm_key_ctx_bytes(kc), e->key_size) == 0;
 }
+
+/* ---- in order ---- */
+
+typedef struct tm_mem_item {
+    uint64_t prefix; /* the first 8 key bytes, ordered like them */
+    uint32_t group;
+    uint8_t *entry;
+} tm_mem_item;
+
+typedef struct tm_mem_walk {
+    tm_mem_table *table;
+    uint32_t directory; /* the next unit begins here ... */
+    uint32_t cell;      /* ... in this directory */
+    uint32_t n, at;     /* entries of this unit, in order */
+    uint32_t capacity;
+    tm_mem_item *items;
+    tm_mem_item *scratch;
+} tm_mem_walk;
+
+void tm_mem_walk_init(tm_mem_walk *w, tm_mem_table *t);
+void tm_mem_walk_fini(tm_mem_walk *w);
+/* The next entry, made the current key's; NULL: none is left. Entries may be removed while they are in hand, none may be
+ * added. */
+uint8_t *tm_mem_walk_next(tm_mem_walk *w, tm_key_ctx *kc);
+/* Makes the entry's key the current one. */
+void tm_mem_table_make_current(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry);

@@ -1,20 +1,24 @@
 #include "harness/wsl_test.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "taskmanager/state/mem_table.h"
 
 WSL_ROW(number, (int64, id));
+WSL_ROW(text, (string, name));
 
 static wsl_key_spec spec;
 static tm_key_ctx kc;
 static tm_region region;
 static tm_slab slab;
 static tm_mem_table table;
+static tm_mem_ahead *ahead;
 
 enum { PAYLOAD = 8 };
 
-static void begin(uint32_t subtask, uint32_t parallelism, uint32_t max_parallelism)
+static void begin_with(uint32_t subtask, uint32_t parallelism, uint32_t max_parallelism, bool small)
 {
     wsl_error err = {0};
     const char *const names[] = {"id"};
@@ -22,12 +26,19 @@ static void begin(uint32_t subtask, uint32_t parallelism, uint32_t max_paralleli
     tm_key_ctx_init(&kc, &spec, subtask, parallelism, max_parallelism);
     tm_region_init(&region);
     tm_slab_init(&slab, &region);
-    tm_mem_table_init(&table, &region, &slab, &kc, PAYLOAD);
+    ahead = tm_mem_ahead_new();
+    tm_mem_table_init(&table, &region, &slab, ahead, &kc, PAYLOAD, small);
+}
+
+static void begin(uint32_t subtask, uint32_t parallelism, uint32_t max_parallelism)
+{
+    begin_with(subtask, parallelism, max_parallelism, false);
 }
 
 static void end(void)
 {
     tm_mem_table_fini(&table);
+    tm_mem_ahead_free(ahead);
     tm_slab_fini(&slab);
     tm_region_fini(&region);
     tm_key_ctx_fini(&kc);
@@ -70,14 +81,37 @@ Test(mem_table, keeps_null_apart_from_zero)
     end();
 }
 
+/* Of the keys in hand: key group, then key bytes, and each one once. */
+static void check_walk(const uint64_t *model, uint64_t n_present)
+{
+    tm_mem_walk walk;
+    tm_mem_walk_init(&walk, &table);
+    uint64_t n = 0, last_bytes = 0;
+    uint32_t last_group = 0;
+    for (uint8_t *entry; (entry = tm_mem_walk_next(&walk, &kc)) != NULL; n++) {
+        const uint64_t id = kc.row->slot[0];
+        const uint64_t bytes = __builtin_bswap64(id);
+        const uint32_t group = tm_key_ctx_group(&kc);
+        cr_assert_neq(model[id], 0);
+        cr_assert_eq(*payload(entry), model[id]);
+        cr_assert_eq(kc.entry, entry);
+        cr_assert(n == 0 || group > last_group || (group == last_group && bytes > last_bytes));
+        last_bytes = bytes;
+        last_group = group;
+    }
+    cr_assert_eq(n, n_present);
+    cr_assert_null(tm_mem_walk_next(&walk, &kc), "and it stays at its end");
+    tm_mem_walk_fini(&walk);
+}
+
 /* Adds, finds and removes at random, next to an array that is indexed by the key. */
-static void run_model(uint32_t max_parallelism, uint64_t n_keys, uint64_t n_steps, uint32_t hash_mask)
+static void run_model_with(uint32_t max_parallelism, uint64_t n_keys, uint64_t n_steps, uint32_t hash_mask, bool small)
 {
     uint64_t *model = wsl_calloc(n_keys, sizeof *model); /* 0: absent */
     uint64_t n_present = 0;
     wsl_rng rng;
     wsl_rng_seed(&rng, n_keys);
-    begin(0, 1, max_parallelism);
+    begin_with(0, 1, max_parallelism, small);
     for (uint64_t step = 1; step <= n_steps; step++) {
         const uint64_t id = wsl_rng_below(&rng, n_keys);
         /* phases in which the table mostly grows, then mostly shrinks */
@@ -103,6 +137,9 @@ static void run_model(uint32_t max_parallelism, uint64_t n_keys, uint64_t n_step
             *payload(entry) = model[id] = step;
         }
         cr_assert_eq(table.n_keys, n_present);
+        if (step % (n_steps / 8) == 0) {
+            check_walk(model, n_present);
+        }
     }
     for (uint64_t id = 0; id < n_keys; id++) {
         key_with_hash((int64_t)id, wsl_key_hash_slot(id) & ~hash_mask);
@@ -111,6 +148,12 @@ static void run_model(uint32_t max_parallelism, uint64_t n_keys, uint64_t n_step
     }
     end();
     free(model);
+}
+
+static void run_model(uint32_t max_parallelism, uint64_t n_keys, uint64_t n_steps, uint32_t hash_mask)
+{
+    run_model_with(max_parallelism, n_keys, n_steps, hash_mask, false);
+    run_model_with(max_parallelism, n_keys, n_steps / 2, hash_mask, true);
 }
 
 Test(mem_table, agrees_with_an_array_over_few_keys) { run_model(128, 200, 1000000, 0); }
@@ -132,6 +175,52 @@ Test(mem_table, takes_keys_that_all_have_the_same_hash)
     for (int64_t id = 0; id < N; id++) {
         key_with_hash(id, 12345);
         cr_assert_eq(*payload(tm_mem_table_find(&table, &kc)), (uint64_t)id);
+    }
+    end();
+}
+
+Test(mem_table, walks_keys_of_any_length_in_order_and_forgets_those_removed_in_hand)
+{
+    enum { N = 3000 };
+    static const char *const names[] = {"name"};
+    wsl_error err = {0};
+    cr_assert_eq(wsl_key_spec_init(&spec, &text_schema, names, 1, &err), WSL_OK);
+    tm_key_ctx_init(&kc, &spec, 0, 1, 8);
+    tm_region_init(&region);
+    tm_slab_init(&slab, &region);
+    ahead = tm_mem_ahead_new();
+    tm_mem_table_init(&table, &region, &slab, ahead, &kc, PAYLOAD, true);
+    for (uint32_t i = 0; i < N; i++) {
+        uint64_t memory[16];
+        char name[64];
+        wsl_row_writer w;
+        (void)wsl_row_writer_init(&w, memory, sizeof memory, text_n_fields);
+        const int size = snprintf(name, sizeof name, "a common beginning %*u", (int)(i % 20), i);
+        text_set_name(&w, (wsl_str){name, (uint32_t)size});
+        cr_assert(tm_key_ctx_make(&kc, w.row));
+        cr_assert_null(tm_mem_table_find(&table, &kc));
+        (void)tm_mem_table_add(&table, &kc);
+    }
+    for (int round = 0; round < 2; round++) {
+        static uint8_t last[128];
+        uint32_t n = 0, last_group = 0, last_size = 0;
+        tm_mem_walk walk;
+        tm_mem_walk_init(&walk, &table);
+        for (uint8_t *entry; (entry = tm_mem_walk_next(&walk, &kc)) != NULL; n++) {
+            const uint32_t size = tm_key_ctx_size(&kc);
+            const int order = memcmp(last, tm_key_ctx_bytes(&kc), size < last_size ? size : last_size);
+            const uint32_t group = tm_key_ctx_group(&kc);
+            cr_assert(n == 0 || group > last_group ||
+                      (group == last_group && (order < 0 || (order == 0 && last_size < size))));
+            memcpy(last, tm_key_ctx_bytes(&kc), size);
+            last_size = size;
+            last_group = group;
+            if (round == 0 && n % 3 != 0) {
+                tm_mem_table_remove(&table, &kc, entry);
+            }
+        }
+        tm_mem_walk_fini(&walk);
+        cr_assert_eq(n, round == 0 ? N : N / 3);
     }
     end();
 }
