@@ -93,6 +93,7 @@ typedef struct tm_state_ops {
     void (*clean_up)(tm_state *s, uint32_t max_entries);
 
     uint64_t (*keys)(const tm_state *s);  /* of all namespaces */
+    uint64_t (*keys_here)(const tm_state *s); /* of the current one */
     uint64_t (*bytes)(const tm_state *s); /* memory held */
 } tm_state_ops;
 

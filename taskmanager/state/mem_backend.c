@@ -193,6 +193,7 @@ static const tm_state_ops mem_state_ops = {
     .walk_keys = tm_mem_walk_keys,
     .walk_keys_end = tm_mem_walk_keys_end,
     .keys = tm_mem_keys,
+    .keys_here = tm_mem_keys_here,
     .bytes = tm_mem_bytes,
 };
 

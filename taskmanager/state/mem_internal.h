@@ -92,4 +92,5 @@ void tm_mem_drop_namespace(tm_state *s, int64_t ns);
 bool tm_mem_walk_keys(tm_state *s, tm_state_walk *walk);
 void tm_mem_walk_keys_end(tm_state *s, tm_state_walk *walk);
 uint64_t tm_mem_keys(const tm_state *s);
+uint64_t tm_mem_keys_here(const tm_state *s);
 uint64_t tm_mem_bytes(const tm_state *s);

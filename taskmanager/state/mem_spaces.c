@@ -152,6 +152,12 @@ uint64_t tm_mem_keys(const tm_state *s)
     return n;
 }
 
+uint64_t tm_mem_keys_here(const tm_state *s)
+{
+    const tm_mem_state *m = tm_mem_self_const(s);
+    return m->now == NULL ? 0 : m->now->table.n_keys;
+}
+
 uint64_t tm_mem_bytes(const tm_state *s)
 {
     const tm_mem_state *m = tm_mem_self_const(s);
