@@ -4,6 +4,7 @@
  *
  *     state_bench                prints ns per record for several numbers of keys, the best of rounds of half a million
  *     state_bench keys K N       one case, for perf and callgrind
+ *     state_bench timers         only timers: ns to register and to fire one of a million, and the longest single call
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "data/key.h"
 #include "graph/job_graph.h"
 #include "taskmanager/ops/chain.h"
+#include "taskmanager/time/timer_service.h"
 
 WSL_ROW(event, (int64, key), (int64, value));
 WSL_ROW(running, (int64, key), (int64, count), (int64, sum));
@@ -199,8 +201,71 @@ static void run(const wsl_function *fn, const char *kind, uint64_t n_keys, uint6
     free(buffer);
 }
 
+/* ---- timers ---- */
+
+static void make_key(tm_key_ctx *kc, uint64_t id)
+{
+    tm_key_ctx_restore(kc, &id, sizeof id, 0, wsl_key_hash_slot(id));
+}
+
+/* A timer per key at random times of an hour, all due at once, as an inactivity alert has them. */
+static void run_timers(uint32_t n)
+{
+    static const char *const names[] = {"key"};
+    wsl_key_spec spec;
+    wsl_error error = {0};
+    static tm_key_ctx kc;
+    static tm_timers timers;
+    wsl_clock *clock = wsl_clock_real();
+    if (wsl_key_spec_init(&spec, &event_schema, names, 1, &error) != WSL_OK) {
+        exit(1);
+    }
+    double best_set = 1e9, best_fire = 1e9;
+    int64_t longest_set = 0, longest_fire = 0;
+    for (int round = 0; round < 3; round++) {
+        tm_key_ctx_init(&kc, &spec, 0, 1, 128);
+        tm_timers_init(&timers);
+        int64_t longest[2] = {0, 0};
+        const int64_t begin = wsl_now_ns(clock);
+        int64_t last = begin;
+        for (uint32_t i = 0; i < n; i++) {
+            make_key(&kc, i);
+            (void)tm_timers_set(&timers, &kc, 0, (int64_t)(mix(i) % 3600000));
+            if (i % 16 == 15) {
+                const int64_t now = wsl_now_ns(clock);
+                longest[0] = now - last > longest[0] ? now - last : longest[0];
+                last = now;
+            }
+        }
+        const int64_t middle = wsl_now_ns(clock);
+        last = middle;
+        int64_t ns = 0, at = 0;
+        for (uint32_t i = 0; tm_timers_pop(&timers, INT64_MAX, &kc, &ns, &at); i++) {
+            if (i % 16 == 15) {
+                const int64_t now = wsl_now_ns(clock);
+                longest[1] = now - last > longest[1] ? now - last : longest[1];
+                last = now;
+            }
+        }
+        const int64_t end = wsl_now_ns(clock);
+        const double set = (double)(middle - begin) / n, fire = (double)(end - middle) / n;
+        longest_set = set < best_set ? longest[0] : longest_set;
+        longest_fire = fire < best_fire ? longest[1] : longest_fire;
+        best_set = set < best_set ? set : best_set;
+        best_fire = fire < best_fire ? fire : best_fire;
+        tm_timers_fini(&timers);
+        tm_key_ctx_fini(&kc);
+    }
+    printf("timers       %9" PRIu32 " timers %5.1f ns to register, %5.1f ns to fire; longest 16: %.2f ms, %.2f ms\n", n,
+           best_set, best_fire, (double)longest_set / 1e6, (double)longest_fire / 1e6);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "timers") == 0) {
+        run_timers(1000000);
+        return 0;
+    }
     if (argc == 4 && strcmp(argv[1], "keys") == 0) {
         run(&bench_keyed, "keyed_process", strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
         return 0;
@@ -216,5 +281,6 @@ int main(int argc, char **argv)
     for (uint64_t keys = 1000; keys <= 1000000; keys *= 10) {
         run(&bench_word, "keyed_process", keys, n);
     }
+    run_timers(1000000);
     return 0;
 }

@@ -116,8 +116,8 @@ static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timesta
                     k->f.op->env.function->name);
     }
     if (event_time) {
-        (void)tm_timers_set(&k->event, &k->key, timestamp_ms);
-    } else if (tm_timers_set(&k->processing, &k->key, timestamp_ms)) {
+        (void)tm_timers_set(&k->event, &k->key, 0, timestamp_ms);
+    } else if (tm_timers_set(&k->processing, &k->key, 0, timestamp_ms)) {
         arm(k);
     }
     return WSL_OK;
@@ -126,7 +126,7 @@ static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timesta
 static void timer_delete(wsl_keyed_ctx *ctx, bool event_time, int64_t timestamp_ms)
 {
     tm_keyed *k = self(ctx);
-    (void)tm_timers_delete(event_time ? &k->event : &k->processing, &k->key, timestamp_ms);
+    (void)tm_timers_delete(event_time ? &k->event : &k->processing, &k->key, 0, timestamp_ms);
 }
 
 static const wsl_keyed_ops keyed_ops = {
@@ -158,7 +158,7 @@ static wsl_status open_state(tm_keyed *k, const wsl_schema *value, wsl_error *er
         }
         states[n++] = (tm_state_spec){.name = d->name, .kind = d->kind, .schema = d->value};
     }
-    return tm_mem_state_new(&k->key, states, n, false, &k->state, err);
+    return tm_mem_state_new(&k->key, states, n, k->namespaces, &k->state, err);
 }
 
 wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_error *err)
@@ -235,8 +235,8 @@ static wsl_status fire(tm_keyed *k, bool event_time, int64_t up_to, bool *out_do
     tm_timers *timers = event_time ? &k->event : &k->processing;
     *out_done = false;
     for (uint32_t i = 0; i < TIMERS_PER_STEP; i++) {
-        int64_t timestamp = 0;
-        if (!tm_timers_pop(timers, up_to, &k->key, &timestamp)) {
+        int64_t ns = 0, timestamp = 0;
+        if (!tm_timers_pop(timers, up_to, &k->key, &ns, &timestamp)) {
             *out_done = true;
             break;
         }
@@ -248,7 +248,7 @@ static wsl_status fire(tm_keyed *k, bool event_time, int64_t up_to, bool *out_do
         if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
             status = tm_fn_ctx_after(&k->f, status);
             if (status == WSL_AGAIN) {
-                (void)tm_timers_set(timers, &k->key, timestamp); /* it is called again */
+                (void)tm_timers_set(timers, &k->key, 0, timestamp); /* it is called again */
                 break;
             }
             WSL_TRY(status);

@@ -20,6 +20,7 @@ typedef struct tm_keyed {
     tm_fn_ctx f; /* first */
     tm_key_ctx key;
     tm_state *state;
+    bool namespaces; /* of the state; set before open */
     const wsl_state_desc *const *descs; /* of the function, NULL-terminated; may be NULL */
     const wsl_state_desc *first;        /* the first of them, if its values lie in the keys' entries */
     tm_value_place first_place;         /* where values of the first state lie */
@@ -55,7 +56,8 @@ static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
 {
     uint8_t *entry = k->key.entry;
     if (WSL_LIKELY(entry != NULL)) {
-        WSL_DEBUG_ASSERT(k->first_place.bit == 0 || k->key.owner == k->first_place.owner);
+        WSL_DEBUG_ASSERT(k->first_place.owner == NULL || k->first_place.bit == 0 ||
+                         k->key.owner == k->first_place.owner);
         const uint32_t bits = *(const uint32_t *)(const void *)(entry + k->first_place.bits_offset);
         return WSL_LIKELY(bits & k->first_place.bit) ? (wsl_row *)(void *)(entry + k->first_place.offset) : NULL;
     }

@@ -12,13 +12,16 @@ enum { CHUNK_TIMERS = 1024, INLINE_KEY = 16, SET_MIN = 64, HEAP_MIN = 64, DEAD_M
 
 typedef struct tm_timer {
     int64_t timestamp;
+    int64_t ns;
     uint32_t hash; /* of the key */
     uint32_t key_size;
     uint32_t key_nulls;
-    uint32_t next_free; /* number + 1 */
-    bool dead;
-    uint64_t key[2]; /* the bytes, or a pointer to them */
+    uint32_t next_free; /* number + 1; IN_USE, DEAD: it is in the heap */
+    uint64_t key[2];    /* the bytes, or a pointer to them */
 } tm_timer;
+
+enum { IN_USE = 0 };
+#define DEAD UINT32_MAX
 
 void tm_timers_init(tm_timers *t)
 {
@@ -52,7 +55,7 @@ static const void *key_bytes(const tm_timer *timer)
     return timer->key_size <= INLINE_KEY ? (const void *)timer->key : (const void *)(uintptr_t)timer->key[0];
 }
 
-static uint32_t timer_new(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp)
+static uint32_t timer_new(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
     uint32_t number;
     if (t->free != 0) {
@@ -66,8 +69,12 @@ static uint32_t timer_new(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp)
         number = t->n_timers++;
     }
     tm_timer *timer = timer_at(t, number);
-    *timer = (tm_timer){
-        .timestamp = timestamp, .hash = kc->hash, .key_size = tm_key_ctx_size(kc), .key_nulls = kc->row->nulls};
+    *timer = (tm_timer){.timestamp = timestamp,
+                        .ns = ns,
+                        .hash = kc->hash,
+                        .key_size = tm_key_ctx_size(kc),
+                        .key_nulls = kc->row->nulls,
+                        .next_free = IN_USE};
     void *to = timer->key;
     if (timer->key_size > INLINE_KEY) {
         to = tm_slab_alloc(&t->slab, timer->key_size);
@@ -89,7 +96,8 @@ static void timer_release(tm_timers *t, uint32_t number)
 
 /* ---- heap ---- */
 
-static int compare_keys(const tm_timers *t, uint32_t a, uint32_t b)
+/* Keys, then namespaces. */
+static int compare_timers(const tm_timers *t, uint32_t a, uint32_t b)
 {
     const tm_timer *x = timer_at(t, a);
     const tm_timer *y = timer_at(t, b);
@@ -101,7 +109,10 @@ static int compare_keys(const tm_timers *t, uint32_t a, uint32_t b)
     if (x->key_size != y->key_size) {
         return x->key_size < y->key_size ? -1 : 1;
     }
-    return x->key_nulls < y->key_nulls ? -1 : x->key_nulls > y->key_nulls;
+    if (x->key_nulls != y->key_nulls) {
+        return x->key_nulls < y->key_nulls ? -1 : 1;
+    }
+    return x->ns < y->ns ? -1 : x->ns > y->ns;
 }
 
 static inline bool before(const tm_timers *t, const tm_timer_node *a, const tm_timer_node *b)
@@ -115,7 +126,7 @@ static inline bool before(const tm_timers *t, const tm_timer_node *a, const tm_t
     if (a->prefix != b->prefix) {
         return a->prefix < b->prefix;
     }
-    return compare_keys(t, a->timer, b->timer) < 0;
+    return compare_timers(t, a->timer, b->timer) < 0;
 }
 
 static void sift_down(tm_timers *t, uint32_t i)
@@ -168,7 +179,7 @@ static void heap_drop_first(tm_timers *t)
 
 static void drop_dead_at_top(tm_timers *t)
 {
-    while (t->n_heap > 0 && timer_at(t, t->heap[0].timer)->dead) {
+    while (t->n_heap > 0 && timer_at(t, t->heap[0].timer)->next_free == DEAD) {
         timer_release(t, t->heap[0].timer);
         heap_drop_first(t);
         t->n_dead--;
@@ -179,7 +190,7 @@ static void sweep_dead(tm_timers *t)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < t->n_heap; i++) {
-        if (timer_at(t, t->heap[i].timer)->dead) {
+        if (timer_at(t, t->heap[i].timer)->next_free == DEAD) {
             timer_release(t, t->heap[i].timer);
         } else {
             t->heap[n++] = t->heap[i];
@@ -196,25 +207,26 @@ static void sweep_dead(tm_timers *t)
 
 /* ---- set ---- */
 
-static inline uint32_t cell_hash(uint32_t key_hash, int64_t timestamp)
+static inline uint32_t cell_hash(uint32_t key_hash, int64_t ns, int64_t timestamp)
 {
-    const uint64_t x = ((uint64_t)timestamp ^ ((uint64_t)key_hash << 32 | key_hash)) * UINT64_C(0x9E3779B97F4A7C15);
+    const uint64_t when = (uint64_t)timestamp + (uint64_t)ns * UINT64_C(0xD6E8FEB86659FD93);
+    const uint64_t x = (when ^ ((uint64_t)key_hash << 32 | key_hash)) * UINT64_C(0x9E3779B97F4A7C15);
     return (uint32_t)(x >> 32);
 }
 
-static inline bool is_same(const tm_timers *t, uint32_t number, const tm_key_ctx *kc, int64_t timestamp)
+static inline bool is_same(const tm_timers *t, uint32_t number, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
     const tm_timer *timer = timer_at(t, number);
-    return timer->timestamp == timestamp && timer->hash == kc->hash && timer->key_size == tm_key_ctx_size(kc) &&
+    return timer->timestamp == timestamp && timer->ns == ns && timer->hash == kc->hash && timer->key_size == tm_key_ctx_size(kc) &&
            timer->key_nulls == kc->row->nulls && memcmp(key_bytes(timer), tm_key_ctx_bytes(kc), timer->key_size) == 0;
 }
 
 /* The cell of this timer, or the empty one where it would go. */
-static uint32_t find_cell(const tm_timers *t, uint32_t hash, const tm_key_ctx *kc, int64_t timestamp)
+static uint32_t find_cell(const tm_timers *t, uint32_t hash, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
     for (uint32_t i = hash & t->set_mask;; i = (i + 1) & t->set_mask) {
         const tm_timer_cell *c = &t->set[i];
-        if (c->timer == 0 || (c->hash == hash && is_same(t, c->timer - 1, kc, timestamp))) {
+        if (c->timer == 0 || (c->hash == hash && is_same(t, c->timer - 1, kc, ns, timestamp))) {
             return i;
         }
     }
@@ -256,7 +268,7 @@ static void erase_cell(tm_timers *t, uint32_t hole)
 static void erase_number(tm_timers *t, uint32_t number)
 {
     const tm_timer *timer = timer_at(t, number);
-    uint32_t i = cell_hash(timer->hash, timer->timestamp) & t->set_mask;
+    uint32_t i = cell_hash(timer->hash, timer->ns, timer->timestamp) & t->set_mask;
     while (t->set[i].timer != number + 1) {
         WSL_DEBUG_ASSERT(t->set[i].timer != 0);
         i = (i + 1) & t->set_mask;
@@ -273,17 +285,17 @@ static uint64_t prefix_of(const tm_key_ctx *kc)
     return __builtin_bswap64(prefix);
 }
 
-bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp)
+bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
     if (t->set == NULL || t->n_set >= t->set_mask / 2) {
         grow_set(t);
     }
-    const uint32_t hash = cell_hash(kc->hash, timestamp);
-    const uint32_t cell = find_cell(t, hash, kc, timestamp);
+    const uint32_t hash = cell_hash(kc->hash, ns, timestamp);
+    const uint32_t cell = find_cell(t, hash, kc, ns, timestamp);
     if (t->set[cell].timer != 0) {
         return false;
     }
-    const uint32_t number = timer_new(t, kc, timestamp);
+    const uint32_t number = timer_new(t, kc, ns, timestamp);
     t->set[cell] = (tm_timer_cell){.hash = hash, .timer = number + 1};
     t->n_set++;
     heap_push(t, (tm_timer_node){
@@ -291,16 +303,16 @@ bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp)
     return true;
 }
 
-bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp)
+bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
     if (t->set == NULL) {
         return false;
     }
-    const uint32_t cell = find_cell(t, cell_hash(kc->hash, timestamp), kc, timestamp);
+    const uint32_t cell = find_cell(t, cell_hash(kc->hash, ns, timestamp), kc, ns, timestamp);
     if (t->set[cell].timer == 0) {
         return false;
     }
-    timer_at(t, t->set[cell].timer - 1)->dead = true;
+    timer_at(t, t->set[cell].timer - 1)->next_free = DEAD;
     t->n_dead++;
     erase_cell(t, cell);
     if (t->n_dead > DEAD_MIN && t->n_dead > t->n_heap / 2) {
@@ -319,7 +331,7 @@ bool tm_timers_next(tm_timers *t, int64_t *out_timestamp)
     return true;
 }
 
-bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_timestamp)
+bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_ns, int64_t *out_timestamp)
 {
     drop_dead_at_top(t);
     if (t->n_heap == 0 || t->heap[0].timestamp > up_to) {
@@ -328,6 +340,7 @@ bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_tim
     const uint32_t number = t->heap[0].timer;
     const tm_timer *timer = timer_at(t, number);
     tm_key_ctx_restore(kc, key_bytes(timer), timer->key_size, timer->key_nulls, timer->hash);
+    *out_ns = timer->ns;
     *out_timestamp = timer->timestamp;
     erase_number(t, number);
     heap_drop_first(t);

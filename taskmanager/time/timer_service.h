@@ -1,7 +1,7 @@
 /*
- * timer_service - timers of a keyed operator in one time domain: a set of (key, timestamp).
+ * timer_service - timers of a keyed operator in one time domain: a set of (key, namespace, timestamp).
  *
- *     set, delete --> [ set by (key, ts) ] + [ heap by ts, key group, key bytes ] --> pop in that order
+ *     set, delete --> [ set by (key, ns, ts) ] + [ heap by ts, key group, key bytes, ns ] --> pop in that order
  *
  * Setting twice is setting once, one delete removes it. A deleted timer leaves the set at once and the heap when its
  * turn comes, or when the heap holds more deleted timers than live ones and is made anew. Timers and their keys live in
@@ -46,12 +46,13 @@ typedef struct tm_timers {
 void tm_timers_init(tm_timers *t);
 void tm_timers_fini(tm_timers *t);
 
-/* For the current key. False: it was set already. */
-bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp);
-bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t timestamp); /* false: there was none */
+/* For the current key; ns: of the window it is for, 0 if there are none. False: it was set already. */
+bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp);
+/* False: there was none. */
+bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp);
 
 /* The first timer that is not after up_to: removes it, makes its key current. False: there is none. */
-bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_timestamp);
+bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_ns, int64_t *out_timestamp);
 /* When the first one is due; false: there is none. */
 bool tm_timers_next(tm_timers *t, int64_t *out_timestamp);
 static inline uint32_t tm_timers_count(const tm_timers *t) { return t->n_set; }

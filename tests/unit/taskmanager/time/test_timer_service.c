@@ -45,19 +45,19 @@ static void text_key(const char *name)
 
 static int64_t pop(int64_t up_to)
 {
-    int64_t at = -1;
-    return tm_timers_pop(&timers, up_to, &kc, &at) ? at : -1;
+    int64_t ns = -1, at = -1;
+    return tm_timers_pop(&timers, up_to, &kc, &ns, &at) ? at : -1;
 }
 
 Test(timer_service, is_a_set_per_key_and_time)
 {
     begin(&number_schema, "id");
     number_key(1);
-    cr_assert(tm_timers_set(&timers, &kc, 100));
-    cr_assert_not(tm_timers_set(&timers, &kc, 100));
-    cr_assert_not(tm_timers_set(&timers, &kc, 100), "example 27");
+    cr_assert(tm_timers_set(&timers, &kc, 0, 100));
+    cr_assert_not(tm_timers_set(&timers, &kc, 0, 100));
+    cr_assert_not(tm_timers_set(&timers, &kc, 0, 100), "example 27");
     number_key(2);
-    cr_assert(tm_timers_set(&timers, &kc, 100), "another key's timer is another timer");
+    cr_assert(tm_timers_set(&timers, &kc, 0, 100), "another key's timer is another timer");
     cr_assert_eq(tm_timers_count(&timers), 2);
     cr_assert_eq(pop(100), 100);
     cr_assert_eq(pop(100), 100);
@@ -69,12 +69,12 @@ Test(timer_service, removes_with_one_delete_what_was_set_twice)
 {
     begin(&number_schema, "id");
     number_key(7);
-    (void)tm_timers_set(&timers, &kc, 5);
-    (void)tm_timers_set(&timers, &kc, 5);
-    cr_assert(tm_timers_delete(&timers, &kc, 5));
-    cr_assert_not(tm_timers_delete(&timers, &kc, 5));
+    (void)tm_timers_set(&timers, &kc, 0, 5);
+    (void)tm_timers_set(&timers, &kc, 0, 5);
+    cr_assert(tm_timers_delete(&timers, &kc, 0, 5));
+    cr_assert_not(tm_timers_delete(&timers, &kc, 0, 5));
     cr_assert_eq(pop(5), -1);
-    cr_assert(tm_timers_set(&timers, &kc, 5), "and can be set again");
+    cr_assert(tm_timers_set(&timers, &kc, 0, 5), "and can be set again");
     cr_assert_eq(pop(5), 5);
     end();
 }
@@ -83,12 +83,12 @@ Test(timer_service, fires_in_order_of_time_and_not_before_it_is_due)
 {
     begin(&number_schema, "id");
     number_key(1);
-    (void)tm_timers_set(&timers, &kc, 30);
-    (void)tm_timers_set(&timers, &kc, 10);
-    (void)tm_timers_set(&timers, &kc, 20);
+    (void)tm_timers_set(&timers, &kc, 0, 30);
+    (void)tm_timers_set(&timers, &kc, 0, 10);
+    (void)tm_timers_set(&timers, &kc, 0, 20);
     cr_assert_eq(pop(9), -1);
     cr_assert_eq(pop(25), 10);
-    (void)tm_timers_set(&timers, &kc, 15); /* as example 28 does in its callback */
+    (void)tm_timers_set(&timers, &kc, 0, 15); /* as example 28 does in its callback */
     cr_assert_eq(pop(25), 15);
     cr_assert_eq(pop(25), 20);
     cr_assert_eq(pop(25), -1);
@@ -106,7 +106,7 @@ Test(timer_service, breaks_ties_by_key_group_and_then_by_key_bytes)
         char name[64];
         (void)snprintf(name, sizeof name, "a key that is too long to be kept inline %d", (i * 7919) % N);
         text_key(name);
-        (void)tm_timers_set(&timers, &kc, 1000);
+        (void)tm_timers_set(&timers, &kc, 0, 1000);
     }
     uint32_t last_group = 0;
     uint8_t last[128] = {0};
@@ -134,7 +134,7 @@ Test(timer_service, makes_the_timers_key_current)
     begin(&text_schema, "name");
     text_key("ACME");
     const uint32_t hash = kc.hash;
-    (void)tm_timers_set(&timers, &kc, 1);
+    (void)tm_timers_set(&timers, &kc, 0, 1);
     text_key("somebody else, whose name is much longer than sixteen bytes");
     cr_assert_eq(pop(1), 1);
     cr_assert_eq(kc.hash, hash);
@@ -146,12 +146,33 @@ Test(timer_service, takes_the_ends_of_time)
 {
     begin(&number_schema, "id");
     number_key(1);
-    (void)tm_timers_set(&timers, &kc, INT64_MIN);
-    (void)tm_timers_set(&timers, &kc, INT64_MAX);
-    int64_t at = 0;
-    cr_assert(tm_timers_pop(&timers, INT64_MIN, &kc, &at) && at == INT64_MIN);
-    cr_assert_not(tm_timers_pop(&timers, INT64_MAX - 1, &kc, &at));
-    cr_assert(tm_timers_pop(&timers, INT64_MAX, &kc, &at) && at == INT64_MAX);
+    (void)tm_timers_set(&timers, &kc, 0, INT64_MIN);
+    (void)tm_timers_set(&timers, &kc, 0, INT64_MAX);
+    int64_t ns = 0, at = 0;
+    cr_assert(tm_timers_pop(&timers, INT64_MIN, &kc, &ns, &at) && at == INT64_MIN);
+    cr_assert_not(tm_timers_pop(&timers, INT64_MAX - 1, &kc, &ns, &at));
+    cr_assert(tm_timers_pop(&timers, INT64_MAX, &kc, &ns, &at) && at == INT64_MAX);
+    end();
+}
+
+Test(timer_service, keeps_namespaces_of_a_key_apart_and_orders_by_them_last)
+{
+    begin(&number_schema, "id");
+    static const int64_t spaces[] = {5, INT64_MIN, 0, INT64_MAX, -3};
+    static const int64_t sorted[] = {INT64_MIN, -3, 5, INT64_MAX};
+    number_key(1);
+    for (size_t i = 0; i < 5; i++) {
+        cr_assert(tm_timers_set(&timers, &kc, spaces[i], 100));
+        cr_assert_not(tm_timers_set(&timers, &kc, spaces[i], 100));
+    }
+    cr_assert(tm_timers_delete(&timers, &kc, 0, 100));
+    cr_assert_not(tm_timers_delete(&timers, &kc, 1, 100));
+    for (size_t i = 0; i < 4; i++) {
+        int64_t ns = 0, at = 0;
+        cr_assert(tm_timers_pop(&timers, 100, &kc, &ns, &at));
+        cr_assert_eq(ns, sorted[i]);
+    }
+    cr_assert_eq(pop(100), -1);
     end();
 }
 
@@ -160,8 +181,8 @@ Test(timer_service, does_not_grow_when_timers_are_pushed_back_all_the_time)
     begin(&number_schema, "id");
     for (int64_t i = 0; i < 1000000; i++) {
         number_key(i % 10);
-        (void)tm_timers_delete(&timers, &kc, 1000000 + i - 10);
-        (void)tm_timers_set(&timers, &kc, 1000000 + i);
+        (void)tm_timers_delete(&timers, &kc, 0, 1000000 + i - 10);
+        (void)tm_timers_set(&timers, &kc, 0, 1000000 + i);
     }
     cr_assert_eq(tm_timers_count(&timers), 10);
     cr_assert_lt(timers.n_heap, 4096, "deleted timers are swept out of the heap");
@@ -172,7 +193,7 @@ Test(timer_service, does_not_grow_when_timers_are_pushed_back_all_the_time)
 /* ---- against a list that is searched from end to end ---- */
 
 typedef struct dull_timer {
-    int64_t id, at;
+    int64_t id, ns, at;
 } dull_timer;
 
 typedef struct dull_list {
@@ -180,10 +201,10 @@ typedef struct dull_list {
     int n;
 } dull_list;
 
-static int find(const dull_list *l, int64_t id, int64_t at)
+static int find(const dull_list *l, int64_t id, int64_t ns, int64_t at)
 {
     for (int i = 0; i < l->n; i++) {
-        if (l->item[i].id == id && l->item[i].at == at) {
+        if (l->item[i].id == id && l->item[i].ns == ns && l->item[i].at == at) {
             return i;
         }
     }
@@ -199,7 +220,10 @@ static bool is_before(const dull_timer *a, const dull_timer *b)
     if (a->at != b->at) {
         return a->at < b->at;
     }
-    return ga != gb ? ga < gb : byte_order(a->id) < byte_order(b->id);
+    if (a->id != b->id) {
+        return ga != gb ? ga < gb : byte_order(a->id) < byte_order(b->id);
+    }
+    return a->ns < b->ns;
 }
 
 Test(timer_service, agrees_with_a_dull_list)
@@ -211,16 +235,17 @@ Test(timer_service, agrees_with_a_dull_list)
     for (int step = 0; step < 200000; step++) {
         const int64_t id = (int64_t)wsl_rng_below(&rng, 300);
         const int64_t at = (int64_t)wsl_rng_below(&rng, 60);
+        const int64_t ns = (int64_t)wsl_rng_below(&rng, 3) - 1;
         const uint64_t what = wsl_rng_below(&rng, 100);
         number_key(id);
-        const int i = find(l, id, at);
+        const int i = find(l, id, ns, at);
         if (what < 45 && l->n < 4096) {
-            cr_assert_eq(tm_timers_set(&timers, &kc, at), i < 0);
+            cr_assert_eq(tm_timers_set(&timers, &kc, ns, at), i < 0);
             if (i < 0) {
-                l->item[l->n++] = (dull_timer){id, at};
+                l->item[l->n++] = (dull_timer){id, ns, at};
             }
         } else if (what < 75) {
-            cr_assert_eq(tm_timers_delete(&timers, &kc, at), i >= 0);
+            cr_assert_eq(tm_timers_delete(&timers, &kc, ns, at), i >= 0);
             if (i >= 0) {
                 l->item[i] = l->item[--l->n];
             }
@@ -231,11 +256,12 @@ Test(timer_service, agrees_with_a_dull_list)
                     first = k;
                 }
             }
-            int64_t got = -1;
-            cr_assert_eq(tm_timers_pop(&timers, at / 4, &kc, &got), first >= 0);
+            int64_t got_ns = 0, got = -1;
+            cr_assert_eq(tm_timers_pop(&timers, at / 4, &kc, &got_ns, &got), first >= 0);
             if (first >= 0) {
                 cr_assert_eq(got, l->item[first].at);
                 cr_assert_eq((int64_t)kc.row->slot[0], l->item[first].id);
+                cr_assert_eq(got_ns, l->item[first].ns);
                 l->item[first] = l->item[--l->n];
             }
         }
@@ -251,7 +277,7 @@ Test(timer_service, fires_a_million_timers_of_one_moment)
     begin(&number_schema, "id");
     for (int64_t i = 0; i < N; i++) {
         number_key(i);
-        (void)tm_timers_set(&timers, &kc, 1);
+        (void)tm_timers_set(&timers, &kc, 0, 1);
     }
     int n = 0;
     while (pop(1) == 1) {
