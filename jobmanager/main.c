@@ -10,23 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <wiesel/version.h>
-
 #include "base/alloc.h"
-#include "base/cluster_options.h"
-#include "base/config_file.h"
+#include "base/daemon.h"
+#include "base/fs.h"
 #include "base/loop.h"
-#include "base/option_doc.h"
 #include "base/proc.h"
 #include "base/signal.h"
 #include "jobmanager/jm_config.h"
 #include "jobmanager/rest/server.h"
 
 typedef struct process {
-    wsl_config *config;
-    const char *config_file, *pid_file, *ready_file;
-    wsl_log_sink *sink;
-    wsl_logger *log;
+    wsl_daemon daemon;
+    const char *pid_file, *ready_file;
     wsl_transport *transport;
     wsl_rng rng;
     wsl_signals *signals;
@@ -37,109 +32,7 @@ typedef struct process {
     jm_server *server;
 } process;
 
-/* ---- command line ---- */
-
-static void usage(FILE *out)
-{
-    wsl_strbuf text;
-    wsl_strbuf_init(&text);
-    wsl_options_help(wsl_cluster_options, &text);
-    (void)fprintf(out,
-                  "usage: wiesel-jobmanager [-c FILE] [-D key=value]... [--pid-file FILE] [--ready-file FILE]\n\n"
-                  "Takes jobs, deploys them into the slots of TaskManagers, answers REST and serves the web page.\n\n"
-                  "  -c, --config FILE   configuration (YAML); without it all options have their defaults\n"
-                  "  -D key=value        one option, goes before the file\n"
-                  "  --pid-file FILE     where to write the process id\n"
-                  "  --ready-file FILE   where to write the addresses once both ports are bound\n"
-                  "  -h, --help          this text\n"
-                  "  -V, --version       the version\n\nOptions of the configuration:\n\n%s",
-                  text.data);
-    wsl_strbuf_fini(&text);
-}
-
-/* Where an option with a value puts it; NULL: no such option. "-D" has no place of its own. */
-static const char **place_of(process *p, const char *arg)
-{
-    if (strcmp(arg, "-c") == 0 || strcmp(arg, "--config") == 0) {
-        return &p->config_file;
-    }
-    if (strcmp(arg, "--pid-file") == 0) {
-        return &p->pid_file;
-    }
-    return strcmp(arg, "--ready-file") == 0 ? &p->ready_file : NULL;
-}
-
-/* Walks the arguments. With `apply`, -D is put into the configuration; without, everything else is read. */
-static wsl_status walk_arguments(process *p, int argc, char **argv, bool apply, wsl_error *err)
-{
-    for (int i = 1; i < argc; i++) {
-        const bool define = strncmp(argv[i], "-D", 2) == 0;
-        const bool joined = define && argv[i][2] != '\0';
-        const char **place = define ? NULL : place_of(p, argv[i]);
-        if (!define && place == NULL) {
-            return wsl_fail(err, WSL_INVALID, "'%s' is not an option; see wiesel-jobmanager --help", argv[i]);
-        }
-        if (!joined && i + 1 == argc) {
-            return wsl_fail(err, WSL_INVALID, "%s needs a value", argv[i]);
-        }
-        const char *value = joined ? argv[i] + 2 : argv[++i];
-        if (define && apply) {
-            WSL_TRY(wsl_config_set_pair(p->config, value, "-D", err));
-        } else if (!define) {
-            *place = value;
-        }
-    }
-    return WSL_OK;
-}
-
-static wsl_status read_arguments(process *p, int argc, char **argv, wsl_error *err)
-{
-    p->config = wsl_cluster_config_new();
-    WSL_TRY(walk_arguments(p, argc, argv, false, err));
-    if (p->config_file != NULL) {
-        WSL_TRY(wsl_config_read_file(p->config, wsl_fs_posix(), p->config_file, err));
-    }
-    WSL_TRY(walk_arguments(p, argc, argv, true, err)); /* goes before the file wherever it stands */
-    return wsl_config_check(p->config, err);
-}
-
-/* -h and -V, wherever they stand. */
-static bool only_asks(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
-            usage(stdout);
-            return true;
-        }
-        if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
-            (void)printf("wiesel %s\n", WSL_VERSION);
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- parts ---- */
-
-static wsl_status open_log(process *p, wsl_error *err)
-{
-    const char *dir = wsl_config_str(p->config, "env.log.dir");
-    wsl_log_level level = WSL_LOG_INFO;
-    (void)wsl_log_level_parse(wsl_config_str(p->config, "log.level"), &level);
-    if (dir == NULL) {
-        p->sink = wsl_log_sink_stderr();
-    } else {
-        WSL_TRY(wsl_fs_posix()->make_dirs(wsl_fs_posix(), dir, err));
-        char *path = wsl_asprintf("%s/jobmanager-%d.log", dir, (int)getpid());
-        const wsl_status status =
-            wsl_log_sink_file(wsl_fs_posix(), path, wsl_config_size(p->config, "log.rotate.size"),
-                              (uint32_t)wsl_config_int(p->config, "log.rotate.keep"), &p->sink, err);
-        free(path);
-        WSL_TRY(status);
-    }
-    p->log = wsl_logger_new(p->sink, wsl_clock_real(), level);
-    return WSL_OK;
-}
 
 static bool is_dir(const char *path)
 {
@@ -183,7 +76,7 @@ static int64_t step(void *arg)
 static wsl_status start_jm(process *p, wsl_error *err)
 {
     const wsl_seams seams = {
-        .clock = wsl_clock_real(), .rng = &p->rng, .fs = wsl_fs_posix(), .transport = p->transport, .log = p->log};
+        .clock = wsl_clock_real(), .rng = &p->rng, .fs = wsl_fs_posix(), .transport = p->transport, .log = p->daemon.log};
     p->settings.options.waker = wsl_loop_waker(p->loop);
     const wsl_status status = jm_new(&p->settings.options, &seams, &p->jm, err);
     if (status != WSL_OK) {
@@ -196,18 +89,18 @@ static wsl_status start_jm(process *p, wsl_error *err)
 static wsl_status start(process *p, char **argv, wsl_error *err)
 {
     char *web_dir = find_web_dir();
-    const wsl_status configured = jm_config_init(&p->settings, p->config, web_dir, &p->rng, err);
+    const wsl_status configured = jm_config_init(&p->settings, p->daemon.config, web_dir, &p->rng, err);
     free(web_dir);
     WSL_TRY(configured);
-    if (wsl_config_bool(p->config, "security.insecure")) {
-        wsl_log(p->log, WSL_LOG_WARN, "security.insecure", "rest=%s note=%s", p->settings.rest_address,
+    if (wsl_config_bool(p->daemon.config, "security.insecure")) {
+        wsl_log(p->daemon.log, WSL_LOG_WARN, "security.insecure", "rest=%s note=%s", p->settings.rest_address,
                 "anybody who reaches these ports can run code here");
     }
     WSL_TRY(wsl_transport_zmq_new(&p->transport, err));
     p->loop = wsl_loop_new(wsl_clock_real(), step, p, 0);
     WSL_TRY(start_jm(p, err));
     p->rest = (jm_rest){.jm = p->jm,
-                        .config = p->config,
+                        .config = p->daemon.config,
                         .web_dir = p->settings.web_dir,
                         .proc = wsl_proc_real(),
                         .arguments = (const char *const *)argv};
@@ -236,7 +129,7 @@ static wsl_status announce(process *p, wsl_error *err)
     }
     (void)fputs(ready, stdout);
     (void)fflush(stdout);
-    wsl_log(p->log, WSL_LOG_INFO, "jobmanager.started", "rest=%s:%u rpc=%s web=%s", p->settings.rest_address,
+    wsl_log(p->daemon.log, WSL_LOG_INFO, "jobmanager.started", "rest=%s:%u rpc=%s web=%s", p->settings.rest_address,
             jm_server_port(p->server), jm_address(p->jm), p->settings.web_dir == NULL ? "" : p->settings.web_dir);
     free(ready);
     free(pid);
@@ -250,9 +143,7 @@ static void stop(process *p)
     wsl_transport_free(p->transport);
     wsl_loop_free(p->loop);
     jm_config_fini(&p->settings);
-    wsl_logger_free(p->log);
-    wsl_log_sink_free(p->sink);
-    wsl_config_free(p->config);
+    wsl_daemon_fini(&p->daemon);
     wsl_signals_free(p->signals);
 }
 
@@ -260,14 +151,25 @@ int main(int argc, char **argv)
 {
     process p = {0};
     wsl_error err = {0};
-    if (only_asks(argc, argv)) {
+    const wsl_daemon_option options[] = {
+        {"--pid-file", "FILE", "where to write the process id", &p.pid_file},
+        {"--ready-file", "FILE", "where to write the addresses once both ports are bound", &p.ready_file},
+        {NULL, NULL, NULL, NULL},
+    };
+    p.daemon = (wsl_daemon){
+        .program = "wiesel-jobmanager",
+        .what_it_does =
+            "Takes jobs, deploys them into the slots of TaskManagers, answers REST and serves the web page.",
+        .options = options,
+    };
+    if (wsl_daemon_only_asked(&p.daemon, argc, argv)) {
         return 0;
     }
     wsl_rng_seed_from_os(&p.rng);
     p.signals = wsl_signals_new();
-    wsl_status status = read_arguments(&p, argc, argv, &err);
+    wsl_status status = wsl_daemon_arguments(&p.daemon, argc, argv, &err);
     if (status == WSL_OK) {
-        status = open_log(&p, &err);
+        status = wsl_daemon_open_log(&p.daemon, "jobmanager", &err);
     }
     if (status == WSL_OK) {
         status = start(&p, argv, &err);
@@ -277,11 +179,11 @@ int main(int argc, char **argv)
     }
     if (status == WSL_OK) {
         wsl_loop_run(p.loop);
-        wsl_log(p.log, WSL_LOG_INFO, "jobmanager.stopped", "jobs=%u", jm_jobs_live(p.jm));
+        wsl_log(p.daemon.log, WSL_LOG_INFO, "jobmanager.stopped", "jobs=%u", jm_jobs_live(p.jm));
     } else {
         (void)fprintf(stderr, "wiesel-jobmanager: %s\n", err.text);
-        if (p.log != NULL && wsl_config_str(p.config, "env.log.dir") != NULL) { /* not twice on standard error */
-            wsl_log(p.log, WSL_LOG_ERROR, "jobmanager.failed", "reason=%s", err.text);
+        if (p.daemon.log != NULL && wsl_config_str(p.daemon.config, "env.log.dir") != NULL) { /* not twice on standard error */
+            wsl_log(p.daemon.log, WSL_LOG_ERROR, "jobmanager.failed", "reason=%s", err.text);
         }
     }
     stop(&p);
