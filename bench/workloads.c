@@ -46,7 +46,7 @@ static const wsl_option generator_options[] = {
     {.name = "keys", .type = WSL_OPT_INT, .default_value = "1", .min = "1", .help = "Number of keys."},
     {.name = "rate", .type = WSL_OPT_INT, .default_value = "0", .help = "Events per second; 0: no limit."},
     {.name = "t0", .type = WSL_OPT_INT, .default_value = "0", .help = "When event 0 is due, ns of CLOCK_MONOTONIC."},
-    {.name = "tick-us", .type = WSL_OPT_INT, .default_value = "0", .help = "Look for due events so often; 0: at each."},
+    {.name = "tick-us", .type = WSL_OPT_INT, .default_value = "0", .help = "Time from one wake-up to the next, at least; 0: at each event."},
     {0},
 };
 
@@ -94,6 +94,14 @@ static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_s
     return i < g->n ? WSL_OK : WSL_END;
 }
 
+/* When the first event is due that is due at least tick_ns after the last one that was made: each wake-up has a fresh one. */
+static int64_t next_wake(const generator *g, uint32_t parallelism)
+{
+    const int64_t step_ns = (int64_t)(g->period_ns * parallelism);
+    const int64_t more = g->tick_ns > step_ns ? (g->tick_ns - 1) / step_ns : 0; /* events that wait for a later one */
+    return g->t0_ns + (int64_t)(g->next * g->period_ns) + more * step_ns;
+}
+
 static wsl_status generator_poll(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_error *err)
 {
     (void)err;
@@ -105,11 +113,7 @@ static wsl_status generator_poll(void *self, wsl_source_ctx *ctx, uint32_t max_r
         const int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
         const int64_t due = now_ns < g->t0_ns ? 0 : (now_ns - g->t0_ns) / (int64_t)g->period_ns + 1;
         if ((uint64_t)due <= g->next && g->next < g->n) {
-            int64_t wake = g->t0_ns + (int64_t)(g->next * g->period_ns);
-            if (g->tick_ns > 0 && wake < now_ns + g->tick_ns) {
-                wake = now_ns + g->tick_ns - (now_ns - g->t0_ns) % g->tick_ns;
-            }
-            ctx->ops->wake_at(ctx, wake);
+            ctx->ops->wake_at(ctx, next_wake(g, ctx->parallelism));
             return WSL_AGAIN;
         }
         until = (uint64_t)due < g->n ? (uint64_t)due : g->n;

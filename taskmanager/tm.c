@@ -196,6 +196,7 @@ static wsl_status make_net(tm *t, wsl_error *err)
         .frame_bytes_max = (uint32_t)wsl_config_size(c, "taskmanager.network.frame-size-max"),
         .open_timeout_ms = 60000,
         .buffer_size = wsl_buffer_region_buffer_size(t->region),
+        .polled = true, /* tm_run rests */
         .insecure = wsl_config_bool(c, "security.insecure"),
         .on_failure = on_net_failure,
         .on_failure_arg = t,

@@ -2,8 +2,7 @@
  * tm_run - see tm_run.h.
  *
  * With one slot, network and slot share a thread unless taskmanager.network.thread says otherwise: a buffer then goes from
- * operator to socket without a wake-up. Each of the two wakes the same loop, and a wake of a loop that is awake makes it
- * step once more, so what the slot hands to the network is sent before the thread sleeps.
+ * operator to socket without a wake-up.
  *
  * The loops are made first, so that their wakers can be handed to the TaskManager; each steps through the run, which knows
  * the TaskManager once it is made.
@@ -49,14 +48,27 @@ static void control_unwatch(void *arg, int fd) { wsl_loop_unwatch(((tm_run *)arg
 
 static int64_t net_step(void *arg) { return tm_net_step(tm_get_net(((tm_run *)arg)->tm)); }
 
+static bool net_rest(void *arg) { return tm_net_rest(tm_get_net(((tm_run *)arg)->tm)); }
+static bool slot_and_net_rest(void *arg) { return net_rest(((slot_thread *)arg)->run); }
+
 static int64_t slot_step(void *arg) { return tm_slot_step(((slot_thread *)arg)->slot); }
 
+/*
+ * What the network takes in, the slot works on; what the slot makes of it goes out, in one step. Each wakes the loop for the
+ * other; rearm forgets that, since the network's second half comes after it, and mail for the slot is looked for.
+ */
 static int64_t slot_and_net_step(void *arg)
 {
     const slot_thread *s = arg;
-    const int64_t net = tm_net_step(tm_get_net(s->run->tm));
+    tm_net *net = tm_get_net(s->run->tm);
+    tm_net_take(net);
     const int64_t slot = tm_slot_step(s->slot);
-    return net < slot ? net : slot;
+    wsl_loop_rearm(s->loop);
+    const int64_t give = tm_net_give(net);
+    if (tm_slot_has_mail(s->slot)) {
+        return 0;
+    }
+    return give < slot ? give : slot;
 }
 
 static bool shares_thread(const wsl_config *config)
@@ -85,15 +97,23 @@ static wsl_status start_loops(tm_run *r, wsl_error *err)
 static void make_loops(tm_run *r, const wsl_config *config, wsl_clock *clock)
 {
     const uint32_t spin = (uint32_t)wsl_config_int(config, "taskmanager.loop.spin");
+    const int64_t nap_ns = wsl_config_duration_ns(config, "taskmanager.loop.nap");
     const bool shared = shares_thread(config);
     r->control = wsl_loop_new(clock, control_step, r, 0);
     r->net = shared ? NULL : wsl_loop_new(clock, net_step, r, spin);
+    if (r->net != NULL) {
+        wsl_loop_set_rest(r->net, net_rest);
+    }
     r->n_slots = (uint32_t)wsl_config_int(config, "taskmanager.numberOfTaskSlots");
     r->slots = wsl_calloc(r->n_slots, sizeof *r->slots);
     for (uint32_t i = 0; i < r->n_slots; i++) {
         r->slots[i].run = r;
         r->slots[i].loop =
             wsl_loop_new(clock, shared && i == 0 ? slot_and_net_step : slot_step, &r->slots[i], spin);
+        wsl_loop_set_nap(r->slots[i].loop, nap_ns);
+        if (shared && i == 0) {
+            wsl_loop_set_rest(r->slots[i].loop, slot_and_net_rest);
+        }
     }
 }
 

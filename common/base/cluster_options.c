@@ -77,6 +77,10 @@ const wsl_option wsl_cluster_options[] = {
      .help = "CPU pauses (of some 25 ns) a slot looks for work before it sleeps. More lowers latency where cores are idle and "
              "costs throughput where they are not."},
 
+    {.name = "taskmanager.loop.nap", .type = WSL_OPT_DURATION, .default_value = "40 us", .min = "0", .max = "10 ms",
+     .help = "A slot whose next timer is no further away than this sleeps until then and is not woken for data that comes "
+             "meanwhile, which saves a wake-up of some 5 us. 0: woken at once."},
+
     /* ---- life signs and patience ---- */
     {.name = "heartbeat.interval", .type = WSL_OPT_DURATION, .default_value = "10 s", .min = "10 ms", .max = "1 h",
      .help = "How often JobManager and TaskManagers hear from each other."},

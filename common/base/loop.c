@@ -8,6 +8,8 @@
  *       |                 |                                     |
  *       +---- before each step ------ deadline, descriptor -----+
  *
+ * A nap (a deadline that is near) is part of AWAKE.
+ *
  * Why no wake-up is lost. A waker first publishes its work (posts a letter), then exchanges the state for NOTIFIED. The
  * loop first exchanges the state for AWAKE, then looks for work (step). Both exchanges are read-modify-writes of one
  * atomic, so one comes before the other:
@@ -33,6 +35,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -46,8 +49,10 @@ struct wsl_loop {
     _Alignas(64) atomic_int state;
     _Alignas(64) wsl_clock *clock;
     wsl_step_fn step;
+    bool (*rest)(void *self); /* NULL: nothing is polled */
     void *self;
     uint32_t spin_pauses;
+    int64_t nap_ns;
     int epoll_fd, event_fd;
     bool has_pwait2;
     atomic_bool stop;
@@ -69,6 +74,19 @@ static void loop_wake(void *arg)
 }
 
 wsl_waker wsl_loop_waker(wsl_loop *loop) { return (wsl_waker){.wake = loop_wake, .arg = loop}; }
+
+void wsl_loop_set_nap(wsl_loop *loop, int64_t nap_ns) { loop->nap_ns = nap_ns; }
+
+void wsl_loop_set_rest(wsl_loop *loop, bool (*rest)(void *self)) { loop->rest = rest; }
+
+void wsl_loop_rearm(wsl_loop *loop)
+{
+    /* As before a step: what a waker published before its exchange is seen by whoever looks after ours. */
+    (void)atomic_exchange_explicit(&loop->state, AWAKE, memory_order_acq_rel);
+    if (atomic_load_explicit(&loop->stop, memory_order_acquire)) {
+        loop_wake(loop); /* that wake was not for the step */
+    }
+}
 
 wsl_loop *wsl_loop_new(wsl_clock *clock, wsl_step_fn step, void *self, uint32_t spin_pauses)
 {
@@ -160,6 +178,15 @@ static int wait_for_events(wsl_loop *loop, int64_t timeout_ns)
     return epoll_wait(loop->epoll_fd, events, EVENTS_MAX, ms > INT32_MAX ? INT32_MAX : (int)ms);
 }
 
+/* The state stays AWAKE (or becomes NOTIFIED): a waker then has nothing to write, and the next step finds its work. */
+static void nap(wsl_loop *loop, int64_t ns)
+{
+    const struct timespec t = {.tv_sec = ns / WSL_NS_PER_S, .tv_nsec = ns % WSL_NS_PER_S};
+    if (atomic_load_explicit(&loop->state, memory_order_relaxed) == AWAKE) { /* else the step itself left work behind */
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL); /* a signal only makes it shorter */
+    }
+}
+
 static void sleep_until(wsl_loop *loop, int64_t deadline_ns)
 {
     if (deadline_ns <= 0) {
@@ -172,8 +199,15 @@ static void sleep_until(wsl_loop *loop, int64_t deadline_ns)
             return;
         }
         timeout_ns = deadline_ns - now_ns;
+        if (timeout_ns <= loop->nap_ns) {
+            nap(loop, timeout_ns);
+            return;
+        }
     }
     spin(loop);
+    if (loop->rest != NULL && !loop->rest(loop->self)) {
+        return;
+    }
     int expected = AWAKE;
     if (!atomic_compare_exchange_strong_explicit(&loop->state, &expected, SLEEPING, memory_order_acq_rel,
                                                  memory_order_acquire)) {

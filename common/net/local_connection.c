@@ -33,30 +33,53 @@ static void wait_for_next_attempt(wsl_local_endpoint *e)
     e->retry_ms = e->retry_ms * 2 < WSL_LOCAL_RETRY_MS_MAX ? e->retry_ms * 2 : WSL_LOCAL_RETRY_MS_MAX;
 }
 
-static bool say_hello(int fd, const char *identity)
+/* With a memory file, if there can be one: else the bytes go through the socket. */
+static bool say_hello(int fd, const char *identity, wsl_local_rings *rings)
 {
     wsl_local_hello hello = {.magic = WSL_LOCAL_MAGIC, .version = WSL_LOCAL_VERSION};
     hello.identity_size = (uint16_t)strlen(identity);
     memcpy(hello.identity, identity, hello.identity_size);
-    return send(fd, &hello, sizeof hello, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof hello;
+    struct iovec part = {&hello, sizeof hello};
+    struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    const int file = wsl_local_rings_make(rings);
+    if (file >= 0) {
+        hello.ring_bytes = WSL_LOCAL_RING_BYTES;
+        control.head = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof file), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.head), &file, sizeof file);
+        h.msg_control = control.bytes;
+        h.msg_controllen = sizeof control.bytes;
+    }
+    const bool said = sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof hello;
+    if (file >= 0) {
+        (void)close(file); /* mapped here, and in the message */
+    }
+    return said;
 }
 
 static void attempt(wsl_local_endpoint *e)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     memcpy(name.sun_path, e->path, strlen(e->path) + 1);
+    wsl_local_rings rings = {0};
     const int fd = wsl_local_socket();
     if (fd < 0) {
         wait_for_next_attempt(e); /* out of descriptors; there may be some later */
         return;
     }
     if (connect(fd, (const struct sockaddr *)(const void *)&name, sizeof name) != 0 || !wsl_local_is_ours(fd) ||
-        !say_hello(fd, e->identity)) {
+        !say_hello(fd, e->identity, &rings)) {
         (void)close(fd);
+        wsl_local_rings_fini(&rings);
         wait_for_next_attempt(e);
         return;
     }
-    wsl_local_stream_init(&e->stream, fd, e->epoll_fd, e, e->high_water_mark);
+    wsl_local_stream_init(&e->stream, fd, e, e);
+    e->stream.rings = rings;
     e->state = WSL_LOCAL_GREETING;
     set_timer(e, WSL_LOCAL_ATTEMPT_MS);
 }
@@ -137,6 +160,11 @@ static wsl_status connection_send(wsl_local_endpoint *e, const char *peer, wsl_m
     return e->state == WSL_LOCAL_LIVE ? wsl_local_stream_send(&e->stream, message) : WSL_AGAIN;
 }
 
+static bool connection_rest(wsl_local_endpoint *e)
+{
+    return e->state != WSL_LOCAL_LIVE || wsl_local_stream_rest(&e->stream);
+}
+
 static void connection_drive(wsl_local_endpoint *e)
 {
     if (e->state == WSL_LOCAL_LIVE) {
@@ -159,6 +187,7 @@ const wsl_local_role wsl_local_connection_role = {
     .start = connection_start,
     .receive = connection_receive,
     .send = connection_send,
+    .rest = connection_rest,
     .drive = connection_drive,
     .fini = connection_fini,
 };

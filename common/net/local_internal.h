@@ -5,6 +5,7 @@
  *     local_connection.c   connecting side: attempts until connected, then until gone
  *     local_listener.c     listening side: the path, who is there, who is gone
  *     local_stream.c       one connected socket: messages that wait to be sent, messages that have come
+ *     local_ring.c         the bytes' way through shared memory
  *     local_reader.c       bytes to messages; no descriptor, so it can be fed by a fuzzer
  *
  * Threads: an endpoint belongs to one loop; received messages are released from any thread.
@@ -32,6 +33,9 @@ enum {
     WSL_LOCAL_RETRY_MS_MAX = 200,
     WSL_LOCAL_ATTEMPT_MS = 5000,     /* for the welcome to come */
     WSL_LOCAL_KERNEL_BUFFER = 4 << 20,
+    WSL_LOCAL_RING_BYTES = 512 << 10, /* of one direction; a power of two. Fits a processor's cache, and a frame or two */
+    WSL_LOCAL_RING_BYTES_MAX = 64 << 20,
+    WSL_LOCAL_LOOK_EVERY = 32,       /* rounds of a polled endpoint between two looks at its descriptors */
     WSL_LOCAL_GONE_KEPT = 4096,      /* identities of peers that are gone and stay refused */
     WSL_LOCAL_STRANGERS_MAX = 128,   /* accepted sockets that have not said who they are; one more and the oldest goes */
     WSL_LOCAL_PEERS_MAX = 4096,
@@ -42,6 +46,8 @@ typedef struct wsl_local_hello {
     uint32_t magic;
     uint16_t version;
     uint16_t identity_size;
+    uint32_t ring_bytes; /* of each of the two rings in the memory file that comes with the hello; 0: there is none */
+    uint32_t reserved;
     char identity[WSL_PEER_ID_MAX]; /* the rest is zeros */
 } wsl_local_hello;
 
@@ -57,7 +63,7 @@ typedef struct wsl_local_head {
     uint32_t size;
 } wsl_local_head;
 
-_Static_assert(sizeof(wsl_local_hello) == 136 && sizeof(wsl_local_welcome) == 8 && sizeof(wsl_local_head) == 8,
+_Static_assert(sizeof(wsl_local_hello) == 144 && sizeof(wsl_local_welcome) == 8 && sizeof(wsl_local_head) == 8,
                "part of the wire format");
 
 static inline size_t wsl_local_padded(size_t size) { return (size + 7) & ~(size_t)7; }
@@ -87,7 +93,44 @@ const void *wsl_local_reader_take(wsl_local_reader *r, uint32_t size);
 /* WSL_AGAIN: no whole message; WSL_FORMAT: what came is not a message, and nothing more can be read. */
 WSL_MUST_CHECK wsl_status wsl_local_reader_next(wsl_local_reader *r, wsl_message *out_message);
 
+/* ---- bytes through shared memory ---- */
+
+typedef struct wsl_local_marks wsl_local_marks; /* shared */
+
+/* One direction, as one side sees it. */
+typedef struct wsl_local_ring {
+    wsl_local_marks *marks;
+    uint8_t *bytes;
+    uint32_t capacity;
+    uint64_t at; /* writer: bytes ever written; reader: ever read */
+    bool broken; /* the other side told nonsense */
+} wsl_local_ring;
+
+typedef struct wsl_local_rings {
+    void *memory; /* NULL: none */
+    size_t size;
+    wsl_local_ring out, in;
+} wsl_local_rings;
+
+/* Returns the memory file, for the listener to join; -1: not to be had, errno. The caller closes it. */
+int wsl_local_rings_make(wsl_local_rings *rings);
+bool wsl_local_rings_join(wsl_local_rings *rings, int fd, uint32_t capacity); /* false: not usable */
+void wsl_local_rings_fini(wsl_local_rings *rings);
+
+/* Writer. Returns how many bytes found room. */
+size_t wsl_local_ring_write(wsl_local_ring *r, const struct iovec *parts, int n_parts);
+bool wsl_local_ring_reader_sleeps(wsl_local_ring *r); /* after a write. True: ring it, once */
+bool wsl_local_ring_wait_for_room(wsl_local_ring *r); /* false: there is some. True: the reader rings when there is */
+/* Reader. Returns how many bytes there were. */
+size_t wsl_local_ring_read(wsl_local_ring *r, const struct iovec *places, int n_places);
+bool wsl_local_ring_has_bytes(wsl_local_ring *r);       /* or is broken */
+bool wsl_local_ring_writer_is_stuck(wsl_local_ring *r); /* after a read. True: ring it, once */
+bool wsl_local_ring_fall_asleep(wsl_local_ring *r);     /* the writer rings when it has; false: there are bytes already */
+bool wsl_local_ring_wake_up(wsl_local_ring *r);         /* no ring is needed any more; true: the writer has rung */
+
 /* ---- one connected socket ---- */
+
+typedef struct wsl_local_endpoint wsl_local_endpoint;
 
 typedef struct wsl_local_stream {
     int fd; /* -1: closed */
@@ -102,14 +145,27 @@ typedef struct wsl_local_stream {
     bool write_broken;
 
     wsl_local_reader reader;
+    bool takes_file;       /* a descriptor may come along, for `file` (-1: none came) */
+    int file;
+    wsl_local_rings rings; /* memory NULL: the bytes go through the socket itself */
+    bool polled;        /* its owner calls rest before it sleeps */
+    bool asleep;        /* the other side rings when it writes */
+    bool rung;          /* and did */
+    bool heard;         /* the socket was looked at in this round */
+    uint32_t rounds;    /* since it was looked at */
+    bool hung_up;       /* the other side has closed; what it wrote before is still in the ring */
     bool drained;       /* nothing was left in the socket when we looked in this round */
     const char *broken; /* why nothing more will come; NULL: it may */
 } wsl_local_stream;
 
-void wsl_local_stream_init(wsl_local_stream *s, int fd, int epoll_fd, void *owner, uint32_t high_water_mark);
+/* Takes fd. Its events in e's epoll have `owner` as their data. */
+void wsl_local_stream_init(wsl_local_stream *s, int fd, const wsl_local_endpoint *e, void *owner);
+void wsl_local_stream_drop_file(wsl_local_stream *s);
 void wsl_local_stream_fini(wsl_local_stream *s); /* closes, and releases what is queued */
 WSL_MUST_CHECK wsl_status wsl_local_stream_send(wsl_local_stream *s, wsl_message *message);
 void wsl_local_stream_flush(wsl_local_stream *s);
+bool wsl_local_stream_rest(wsl_local_stream *s); /* see wsl_transport_ops.rest */
+bool wsl_local_stream_has_bytes(wsl_local_stream *s); /* in its ring; costs no system call */
 void wsl_local_stream_linger(wsl_local_stream *s, uint32_t ms); /* waits until the kernel has what is queued */
 /* WSL_AGAIN: nothing more in this round. WSL_END: nothing more for ever, `broken` says why. */
 WSL_MUST_CHECK wsl_status wsl_local_stream_receive(wsl_local_stream *s, wsl_message *out_message);
@@ -142,12 +198,13 @@ typedef enum wsl_local_state {
     WSL_LOCAL_GONE,
 } wsl_local_state;
 
-typedef struct wsl_local_endpoint {
+struct wsl_local_endpoint {
     wsl_endpoint base;
     const struct wsl_local_role *role;
     char *address, *path;
     char *identity;
     uint32_t high_water_mark, linger_ms;
+    bool polled;
     int epoll_fd;
 
     /* connection */
@@ -161,6 +218,8 @@ typedef struct wsl_local_endpoint {
     uint64_t path_device, path_inode; /* of the path we made */
     wsl_local_peer *peers, *youngest;
     uint32_t n_peers, n_strangers;
+    uint32_t n_plain; /* peers without a ring, strangers included */
+    uint32_t rounds;  /* since the epoll was asked */
     wsl_str_map by_id; /* known or not, but not deaf */
     wsl_local_peer *last;
     wsl_local_peer *ready, **ready_end;
@@ -168,13 +227,14 @@ typedef struct wsl_local_endpoint {
     wsl_local_peer *reported; /* gone; freed at the next receive, which is how long its name is valid */
     uint64_t *gone;           /* ring of hashes */
     uint32_t n_gone;
-} wsl_local_endpoint;
+};
 
 /* What differs between the two kinds. */
 typedef struct wsl_local_role {
     wsl_status (*start)(wsl_local_endpoint *e, wsl_error *err);
     wsl_status (*receive)(wsl_local_endpoint *e, wsl_net_event *out_event);
     wsl_status (*send)(wsl_local_endpoint *e, const char *peer, wsl_message *message);
+    bool (*rest)(wsl_local_endpoint *e);
     void (*drive)(wsl_local_endpoint *e);
     void (*fini)(wsl_local_endpoint *e);
 } wsl_local_role;

@@ -156,6 +156,7 @@ static void peer_remove(wsl_local_endpoint *e, wsl_local_peer *p)
     *(p->next != NULL ? &p->next->before : &e->youngest) = p->before;
     e->n_peers--;
     e->n_strangers -= p->id == NULL;
+    e->n_plain -= p->stream.rings.memory == NULL;
     if (e->last == p) {
         e->last = NULL;
     }
@@ -226,14 +227,33 @@ static void accept_all(wsl_local_endpoint *e)
             close_oldest_stranger(e);
         }
         wsl_local_peer *p = wsl_zalloc(sizeof *p);
-        wsl_local_stream_init(&p->stream, fd, e->epoll_fd, p, e->high_water_mark);
+        wsl_local_stream_init(&p->stream, fd, e, p);
+        p->stream.takes_file = true;
         p->before = e->youngest;
         *(p->before != NULL ? &p->before->next : &e->peers) = p;
         e->youngest = p;
         e->n_peers++;
         e->n_strangers++;
+        e->n_plain++;
         make_ready(e, p);
     }
+}
+
+/* The rings that it proposes. False: they cannot be used. */
+static bool join_rings(wsl_local_endpoint *e, wsl_local_stream *s, uint32_t ring_bytes)
+{
+    s->takes_file = false;
+    if (ring_bytes == 0) {
+        wsl_local_stream_drop_file(s);
+        return true;
+    }
+    if (s->file < 0 || !wsl_local_rings_join(&s->rings, s->file, ring_bytes)) {
+        return false;
+    }
+    wsl_local_stream_drop_file(s);
+    e->n_plain--;
+    /* Whoever looks at our descriptor next hears of its first message. */
+    return wsl_local_stream_rest(s) && s->reader.start == s->reader.end;
 }
 
 /* False: it said something else. */
@@ -244,13 +264,15 @@ static bool on_hello(wsl_local_endpoint *e, wsl_local_peer *p, const wsl_local_h
         hello->identity_size > WSL_PEER_ID_MAX || memchr(hello->identity, '\0', hello->identity_size) != NULL) {
         return false;
     }
+    const uint32_t ring_bytes = hello->ring_bytes;
     p->id = wsl_strndup(hello->identity, hello->identity_size);
     e->n_strangers--;
     p->deaf = wsl_str_map_get(&e->by_id, p->id) != NULL || was_here(e, XXH3_64bits(p->id, hello->identity_size));
     if (!p->deaf) {
         (void)wsl_str_map_put(&e->by_id, p->id, p);
     }
-    return send(p->stream.fd, &welcome, sizeof welcome, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof welcome;
+    return join_rings(e, &p->stream, ring_bytes) &&
+           send(p->stream.fd, &welcome, sizeof welcome, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof welcome;
 }
 
 /* ---- receive ---- */
@@ -296,14 +318,37 @@ static wsl_status take_from(wsl_local_endpoint *e, wsl_local_peer *p, wsl_messag
     return status;
 }
 
+/* Begins a round: who may have something? Polled and all have rings: mostly memory says so. */
+static void begin_round(wsl_local_endpoint *e)
+{
+    e->looked = true;
+    if (!e->polled || e->n_plain > 0 || ++e->rounds >= WSL_LOCAL_LOOK_EVERY) {
+        look(e);
+        e->rounds = 0;
+    }
+    for (wsl_local_peer *p = e->polled ? e->peers : NULL; p != NULL; p = p->next) {
+        if (p->stream.count > 0 || wsl_local_stream_has_bytes(&p->stream)) {
+            make_ready(e, p);
+        }
+    }
+}
+
+static bool listener_rest(wsl_local_endpoint *e)
+{
+    bool rests = e->ready == NULL;
+    for (wsl_local_peer *p = e->peers; p != NULL; p = p->next) {
+        rests &= wsl_local_stream_rest(&p->stream);
+    }
+    return rests;
+}
+
 static wsl_status listener_receive(wsl_local_endpoint *e, wsl_net_event *out_event)
 {
     wsl_message message;
     peer_free(e->reported);
     e->reported = NULL;
     if (!e->looked) {
-        look(e);
-        e->looked = true;
+        begin_round(e);
     }
     while (e->ready != NULL) {
         wsl_local_peer *p = e->ready;
@@ -388,6 +433,7 @@ const wsl_local_role wsl_local_listener_role = {
     .start = listener_start,
     .receive = listener_receive,
     .send = listener_send,
+    .rest = listener_rest,
     .drive = listener_drive,
     .fini = listener_fini,
 };

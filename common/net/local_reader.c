@@ -114,7 +114,7 @@ static void begin_alone(wsl_local_reader *r, uint32_t size)
     r->alone_size = size;
     r->alone_have = have;
     memcpy(r->alone->data, r->block->data + r->start + sizeof(wsl_local_head), have);
-    r->start = r->end;
+    r->start = r->end = (uint32_t)wsl_local_padded(r->end); /* what comes behind it begins aligned */
 }
 
 static wsl_status next_alone(wsl_local_reader *r, wsl_message *out_message)

@@ -69,6 +69,7 @@ typedef struct wsl_endpoint_options {
     uint32_t high_water_mark; /* messages queued per peer before send says WSL_AGAIN; 0: the implementation's default */
     uint32_t linger_ms;       /* close goes on sending what is queued for at most so long, in the background */
     bool insecure;            /* use addresses beyond this host although nothing is encrypted; else they are refused */
+    bool polled;              /* receive is called often anyway; before it sleeps, the caller calls rest: see there */
     wsl_waker waker;          /* called when receive may have something, if fd() is -1 */
 } wsl_endpoint_options;
 
@@ -91,6 +92,12 @@ typedef struct wsl_transport_ops {
     wsl_status (*send)(wsl_endpoint *e, const char *peer, wsl_message *message);
     /* WSL_AGAIN: nothing. */
     wsl_status (*receive)(wsl_endpoint *e, wsl_net_event *out_event);
+    /*
+     * For endpoints that were opened as polled: their news come to whoever calls receive, but make the descriptor readable
+     * only after a rest, and only once. False: there are news already, do not sleep. NULL: this transport's endpoints are
+     * never polled, whatever their options say.
+     */
+    bool (*rest)(wsl_endpoint *e);
     int (*fd)(wsl_endpoint *e);              /* to be watched for reading; drain receive to WSL_AGAIN after each wake-up */
     const char *(*address)(wsl_endpoint *e); /* listener: the address really bound */
     void (*close)(wsl_endpoint *e);          /* what is still queued after linger_ms is dropped (and released); local waits for it here */
@@ -120,6 +127,10 @@ static inline wsl_status wsl_endpoint_send(wsl_endpoint *e, const char *peer, ws
 static inline wsl_status wsl_endpoint_receive(wsl_endpoint *e, wsl_net_event *out_event)
 {
     return e->transport->ops->receive(e, out_event);
+}
+static inline bool wsl_endpoint_rest(wsl_endpoint *e)
+{
+    return e->transport->ops->rest == NULL || e->transport->ops->rest(e);
 }
 static inline int wsl_endpoint_fd(wsl_endpoint *e) { return e->transport->ops->fd(e); }
 static inline const char *wsl_endpoint_address(wsl_endpoint *e) { return e->transport->ops->address(e); }

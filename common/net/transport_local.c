@@ -60,6 +60,12 @@ void wsl_local_endpoint_drive(wsl_endpoint *base)
     e->role->drive(e);
 }
 
+static bool wsl_local_endpoint_rest(wsl_endpoint *base)
+{
+    wsl_local_endpoint *e = endpoint_of(base);
+    return e->role->rest(e);
+}
+
 static int wsl_local_endpoint_fd(wsl_endpoint *base) { return endpoint_of(base)->epoll_fd; }
 static const char *wsl_local_endpoint_address(wsl_endpoint *base) { return endpoint_of(base)->address; }
 
@@ -107,6 +113,7 @@ static wsl_status open_endpoint(wsl_transport *t, const char *address, const wsl
     e->path = wsl_strdup(a.name);
     e->identity = id != NULL ? wsl_strdup(id) : NULL;
     e->high_water_mark = options->high_water_mark;
+    e->polled = options->polled;
     e->linger_ms = options->linger_ms;
     e->timer_fd = e->listen_fd = e->stream.fd = -1;
     atomic_fetch_add(&((wsl_local_transport *)(void *)t)->endpoints, 1);
@@ -150,6 +157,7 @@ static const wsl_transport_ops wsl_local_ops = {
     .connect = wsl_local_connect,
     .send = wsl_local_endpoint_send,
     .receive = wsl_local_endpoint_receive,
+    .rest = wsl_local_endpoint_rest,
     .fd = wsl_local_endpoint_fd,
     .address = wsl_local_endpoint_address,
     .close = wsl_local_endpoint_close,

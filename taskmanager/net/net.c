@@ -289,9 +289,10 @@ static void take_news(tm_net *net)
 
 /* ---- the step ---- */
 
+bool tm_net_rest(tm_net *net) { return tm_ready_set_rest(&net->ready_set); }
+
 static void receive_all(tm_net *net)
 {
-    tm_ready_set_look(&net->ready_set);
     for (int i = 0; i < net->n_listeners; i++) {
         if (net->listeners[i].entry.ready) {
             net_listener_receive(&net->listeners[i]);
@@ -317,12 +318,20 @@ static bool has_more(const tm_net *net)
     return false;
 }
 
-int64_t tm_net_step(tm_net *net)
+void tm_net_take(tm_net *net)
+{
+    tm_ready_set_look(&net->ready_set);
+    receive_all(net);
+}
+
+int64_t tm_net_give(tm_net *net)
 {
     net->retry_ns = WSL_NEVER;
     take_commands(net);
     take_news(net);
-    receive_all(net);
+    if (net->ready_set.epoll_fd < 0) { /* endpoints that only a waker speaks for */
+        tm_net_take(net);
+    }
     for (net_conn *conn = net->conns; conn != NULL; conn = conn->next) {
         net_conn_flush(conn);
     }
@@ -341,4 +350,11 @@ int64_t tm_net_step(tm_net *net)
         return 0;
     }
     return net->retry_ns < net->next_deadline_ns ? net->retry_ns : net->next_deadline_ns;
+}
+
+int64_t tm_net_step(tm_net *net)
+{
+    take_commands(net); /* first: what comes may be for a channel that is opened by them */
+    tm_net_take(net);
+    return tm_net_give(net);
 }

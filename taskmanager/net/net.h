@@ -39,6 +39,7 @@ typedef struct tm_net_options {
     uint32_t open_timeout_ms;         /* an outbound channel must get its first credit within this time; 0: for ever */
     uint32_t drain_timeout_ms;        /* how long close_task waits for the other side; 0: TM_NET_DRAIN_MS_DEFAULT */
     uint32_t buffer_size;             /* capacity of inbound buffers */
+    bool polled;                      /* the loop calls tm_net_rest before it sleeps on the descriptors */
     bool insecure;                    /* listen and connect beyond loopback although nothing is encrypted */
     /* Called on the network loop. key names the channel; peer is the other TaskManager's identity or address. */
     void (*on_failure)(void *arg, const tm_channel_key *key, bool inbound, const char *peer, const char *reason);
@@ -55,6 +56,11 @@ const char *tm_net_address_local(tm_net *net); /* NULL: none */
 int tm_net_fds(tm_net *net, int *out_fds, int max); /* descriptors to watch now; they change when peers come and go, so */
 void tm_net_on_fds_changed(tm_net *net, void (*fn)(void *arg), void *arg); /* this says when to ask again */
 int64_t tm_net_step(tm_net *net);
+/* The same in two halves, for a loop that does something else in between: take what has come; then see to what is to be
+ * sent (and to all other work but looking at descriptors), and say when to be called again. */
+bool tm_net_rest(tm_net *net); /* see tm_net_options.polled. False: do not sleep, step again */
+void tm_net_take(tm_net *net);
+int64_t tm_net_give(tm_net *net);
 
 /*
  * Any thread. The network loop becomes consumer of ch (outbound) or its producer (inbound) and takes one of the channel's

@@ -580,13 +580,14 @@ wsl_status net_listener_open(tm_net *net, const char *address, wsl_error *err)
         .heartbeat_timeout_ms = net->options.heartbeat_timeout_ms,
         .high_water_mark = 2 * NET_FRAME_BLOCKS + NET_REPLIES_MAX,
         .insecure = net->options.insecure,
+        .polled = net->options.polled,
         .waker = net->options.waker,
     };
     wsl_transport *t = net->seams.transport;
     WSL_TRY(t->ops->listen(t, address, &options, &l->endpoint, err));
     l->net = net;
     net->n_listeners++;
-    tm_ready_set_add(&net->ready_set, &l->entry, l->endpoint);
+    tm_ready_set_add(&net->ready_set, &l->entry, l->endpoint, options.polled);
     return WSL_OK;
 }
 

@@ -187,6 +187,7 @@ static net_conn *conn_new(tm_net *net, const char *address, wsl_error *err)
         .heartbeat_timeout_ms = net->options.heartbeat_timeout_ms,
         .high_water_mark = 2 * NET_FRAME_BLOCKS + NET_REPLIES_MAX,
         .insecure = net->options.insecure,
+        .polled = net->options.polled,
         .waker = net->options.waker,
     };
     wsl_endpoint *endpoint;
@@ -204,7 +205,7 @@ static net_conn *conn_new(tm_net *net, const char *address, wsl_error *err)
     conn->idle_ns = WSL_NEVER;
     conn->next = net->conns;
     net->conns = conn;
-    tm_ready_set_add(&net->ready_set, &conn->entry, endpoint);
+    tm_ready_set_add(&net->ready_set, &conn->entry, endpoint, options.polled);
     if (net->fds_changed != NULL) {
         net->fds_changed(net->fds_changed_arg);
     }

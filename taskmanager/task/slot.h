@@ -55,6 +55,7 @@ void tm_slot_bind(tm_slot *slot, wsl_waker waker, void (*watch)(void *arg, int f
 wsl_mailbox *tm_slot_inbox(tm_slot *slot); /* for the ends of channels */
 
 int64_t tm_slot_step(tm_slot *slot);
+bool tm_slot_has_mail(const tm_slot *slot); /* something came since the last step */
 
 /* ---- any thread ---- */
 void tm_slot_post_deploy(tm_slot *slot, tm_task *task); /* the slot's until its terminal report */

@@ -127,6 +127,86 @@ Test(loop, a_readable_descriptor_brings_a_step_until_it_is_read)
     (void)close(fds[1]);
 }
 
+/* ---- naps ---- */
+
+Test(loop, a_near_deadline_is_slept_through_although_there_is_something_to_read)
+{
+    int fds[2];
+    cr_assert_eq(pipe(fds), 0);
+    cr_assert_eq(write(fds[1], "x", 1), 1);
+    ticker t = {0}; /* asserts that it is never early */
+    t.loop = wsl_loop_new(wsl_clock_real(), tick, &t, 0);
+    wsl_loop_set_nap(t.loop, 200 * INT64_C(1000));
+    wsl_loop_watch(t.loop, fds[0]);
+    wsl_loop_run(t.loop);
+    cr_assert_eq(t.steps, 20);
+    wsl_loop_free(t.loop);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+typedef struct napper {
+    wsl_loop *loop;
+    int steps;
+} napper;
+
+/* Leaves work behind: the wake-up is its own. */
+static int64_t nap_step(void *self)
+{
+    napper *const n = self;
+    const wsl_waker waker = wsl_loop_waker(n->loop);
+    if (++n->steps < 3) {
+        wsl_wake(&waker);
+        return wsl_now_ns(wsl_clock_real()) + 3600 * WSL_NS_PER_S;
+    }
+    wsl_loop_ask_stop(n->loop);
+    wsl_loop_rearm(n->loop); /* does not forget that it is to stop */
+    return wsl_now_ns(wsl_clock_real()) + 3600 * WSL_NS_PER_S;
+}
+
+Test(loop, there_is_no_nap_while_a_wake_up_waits)
+{
+    napper n = {0};
+    n.loop = wsl_loop_new(wsl_clock_real(), nap_step, &n, 0);
+    wsl_loop_set_nap(n.loop, WSL_NEVER);
+    wsl_loop_run(n.loop);
+    cr_assert_eq(n.steps, 3);
+    wsl_loop_free(n.loop);
+}
+
+/* ---- rest ---- */
+
+typedef struct rester {
+    wsl_loop *loop;
+    int steps, rests;
+} rester;
+
+static int64_t rest_step(void *self)
+{
+    rester *const r = self;
+    if (++r->steps == 5) {
+        wsl_loop_ask_stop(r->loop);
+    }
+    return WSL_NEVER;
+}
+
+static bool refuse_to_rest(void *self)
+{
+    ((rester *)self)->rests++;
+    return false;
+}
+
+Test(loop, a_loop_that_cannot_rest_steps_again)
+{
+    rester r = {0};
+    r.loop = wsl_loop_new(wsl_clock_real(), rest_step, &r, 0);
+    wsl_loop_set_rest(r.loop, refuse_to_rest);
+    wsl_loop_run(r.loop);
+    cr_assert_eq(r.steps, 5);
+    cr_assert_geq(r.rests, 4);
+    wsl_loop_free(r.loop);
+}
+
 /* ---- no wake-up is lost ---- */
 
 typedef struct node {

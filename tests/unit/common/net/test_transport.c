@@ -28,8 +28,8 @@ Test(transport, send_before_connected_says_again_and_leaves_the_message)
         snprintf(w->address, sizeof w->address, "%s",
                  w->kind == WORLD_TCP   ? "tcp://127.0.0.1:1"
                  : w->kind == WORLD_IPC ? "ipc:///tmp/wsl-nobody.sock"
-                 : w->kind == WORLD_LOCAL ? "unix:///tmp/wsl-nobody.sock"
-                                        : "x://y");
+                 : w->kind == WORLD_LOCAL || w->kind == WORLD_POLLED ? "unix:///tmp/wsl-nobody.sock"
+                                                                     : "x://y");
         wsl_endpoint *c = world_connect(w, "peer-1");
         wsl_message m = text_message("early");
         cr_assert_eq(wsl_endpoint_send(c, NULL, &m), WSL_AGAIN);

@@ -19,7 +19,7 @@
 #include "net/transport.h"
 #include "net/transport_sim.h"
 
-typedef enum world_kind { WORLD_TCP, WORLD_IPC, WORLD_LOCAL, WORLD_INPROC, WORLD_SIM, WORLDS } world_kind;
+typedef enum world_kind { WORLD_TCP, WORLD_IPC, WORLD_LOCAL, WORLD_POLLED, WORLD_INPROC, WORLD_SIM, WORLDS } world_kind;
 
 typedef struct world {
     world_kind kind;
@@ -51,6 +51,7 @@ static inline world *world_new(world_kind kind)
         }
         break;
     case WORLD_LOCAL:
+    case WORLD_POLLED:
         w->a = wsl_transport_local_new();
         w->b = wsl_transport_local_new();
         snprintf(w->address, sizeof w->address, "unix:///tmp/wsl-test-%d-%d.sock", getpid(), serial++);
@@ -85,7 +86,9 @@ static inline wsl_endpoint *world_listen_with(world *w, const wsl_endpoint_optio
 {
     wsl_error err = {0};
     wsl_endpoint *e = NULL;
-    cr_assert_eq(w->b->ops->listen(w->b, w->address, o, &e, &err), WSL_OK, "%s", err.text);
+    wsl_endpoint_options options = *o;
+    options.polled = w->kind == WORLD_POLLED;
+    cr_assert_eq(w->b->ops->listen(w->b, w->address, &options, &e, &err), WSL_OK, "%s", err.text);
     snprintf(w->address, sizeof w->address, "%s", wsl_endpoint_address(e));
     return world_track(w, e);
 }
@@ -94,7 +97,9 @@ static inline wsl_endpoint *world_connect_with(world *w, const wsl_endpoint_opti
 {
     wsl_error err = {0};
     wsl_endpoint *e = NULL;
-    cr_assert_eq(w->a->ops->connect(w->a, w->address, o, &e, &err), WSL_OK, "%s", err.text);
+    wsl_endpoint_options options = *o;
+    options.polled = w->kind == WORLD_POLLED;
+    cr_assert_eq(w->a->ops->connect(w->a, w->address, &options, &e, &err), WSL_OK, "%s", err.text);
     return world_track(w, e);
 }
 
@@ -173,7 +178,10 @@ static inline bool world_wait(world *w, wsl_endpoint *e, int ms)
         return false; /* what is sent is there */
     }
     struct pollfd p = {.fd = wsl_endpoint_fd(e), .events = POLLIN};
-    if (w->kind == WORLD_LOCAL) { /* the other end has no thread of its own: this one is its */
+    if (w->kind == WORLD_POLLED && !wsl_endpoint_rest(e)) {
+        return true;
+    }
+    if (w->kind == WORLD_LOCAL || w->kind == WORLD_POLLED) { /* the other end has no thread of its own: this one is its */
         for (int left = ms; left > 0; left--) {
             for (int i = 0; i < w->n_open; i++) {
                 wsl_local_endpoint_drive(w->open[i]);
