@@ -14,8 +14,10 @@
 #include "graph/job_graph.h"
 #include "graph/job_options.h"
 #include "graph/operator_kind.h"
+#include "graph/pb.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/ops/collector.h"
+#include "taskmanager/time/input_valves.h"
 
 enum { ROW_ROOM = 64 << 10, OPTIONS_MAX = 64, TURNS_MAX = 1000000 };
 
@@ -26,7 +28,8 @@ struct wsl_harness {
     wsl_error error;
     wsl_config *job_config;
     const wsl_function *function;
-    const wsl_schema *in;
+    const wsl_schema *in[2]; /* [1]: NULL with one input */
+    tm_input_valves valves;  /* with two: a channel each */
     Wsl__Pb__Operator *desc;
     tm_chain *chain;
     tm_collector *collector;
@@ -125,10 +128,53 @@ static void add_sides(Wsl__Pb__Operator *desc, const wsl_side *sides)
     }
 }
 
+static bool has_side(const Wsl__Pb__Operator *desc, const char *tag)
+{
+    bool found = false;
+    for (size_t i = 0; i < desc->n_sides && !found; i++) {
+        found = strcmp(desc->sides[i]->tag, tag) == 0;
+    }
+    return found;
+}
+
+/* Side outputs that the graph gives an operator because of an option: late rows, of the type of an input. */
+static void add_option_side(wsl_harness *h, const char *option, const wsl_schema *schema)
+{
+    Wsl__Pb__Operator *desc = h->desc;
+    const char *tag = wsl_pb_option(desc->options, desc->n_options, option);
+    if (tag == NULL || schema == NULL || has_side(desc, tag)) {
+        return;
+    }
+    Wsl__Pb__SideOutput *side = wsl_alloc(sizeof *side);
+    wsl__pb__side_output__init(side);
+    side->tag = wsl_strdup(tag);
+    side->schema = wsl_schema_to_pb(schema);
+    *WSL_PB_APPEND(desc->sides, desc->n_sides) = side;
+}
+
+static wsl_status find_inputs(wsl_harness *h, const wsl_harness_options *o, const char *kind, wsl_error *err)
+{
+    const wsl_function *fn = o->function;
+    const wsl_operator_kind *k = wsl_operator_kind_find(kind);
+    h->in[0] = o->in != NULL ? o->in : fn != NULL ? fn->in : NULL;
+    h->in[1] = o->in2 != NULL ? o->in2 : fn != NULL ? fn->in2 : NULL;
+    const bool two = k != NULL && k->two_inputs;
+    if (h->in[0] == NULL || (two && h->in[1] == NULL)) {
+        return wsl_fail(err, WSL_INVALID, "give the harness the schema of the input (%s), '%s' does not say it",
+                        h->in[0] == NULL ? ".in" : ".in2", h->desc->name);
+    }
+    if (two) {
+        tm_input_valves_init(&h->valves, (const uint32_t[]){0, 1}, 2);
+    } else {
+        h->in[1] = NULL;
+    }
+    return WSL_OK;
+}
+
 static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_error *err)
 {
     const wsl_function *fn = o->function;
-    const char *kind = fn != NULL ? kind_of(fn) : o->kind;
+    const char *kind = o->kind != NULL || fn == NULL ? o->kind : kind_of(fn);
     if (kind == NULL) {
         return wsl_fail(err, WSL_INVALID,
                         "a harness needs a function (not a partitioner) or the kind of a built-in operator");
@@ -150,17 +196,16 @@ static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_er
     }
     desc->keyed = o->keys != NULL;
     add_sides(desc, fn != NULL ? fn->sides : NULL);
-    h->in = o->in != NULL ? o->in : fn != NULL ? fn->in : NULL;
-    if (h->in == NULL) {
-        return wsl_fail(err, WSL_INVALID, "give the harness the schema of the input (.in), '%s' does not say it",
-                        desc->name);
-    }
+    WSL_TRY(find_inputs(h, o, kind, err));
     const wsl_schema *out = o->out != NULL ? o->out : fn != NULL && fn->out != NULL ? fn->out : NULL;
     const bool as_input = fn != NULL || strcmp(kind, "where") == 0 || strcmp(kind, "watermarks") == 0;
     if (out != NULL || as_input) {
-        desc->output = wsl_schema_to_pb(out != NULL ? out : h->in);
+        desc->output = wsl_schema_to_pb(out != NULL ? out : h->in[0]);
     }
-    return add_options(desc, o->options, err);
+    WSL_TRY(add_options(desc, o->options, err));
+    add_option_side(h, "late-left", h->in[0]);
+    add_option_side(h, "late-right", h->in[1]);
+    return WSL_OK;
 }
 
 /* ---- life ---- */
@@ -181,20 +226,37 @@ static const wsl_function *find_function(void *arg, const char *symbol)
     return ((const wsl_harness *)arg)->function;
 }
 
+/* Copies: the graph's texts are not const. */
+static size_t copy_keys(const char *const *from, char *to[WSL_KEY_FIELDS_MAX + 1])
+{
+    size_t n = 0;
+    while (from != NULL && from[n] != NULL && n < WSL_KEY_FIELDS_MAX) {
+        to[n] = wsl_strdup(from[n]);
+        n++;
+    }
+    return n;
+}
+
+static bool is_keyed_twice(const wsl_harness *h)
+{
+    const wsl_operator_kind *kind = wsl_operator_kind_find(h->desc->kind);
+    return kind != NULL && kind->keyed && kind->two_inputs && !kind->broadcast;
+}
+
 static wsl_status make_chain(wsl_harness *h, const wsl_harness_options *o, wsl_error *err)
 {
-    size_t n_keys = 0;
     char *keys[WSL_KEY_FIELDS_MAX + 1] = {NULL};
-    while (o->keys != NULL && o->keys[n_keys] != NULL && n_keys < WSL_KEY_FIELDS_MAX) {
-        keys[n_keys] = wsl_strdup(o->keys[n_keys]);
-        n_keys++;
-    }
+    char *keys_1[WSL_KEY_FIELDS_MAX + 1] = {NULL};
+    const size_t n_keys = copy_keys(o->keys, keys);
+    const size_t n_keys_1 = is_keyed_twice(h) ? copy_keys(o->keys2 != NULL ? o->keys2 : o->keys, keys_1) : 0;
     const tm_chain_spec spec = {
         .operators = &h->desc,
         .n_operators = 1,
-        .input = {h->in},
+        .input = {h->in[0], h->in[1]},
         .keys = keys,
         .n_keys = n_keys,
+        .keys_1 = keys_1,
+        .n_keys_1 = n_keys_1,
         .subtask = o->subtask,
         .parallelism = o->parallelism == 0 ? 1 : o->parallelism,
         .max_parallelism = o->max_parallelism == 0 ? 128 : o->max_parallelism,
@@ -211,6 +273,9 @@ static wsl_status make_chain(wsl_harness *h, const wsl_harness_options *o, wsl_e
     const wsl_status status = tm_chain_new(&spec, &h->chain, err);
     for (size_t i = 0; i < n_keys; i++) {
         free(keys[i]);
+    }
+    for (size_t i = 0; i < n_keys_1; i++) {
+        free(keys_1[i]);
     }
     return status;
 }
@@ -250,6 +315,7 @@ void wsl_harness_free(wsl_harness *h)
     }
     tm_chain_free(h->chain);
     tm_collector_free(h->collector);
+    tm_input_valves_fini(&h->valves);
     if (h->desc != NULL) {
         wsl__pb__operator__free_unpacked(h->desc, NULL);
     }
@@ -283,72 +349,145 @@ static wsl_status settle(wsl_harness *h, wsl_status status)
     return status == WSL_AGAIN ? WSL_OK : status;
 }
 
-static wsl_status can_push(wsl_harness *h)
+static wsl_status can_push(wsl_harness *h, uint32_t input)
 {
     if (h->error.status != WSL_OK) {
         return h->error.status;
     }
-    if (tm_chain_head(h->chain)->ended) {
+    if (input > 1 || h->in[input] == NULL) {
+        return wsl_fail(&h->error, WSL_INVALID, "there is no input %" PRIu32, input);
+    }
+    if (tm_chain_head(h->chain)->input_ended[input]) {
         return wsl_fail(&h->error, WSL_STATE, "the harness's input has ended");
     }
     return WSL_OK;
 }
 
-wsl_status wsl_harness_push_batch(wsl_harness *h, const wsl_row *const *rows, uint32_t n)
+wsl_status wsl_harness_push_batch_to(wsl_harness *h, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
-    WSL_TRY(can_push(h));
+    WSL_TRY(can_push(h, input));
     if (n > TM_BATCH_ROWS) {
         return wsl_fail(&h->error, WSL_INVALID, "a batch has at most %d rows, not %" PRIu32, TM_BATCH_ROWS, n);
     }
-    return settle(h, tm_op_deliver_rows(tm_chain_head(h->chain), 0, rows, n));
+    return settle(h, tm_op_deliver_rows(tm_chain_head(h->chain), input, rows, n));
 }
 
-static wsl_status push(wsl_harness *h, const wsl_row *row, bool has_timestamp, int64_t timestamp_ms)
+wsl_status wsl_harness_push_batch(wsl_harness *h, const wsl_row *const *rows, uint32_t n)
 {
-    WSL_TRY(can_push(h));
+    return wsl_harness_push_batch_to(h, 0, rows, n);
+}
+
+static wsl_status push(wsl_harness *h, uint32_t input, const wsl_row *row, bool has_timestamp, int64_t timestamp_ms)
+{
+    WSL_TRY(can_push(h, input));
     if (row == NULL) {
         return wsl_fail(&h->error, WSL_TOO_LARGE,
                         "the row's strings do not fit into %d bytes; push a row of your own memory", ROW_ROOM);
     }
-    WSL_TRY(wsl_row_check(row, row->size, h->in, &h->error));
+    WSL_TRY(wsl_row_check(row, row->size, h->in[input], &h->error));
     wsl_row *copy = wsl_memdup(row, row->size);
     if (has_timestamp) {
         wsl_row_set_timestamp(copy, timestamp_ms);
     }
     const wsl_row *const batch[] = {copy};
-    const wsl_status status = wsl_harness_push_batch(h, batch, 1);
+    const wsl_status status = wsl_harness_push_batch_to(h, input, batch, 1);
     free(copy);
     return status;
 }
 
-wsl_status wsl_harness_push_row(wsl_harness *h, const wsl_row *row) { return push(h, row, false, 0); }
+wsl_status wsl_harness_push_row(wsl_harness *h, const wsl_row *row) { return push(h, 0, row, false, 0); }
 
 wsl_status wsl_harness_push_row_at(wsl_harness *h, const wsl_row *row, int64_t timestamp_ms)
 {
-    return push(h, row, true, timestamp_ms);
+    return push(h, 0, row, true, timestamp_ms);
+}
+
+wsl_status wsl_harness_push_row_to(wsl_harness *h, uint32_t input, const wsl_row *row)
+{
+    return push(h, input, row, false, 0);
+}
+
+wsl_status wsl_harness_push_row_to_at(wsl_harness *h, uint32_t input, const wsl_row *row, int64_t timestamp_ms)
+{
+    return push(h, input, row, true, timestamp_ms);
+}
+
+/* ---- marks ---- */
+
+/* What the valves let out, as a task passes it on. */
+static wsl_status pass_on(wsl_harness *h, const tm_valve_out *out)
+{
+    tm_op *head = tm_chain_head(h->chain);
+    if (out->became_active) {
+        WSL_TRY(settle(h, tm_op_deliver_idle(head, false)));
+    }
+    if (out->advanced) {
+        WSL_TRY(settle(h, tm_op_deliver_watermark(head, out->watermark)));
+    }
+    return out->became_idle ? settle(h, tm_op_deliver_idle(head, true)) : WSL_OK;
+}
+
+wsl_status wsl_harness_watermark_to(wsl_harness *h, uint32_t input, int64_t timestamp_ms)
+{
+    tm_valve_out out;
+    WSL_TRY(can_push(h, input));
+    if (h->in[1] == NULL) {
+        return settle(h, tm_op_deliver_watermark(tm_chain_head(h->chain), timestamp_ms));
+    }
+    tm_input_valves_watermark(&h->valves, input, timestamp_ms, &out);
+    return pass_on(h, &out);
+}
+
+wsl_status wsl_harness_idle_to(wsl_harness *h, uint32_t input, bool idle)
+{
+    tm_valve_out out;
+    WSL_TRY(can_push(h, input));
+    if (h->in[1] == NULL) {
+        return settle(h, tm_op_deliver_idle(tm_chain_head(h->chain), idle));
+    }
+    (idle ? tm_input_valves_idle : tm_input_valves_active)(&h->valves, input, &out);
+    return pass_on(h, &out);
+}
+
+wsl_status wsl_harness_end_to(wsl_harness *h, uint32_t input)
+{
+    tm_valve_out out;
+    WSL_TRY(wsl_harness_watermark_to(h, input, WSL_TIME_MAX));
+    if (h->in[1] != NULL) {
+        (void)tm_input_valves_end(&h->valves, input, &out);
+        WSL_TRY(pass_on(h, &out));
+    }
+    return settle(h, tm_op_deliver_end(tm_chain_head(h->chain), input));
+}
+
+static bool is_open(const wsl_harness *h, uint32_t input)
+{
+    return h->in[input] != NULL && !tm_chain_head(h->chain)->input_ended[input];
 }
 
 wsl_status wsl_harness_watermark(wsl_harness *h, int64_t timestamp_ms)
 {
-    WSL_TRY(can_push(h));
-    return settle(h, tm_op_deliver_watermark(tm_chain_head(h->chain), timestamp_ms));
+    WSL_TRY(is_open(h, 1) && !is_open(h, 0) ? WSL_OK : wsl_harness_watermark_to(h, 0, timestamp_ms));
+    return is_open(h, 1) ? wsl_harness_watermark_to(h, 1, timestamp_ms) : WSL_OK;
 }
 
 wsl_status wsl_harness_idle(wsl_harness *h, bool idle)
 {
-    WSL_TRY(can_push(h));
-    return settle(h, tm_op_deliver_idle(tm_chain_head(h->chain), idle));
+    WSL_TRY(is_open(h, 1) && !is_open(h, 0) ? WSL_OK : wsl_harness_idle_to(h, 0, idle));
+    return is_open(h, 1) ? wsl_harness_idle_to(h, 1, idle) : WSL_OK;
 }
 
 wsl_status wsl_harness_end(wsl_harness *h)
 {
-    WSL_TRY(wsl_harness_watermark(h, WSL_TIME_MAX));
-    return settle(h, tm_op_deliver_end(tm_chain_head(h->chain), 0));
+    WSL_TRY(is_open(h, 1) && !is_open(h, 0) ? WSL_OK : wsl_harness_end_to(h, 0));
+    return is_open(h, 1) ? wsl_harness_end_to(h, 1) : WSL_OK;
 }
 
 wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms)
 {
-    WSL_TRY(can_push(h));
+    if (h->error.status != WSL_OK || tm_chain_head(h->chain)->ended) {
+        return can_push(h, 0);
+    }
     const int64_t until = h->clock.now_ns + ms * WSL_NS_PER_MS;
     while (h->wake_ns <= until) {
         const int64_t at = h->wake_ns > h->clock.now_ns ? h->wake_ns : h->clock.now_ns;

@@ -15,3 +15,5 @@ extern const tm_op_class tm_op_split_class;
 extern const tm_op_class tm_op_watermarks_class;
 extern const tm_op_class tm_op_source_class;
 extern const tm_op_class tm_op_sink_class;
+extern const tm_op_class tm_op_co_process_class;
+extern const tm_op_class tm_op_keyed_co_process_class;

@@ -22,6 +22,9 @@
  * A call that makes the operator fail gives the status; wsl_harness_error has the sentence a job would fail with.
  * Only wsl_harness_free makes sense then.
  *
+ * Operators with two inputs: rows, watermarks, idleness and the end of one input go in with the calls that end in _to and take its
+ * number; wsl_harness_push goes to input 0, wsl_harness_watermark, _idle and _end to both.
+ *
  * Link with -lwiesel-harness. Threads: one at a time. Rows and texts that are returned live until the next call that
  * pushes, advances, clears or frees.
  */
@@ -33,13 +36,16 @@ typedef struct wsl_harness wsl_harness;
 typedef struct wsl_harness_options {
     /* A user function ... */
     const wsl_function *function;
-    /* ... or a built-in operator: its kind ("where", "select", "aggregate", "split", "watermarks") and options. */
+    /* ... or a built-in operator: its kind ("where", "select", "aggregate", "split", "watermarks") and options. With a
+     * function, too, where its kind alone does not say which operator it runs in (a WSL_JOIN: "interval_join"). */
     const char *kind;
     const char *const *options;     /* key, value, key, value, ..., NULL: WSL_HARNESS_OPTIONS("expr", "quantity > 0") */
     const char *const *job_options; /* likewise: "watermark.emit", "task.overdraft.max"... */
 
-    const char *const *keys; /* key fields of a keyed operator, NULL-terminated: WSL_HARNESS_KEYS("symbol") */
-    const wsl_schema *in;    /* NULL: the function's .in */
+    const char *const *keys;  /* key fields of a keyed operator, NULL-terminated: WSL_HARNESS_KEYS("symbol") */
+    const char *const *keys2; /* ... of its second input; NULL: called as those of the first */
+    const wsl_schema *in;     /* NULL: the function's .in */
+    const wsl_schema *in2;    /* two inputs; NULL: the function's .in2 */
     const wsl_schema *out;   /* NULL: the function's .out, or the schema of `in` */
     const void *config;      /* what the function finds in ctx->config */
     uint32_t config_size;
@@ -64,17 +70,28 @@ wsl_row_writer *wsl_harness_row(wsl_harness *h, const wsl_schema *schema);
 /* Takes the writer, or any row (which is not changed). */
 #define wsl_harness_push(h, what) wsl_harness_push_row(h, WSL_HARNESS_ROW_(what))
 #define wsl_harness_push_at(h, what, timestamp_ms) wsl_harness_push_row_at(h, WSL_HARNESS_ROW_(what), timestamp_ms)
+/* The same to input 0 or 1. */
+#define wsl_harness_push_to(h, input, what) wsl_harness_push_row_to(h, input, WSL_HARNESS_ROW_(what))
+#define wsl_harness_push_to_at(h, input, what, timestamp_ms)                                                           \
+    wsl_harness_push_row_to_at(h, input, WSL_HARNESS_ROW_(what), timestamp_ms)
 #define WSL_HARNESS_ROW_(what)                                                                                         \
     _Generic((what), wsl_row_writer * : wsl_harness_written, default : wsl_harness_same)((const void *)(what))
 wsl_status wsl_harness_push_row(wsl_harness *h, const wsl_row *row);
 wsl_status wsl_harness_push_row_at(wsl_harness *h, const wsl_row *row, int64_t timestamp_ms);
+wsl_status wsl_harness_push_row_to(wsl_harness *h, uint32_t input, const wsl_row *row);
+wsl_status wsl_harness_push_row_to_at(wsl_harness *h, uint32_t input, const wsl_row *row, int64_t timestamp_ms);
 /* Several at once: one batch of at most 512 rows, as an operator gets them in a job. */
 wsl_status wsl_harness_push_batch(wsl_harness *h, const wsl_row *const *rows, uint32_t n);
+wsl_status wsl_harness_push_batch_to(wsl_harness *h, uint32_t input, const wsl_row *const *rows, uint32_t n);
 
 wsl_status wsl_harness_watermark(wsl_harness *h, int64_t timestamp_ms);
 wsl_status wsl_harness_idle(wsl_harness *h, bool idle); /* the input says that it is idle, or active again */
 /* The input ends: final watermark, then the function's finish. Nothing can be pushed any more. */
 wsl_status wsl_harness_end(wsl_harness *h);
+/* One input of two: the operator gets what both together say, the smaller watermark and the end once both have ended. */
+wsl_status wsl_harness_watermark_to(wsl_harness *h, uint32_t input, int64_t timestamp_ms);
+wsl_status wsl_harness_idle_to(wsl_harness *h, uint32_t input, bool idle);
+wsl_status wsl_harness_end_to(wsl_harness *h, uint32_t input);
 /* Moves the clock; what was due in between fires in order, each at its time. */
 wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms);
 
