@@ -7,6 +7,7 @@
  * For each trade: by how much it changes the position, what that is worth, and whether it came behind the watermark
  * (later than the 15 s that are waited for).
  */
+#include "results.h"
 #include "trades.h"
 
 WSL_ROW(delta, (string, symbol), (int64, delta), (double, amount), (timestamp, ts), (bool, late));

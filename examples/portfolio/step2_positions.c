@@ -3,6 +3,7 @@
  *
  *     wiesel run -d -p 2 step2_positions.c -- --trades /tmp/trades
  */
+#include "results.h"
 #include "trades.h"
 
 WSL_ROW(position, (string, symbol), (int64, net_qty), (int64, trades));

@@ -1,13 +1,10 @@
 /*
- * trades - the rows of the portfolio example and where they come from.
+ * trades - the rows that the steps of the portfolio begin with.
  *
- * Arguments of every step:
- *     --trades DIR   directory that is watched for files of trades (JSON lines, as `wiesel-gen trades` makes them)
- *     --once         read what is there and end, instead of watching
- *     --out DIR      write results to files instead of printing them
+ *     --trades DIR  files of trades (JSON lines, as `wiesel-gen trades` makes them), up to 15 s out of order
  */
 #pragma once
-#include <wiesel/wiesel.h>
+#include "../files.h"
 
 WSL_ROW(trade, (string, symbol), (string, side), (int64, quantity), (double, price), (timestamp, ts));
 
@@ -28,24 +25,10 @@ static inline wsl_status trade_delta(wsl_ctx *ctx, const wsl_row *trade, int64_t
     return WSL_OK;
 }
 
-/* Trades with timestamps; up to 15 s late. Lines that are no trades are counted and passed over. */
+/* Trades with timestamps. Lines that are no trades are counted and passed over. */
 static inline wsl_stream *read_trades(wsl_env *env, const wsl_args *args)
 {
-    const char *watch = wsl_arg_flag(args, "once") ? NULL : "200 ms";
-    wsl_stream *trades = wsl_from(env, "trades", "file", &trade_schema,
-                                  WSL_OPTIONS({"path", wsl_arg_required(args, "trades")}, {"format", "json"},
-                                              {"watch", watch}, {"on-error", "skip"}));
+    wsl_stream *trades = read_files(env, args, "trades", wsl_arg_required(args, "trades"), &trade_schema, "skip");
 
-    return wsl_watermarks(trades, "on-time", wsl_bounded_out_of_orderness("ts", OUT_OF_ORDERNESS_MS));
-}
-
-static inline void write_results(wsl_stream *results, const wsl_args *args)
-{
-    const char *out = wsl_arg(args, "out", NULL);
-
-    if (out != NULL) {
-        wsl_to_files(results, "out", out, "json");
-    } else {
-        wsl_print(results, "out");
-    }
+    return in_event_time(trades, args, "ts", OUT_OF_ORDERNESS_MS);
 }

@@ -91,7 +91,7 @@ def resolve(known, path, name):
     if path.startswith("tests/"):
         candidates.append("tests/" + name)
     if path.startswith(("tests/", "examples/")):  # compiled where they stand
-        candidates.append(os.path.join(os.path.dirname(path), name))
+        candidates.append(os.path.normpath(os.path.join(os.path.dirname(path), name)))
     for candidate in candidates:
         if candidate in known:
             return room_of(candidate)
