@@ -51,8 +51,17 @@ static bool same_key(const tm_channel_key *a, const tm_channel_key *b)
     return a->job == b->job && a->attempt == b->attempt && a->edge == b->edge && a->from == b->from && a->to == b->to;
 }
 
+static void bind_end(tm_channel *ch, bool producer, wsl_mailbox *inbox)
+{
+    if (producer) {
+        tm_channel_bind_producer(ch, inbox);
+    } else {
+        tm_channel_bind_consumer(ch, inbox);
+    }
+}
+
 tm_channel *tm_channel_table_take(tm_channel_table *table, const tm_channel_key *key, bool producer,
-                                  uint32_t max_credits, wsl_mailbox *producer_inbox, wsl_mailbox *consumer_inbox)
+                                  uint32_t max_credits, wsl_mailbox *inbox)
 {
     for (entry **at = &table->first; *at != NULL; at = &(*at)->next) {
         entry *e = *at;
@@ -65,6 +74,7 @@ tm_channel *tm_channel_table_take(tm_channel_table *table, const tm_channel_key 
         }
         *taken = true;
         tm_channel *ch = e->channel;
+        bind_end(ch, producer, inbox);
         if (e->producer_taken && e->consumer_taken) {
             entry_free(table, at);
         }
@@ -72,8 +82,7 @@ tm_channel *tm_channel_table_take(tm_channel_table *table, const tm_channel_key 
     }
     entry *e = wsl_zalloc(sizeof *e);
     e->channel = tm_channel_new(key, max_credits);
-    tm_channel_bind_producer(e->channel, producer_inbox);
-    tm_channel_bind_consumer(e->channel, consumer_inbox);
+    bind_end(e->channel, producer, inbox);
     e->producer_taken = producer;
     e->consumer_taken = !producer;
     e->next = table->first;

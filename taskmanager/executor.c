@@ -10,25 +10,41 @@
 #include "base/assert.h"
 #include "base/cluster_options.h"
 #include "net/control.h"
+#include "taskmanager/async/lane.h"
 #include "taskmanager/channel_table.h"
 
 enum { CREDITS_MARGIN = 2, TASK_CHANNELS_MAX = 1 << 16 };
 
-/* From the network loop: a task's channels are closed. */
+/* From the network loop or a helper thread: it has let go of a task. */
 typedef struct closed_letter {
     tm_report report; /* first; CLOSED_KIND tells it from a slot's */
     tm_executor *executor;
     uint64_t tag;
 } closed_letter;
 
-enum { CLOSED_KIND = 1000 };
+/* From the network loop: a channel has failed. */
+typedef struct failure_letter {
+    tm_report report; /* first; FAILURE_KIND; its text is the reason */
+    tm_channel_key channel;
+    bool inbound;
+} failure_letter;
+
+enum { CLOSED_KIND = 1000, FAILURE_KIND };
+
+/* A lane, and whose: that of one task, kept while others of its job attempt are here. */
+typedef struct kept_lane {
+    struct kept_lane *next;
+    tm_lane *lane;
+    wsl_id job;
+    uint32_t attempt;
+} kept_lane;
 
 typedef struct deployed {
     struct deployed *next;
     tm_executor *executor;
     uint64_t tag; /* names the task to the network loop; never 0, never used again */
     tm_task_key key;
-    uint32_t slot;
+    tm_slot *home;               /* its slot, or its lane's */
     Wsl__Pb__DeployTask *deploy; /* until the task has it */
     tm_task *task;
     wsl_plugin *artifact;
@@ -39,7 +55,9 @@ typedef struct deployed {
     bool cancel_requested;
     int64_t cancel_deadline_ns;
     uint32_t exclusive, floating; /* credits: per channel, per gate */
-    closed_letter closed;
+    tm_helper_group *helpers;
+    uint32_t holders;       /* once ended: network loop, helper threads, and ourselves while we ask them */
+    closed_letter net_closed, helpers_closed;
 } deployed;
 
 struct tm_executor {
@@ -49,6 +67,8 @@ struct tm_executor {
     uint32_t n;
     uint64_t next_tag;
     tm_channel_table *channels;
+    kept_lane *lanes;
+    uint32_t next_lane;
     char stuck[300];
 };
 
@@ -70,6 +90,7 @@ static void deployed_free(deployed *d)
         wsl__pb__deploy_task__free_unpacked(d->deploy, NULL);
     }
     wsl_buffer_pool_free(d->inbound_pool);
+    tm_helper_group_free(d->helpers);
     tm_artifact_cache_release(d->executor->options.artifacts, d->artifact);
     free(d);
 }
@@ -166,6 +187,74 @@ static void report_state(deployed *d, Wsl__Pb__TaskState state, const wsl_error 
     }
 }
 
+/* ---- lanes ---- */
+
+static bool may_block(const Wsl__Pb__DeployTask *d)
+{
+    bool blocks = false;
+    for (size_t i = 0; i < d->n_operators; i++) {
+        blocks = blocks || d->operators[i]->blocking;
+    }
+    return blocks;
+}
+
+/* Where the task is to run. */
+static wsl_status find_home(deployed *d, wsl_error *err)
+{
+    tm_executor *e = d->executor;
+    if (e->options.lanes == NULL || !may_block(d->deploy)) {
+        d->home = e->options.slots[d->deploy->slot];
+        return WSL_OK;
+    }
+    tm_slot_options options = *e->options.lanes;
+    tm_lane *lane = NULL;
+    options.index = d->deploy->slot;
+    WSL_TRY(tm_lane_start(&options, e->next_lane, &lane, err));
+    e->next_lane++;
+    kept_lane *kept = wsl_alloc(sizeof *kept);
+    *kept = (kept_lane){.next = e->lanes, .lane = lane, .job = d->key.job, .attempt = d->key.attempt};
+    e->lanes = kept;
+    d->home = tm_lane_slot(lane);
+    return WSL_OK;
+}
+
+/* Of that attempt; of all without job. */
+static void free_lanes(tm_executor *e, const wsl_id *job, uint32_t attempt)
+{
+    for (kept_lane **at = &e->lanes; *at != NULL;) {
+        kept_lane *kept = *at;
+        if (job != NULL && (!wsl_id_equal(&kept->job, job) || kept->attempt != attempt)) {
+            at = &kept->next;
+            continue;
+        }
+        *at = kept->next;
+        tm_lane_free(kept->lane);
+        free(kept);
+    }
+}
+
+void tm_executor_stop_lanes(tm_executor *e)
+{
+    for (const kept_lane *kept = e->lanes; kept != NULL; kept = kept->next) {
+        tm_lane_stop(kept->lane);
+    }
+}
+
+void tm_executor_free_lanes(tm_executor *e) { free_lanes(e, NULL, 0); }
+
+void tm_executor_post_failure(tm_executor *e, const tm_channel_key *key, bool inbound, const char *reason)
+{
+    if (e->options.lanes == NULL) {
+        return;
+    }
+    failure_letter *letter = wsl_zalloc(sizeof *letter);
+    letter->report.kind = (tm_report_kind)FAILURE_KIND;
+    letter->report.text = wsl_strdup(reason);
+    letter->channel = *key;
+    letter->inbound = inbound;
+    wsl_mailbox_post(e->options.control, &letter->report.letter);
+}
+
 /* ---- end of a task ---- */
 
 static void remove_deployed(tm_executor *e, deployed *d)
@@ -182,12 +271,20 @@ static void remove_deployed(tm_executor *e, deployed *d)
     }
     if (last) {
         tm_channel_table_drop(e->channels, job_word(&d->key.job), d->key.attempt);
+        free_lanes(e, &d->key.job, d->key.attempt);
     }
     deployed_free(d);
 }
 
-/* Network loop: post ourselves a letter. */
-static void on_net_closed(void *arg)
+static void let_go(deployed *d)
+{
+    if (--d->holders == 0) {
+        remove_deployed(d->executor, d);
+    }
+}
+
+/* Network loop or helper thread: post ourselves a letter. */
+static void on_closed(void *arg)
 {
     closed_letter *letter = arg;
     wsl_mailbox_post(letter->executor->options.control, &letter->report.letter);
@@ -196,13 +293,19 @@ static void on_net_closed(void *arg)
 static void ended(deployed *d)
 {
     tm_executor *e = d->executor;
+    const closed_letter letter = {.report.kind = (tm_report_kind)CLOSED_KIND, .executor = e, .tag = d->tag};
     d->ended = true;
-    if (!d->uses_net) {
-        remove_deployed(e, d);
-        return;
+    d->holders = 1;
+    if (d->uses_net) {
+        d->holders++;
+        d->net_closed = letter;
+        tm_net_close_task(e->options.net, d->tag, on_closed, &d->net_closed);
     }
-    d->closed = (closed_letter){.report.kind = (tm_report_kind)CLOSED_KIND, .executor = e, .tag = d->tag};
-    tm_net_close_task(e->options.net, d->tag, on_net_closed, &d->closed);
+    if (d->helpers != NULL) {
+        d->helpers_closed = letter;
+        d->holders += !tm_helper_group_close(d->helpers, on_closed, &d->helpers_closed);
+    }
+    let_go(d);
 }
 
 /* Before it was posted. */
@@ -309,12 +412,10 @@ static tm_channel *open_end(deployed *d, channel_set *set, const Wsl__Pb__Peer *
                             bool producer)
 {
     tm_executor *e = d->executor;
-    wsl_mailbox *own = tm_slot_inbox(e->options.slots[d->slot]);
+    wsl_mailbox *own = tm_slot_inbox(d->home);
     const uint32_t max_credits = d->exclusive + d->floating + CREDITS_MARGIN;
     if (is_here(e, peer)) {
-        wsl_mailbox *other = tm_slot_inbox(e->options.slots[peer->slot]);
-        return tm_channel_table_take(e->channels, key, producer, max_credits, producer ? own : other,
-                                     producer ? other : own);
+        return tm_channel_table_take(e->channels, key, producer, max_credits, own);
     }
     tm_channel *ch = tm_channel_new(key, max_credits);
     if (producer) {
@@ -412,7 +513,10 @@ static wsl_status start(deployed *d, wsl_error *err)
     d->floating = (uint32_t)wsl_config_int(config, "taskmanager.network.memory.floating-buffers-per-gate");
     channel_set set;
     channel_set_init(&set, d->deploy);
-    wsl_status status = open_channels(d, &set, err);
+    wsl_status status = find_home(d, err);
+    if (status == WSL_OK) {
+        status = open_channels(d, &set, err);
+    }
     if (status == WSL_OK) {
         status = reserve_inbound(d, &set, err);
     }
@@ -428,12 +532,13 @@ static wsl_status start(deployed *d, wsl_error *err)
             .exclusive_buffers = d->exclusive,
             .floating_buffers = d->floating,
             .seams = e->options.seams,
+            .helpers = d->helpers = tm_helper_group_new(e->options.helpers),
         };
         d->uses_net = set.n_remote > 0;
         d->task = tm_task_new(&spec);
         d->deploy = NULL;
         d->started = true;
-        tm_slot_post_deploy(e->options.slots[d->slot], d->task);
+        tm_slot_post_deploy(d->home, d->task);
         tell_net(d, &set);
     } else {
         channel_set_give_back(&set);
@@ -469,7 +574,6 @@ void tm_executor_deploy(tm_executor *e, Wsl__Pb__DeployTask *deploy)
     d->executor = e;
     d->tag = ++e->next_tag;
     d->key = key_of(deploy->task);
-    d->slot = deploy->slot;
     d->deploy = deploy;
     d->cancel_deadline_ns = WSL_NEVER;
     wsl_error error = {0};
@@ -513,7 +617,7 @@ static void cancel(deployed *d)
     d->cancel_requested = true;
     const int64_t timeout = wsl_config_duration_ns(e->options.config, "task.cancellation.timeout");
     d->cancel_deadline_ns = timeout > 0 ? wsl_now_ns(e->options.seams.clock) + timeout : WSL_NEVER;
-    tm_slot_post_cancel(e->options.slots[d->slot], &d->key);
+    tm_slot_post_cancel(d->home, &d->key);
 }
 
 void tm_executor_cancel(tm_executor *e, const Wsl__Pb__TaskId *task)
@@ -599,6 +703,14 @@ static void on_report(tm_executor *e, tm_report *r)
 void tm_executor_on_letter(tm_executor *e, wsl_letter *letter)
 {
     tm_report *r = (tm_report *)(void *)letter;
+    if ((int)r->kind == FAILURE_KIND) {
+        const failure_letter *failure = (const failure_letter *)(const void *)r;
+        for (const kept_lane *kept = e->lanes; kept != NULL; kept = kept->next) {
+            tm_slot_post_fail(tm_lane_slot(kept->lane), &failure->channel, failure->inbound, r->text);
+        }
+        tm_report_free(r);
+        return;
+    }
     if ((int)r->kind != CLOSED_KIND) {
         on_report(e, r);
         tm_report_free(r);
@@ -607,7 +719,7 @@ void tm_executor_on_letter(tm_executor *e, wsl_letter *letter)
     const uint64_t tag = ((closed_letter *)(void *)letter)->tag;
     for (deployed *d = e->first; d != NULL; d = d->next) {
         if (d->tag == tag) {
-            remove_deployed(e, d);
+            let_go(d);
             return;
         }
     }
@@ -641,7 +753,7 @@ void tm_executor_on_split(tm_executor *e, const Wsl__Pb__SplitAssigned *s)
         return;
     }
     const wsl_split split = {s->name, s->split.data, (uint32_t)s->split.len};
-    tm_slot_post_split(e->options.slots[d->slot], &key, s->operator_, s->no_more ? NULL : &split, s->no_more);
+    tm_slot_post_split(d->home, &key, s->operator_, s->no_more ? NULL : &split, s->no_more);
 }
 
 void tm_executor_on_collect_ack(tm_executor *e, const Wsl__Pb__CollectAck *ack)
@@ -649,7 +761,7 @@ void tm_executor_on_collect_ack(tm_executor *e, const Wsl__Pb__CollectAck *ack)
     const tm_task_key key = key_of(ack->task);
     const deployed *d = find(e, &key);
     if (d != NULL && d->started) {
-        tm_slot_post_collect_ack(e->options.slots[d->slot], &key, ack->operator_, ack->sequence);
+        tm_slot_post_collect_ack(d->home, &key, ack->operator_, ack->sequence);
     }
 }
 

@@ -47,6 +47,8 @@ struct tm {
     tm_slot **slots;
     uint32_t n_slots;
     tm_artifact_cache *artifacts;
+    tm_helpers *helpers;
+    tm_slot_options lanes;
     tm_executor *executor;
     wsl_file *stdout_file;
 
@@ -154,6 +156,7 @@ static void on_net_failure(void *arg, const tm_channel_key *key, bool inbound, c
     for (uint32_t i = 0; i < t->n_slots; i++) {
         tm_slot_post_fail(t->slots[i], key, inbound, reason);
     }
+    tm_executor_post_failure(t->executor, key, inbound, reason);
 }
 
 static void make_names(tm *t)
@@ -237,7 +240,9 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
             .write_stdout = options->write_stdout != NULL ? options->write_stdout : write_to_file,
         };
         t->slots[i] = tm_slot_new(&slot);
+        t->lanes = slot;
     }
+    t->helpers = tm_helpers_new(options->threads ? (uint32_t)wsl_config_int(c, "taskmanager.async.threads") : 0);
     char *dir = wsl_asprintf("%s/wiesel-taskmanager-%s", wsl_config_str(c, "io.tmp.dirs"), t->incarnation);
     t->artifacts = tm_artifact_cache_new(t->seams.fs, dir, request_artifact, t);
     free(dir);
@@ -249,6 +254,8 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
         .net = t->net,
         .region = t->region,
         .artifacts = t->artifacts,
+        .helpers = t->helpers,
+        .lanes = options->threads ? &t->lanes : NULL,
         .control = &t->control,
         .tm_id = t->id,
         .send = send_body,
@@ -268,12 +275,19 @@ void tm_free(tm *t)
     }
     wsl_endpoint_close(t->endpoint);
     drop_outbox(t);
+    if (t->executor != NULL) {
+        tm_executor_stop_lanes(t->executor); /* whose tasks share channels with those of slots */
+    }
     for (uint32_t i = 0; i < t->n_slots; i++) {
         if (t->slots != NULL && t->slots[i] != NULL) {
             tm_slot_free(t->slots[i]);
         }
     }
+    if (t->executor != NULL) {
+        tm_executor_free_lanes(t->executor);
+    }
     tm_net_free(t->net);
+    tm_helpers_free(t->helpers); /* waits for what still runs there */
     if (t->executor != NULL) {
         for (wsl_letter *l = wsl_mailbox_take_all(&t->control), *next; l != NULL; l = next) {
             next = l->next;

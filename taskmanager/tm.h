@@ -5,7 +5,8 @@
  *     network loop: tm_net_step       data sockets (taskmanager/net/net.h)
  *     slot loops:   tm_slot_step      one per slot (taskmanager/task/slot.h)
  *
- * The object has no threads of its own: tm_run.h puts the steps on threads, tests and the simulator call them themselves.
+ * The object has no threads of its own unless options.threads says so: tm_run.h puts the steps on threads, tests and the
+ * simulator call them themselves.
  *
  * Life of the connection: connect -> Register -> accepted (fencing token) -> heartbeats. When the JobManager is lost every
  * task is canceled and a new connection with a new identity begins.
@@ -35,6 +36,9 @@ typedef struct tm_options {
     /* Where print sinks write; NULL: the file <log_dir>/taskmanager-<id>.out, or nowhere without log_dir. Any slot loop. */
     wsl_status (*write_stdout)(void *arg, const char *data, size_t size);
     void *stdout_arg;
+    /* There may be threads beyond those of the loops: helper threads (taskmanager.async.threads) and a lane for each task that
+     * may block; see async/README.md. false (simulator): all runs on whose steps are called. */
+    bool threads;
     wsl_waker control_waker;      /* wake the control loop and the network loop; slots: tm_slot_bind, before they start */
     wsl_waker net_waker;
     /* Descriptors of the control loop: one of each connection to the JobManager, watched while it is open. NULL: no loop. */

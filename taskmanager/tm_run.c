@@ -123,6 +123,7 @@ wsl_status tm_run_start(const tm_options *options, tm_run **out_run, wsl_error *
     make_loops(r, options->config, options->seams.clock);
     wsl_loop *net_loop = r->net != NULL ? r->net : r->slots[0].loop;
     tm_options with_wakers = *options;
+    with_wakers.threads = true;
     with_wakers.control_waker = wsl_loop_waker(r->control);
     with_wakers.net_waker = wsl_loop_waker(net_loop);
     with_wakers.watch = control_watch;

@@ -1,5 +1,5 @@
 /*
- * tm_run - a TaskManager on threads: one for control, one for the network, one per slot.
+ * tm_run - a TaskManager on threads: one for control, one for the network, one per slot; helpers and lanes as they are needed.
  *
  * Threads: start and stop from one thread that is none of these.
  */

@@ -73,6 +73,9 @@ const wsl_option wsl_cluster_options[] = {
      .help = "How, then: from loop to loop without a thread in between (socket), or over ZeroMQ like everything else."},
     {.name = "taskmanager.network.frame-size-max", .type = WSL_OPT_SIZE, .default_value = "256 kb", .min = "4 kb", .max = "16 mb",
      .help = "How much data one network message may carry when several buffers wait."},
+    {.name = "taskmanager.async.threads", .type = WSL_OPT_INT, .default_value = "4", .min = "1", .max = "1024",
+     .help = "Threads on which all async functions here run what blocks (wsl_async_run); started when needed."},
+
     {.name = "taskmanager.loop.spin", .type = WSL_OPT_INT, .default_value = "0", .min = "0", .max = "100000",
      .help = "CPU pauses (of some 25 ns) a slot looks for work before it sleeps. More lowers latency where cores are idle and "
              "costs throughput where they are not."},

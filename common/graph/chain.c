@@ -96,7 +96,7 @@ static bool may_chain(const cut *c, const Wsl__Pb__Edge *edge)
     return graph->chaining && c->n_inputs[edge->to] == 1 && edge->partition == WSL__PB__PARTITION__FORWARD &&
            from->parallelism == to->parallelism && strcmp(from->slot_group, to->slot_group) == 0 &&
            from->chain != WSL__PB__CHAIN_POLICY__CHAIN_NEVER && to->chain == WSL__PB__CHAIN_POLICY__CHAIN_ALWAYS &&
-           !to->blocking;
+           !to->blocking && !wsl_operator_kind_find(to->kind)->heads_chain;
 }
 
 static bool is_chained(const cut *c, const Wsl__Pb__Edge *edge) { return c->chained_by[edge->to] == edge->id; }

@@ -36,6 +36,8 @@ static const wsl_operator_kind kinds[] = {
      .keyed = true, .output = WSL_OUTPUT_DECLARED, .options = wsl_interval_join_options},
     {.name = "window",        .label = "", .keyed = true, .output = WSL_OUTPUT_DERIVED, .options = wsl_window_options},
     {.name = "window_all",    .label = "", .single = true, .output = WSL_OUTPUT_DERIVED, .options = wsl_window_options},
+    {.name = "async",         .label = "", .takes_function = true, .function_kind = WSL_FN_ASYNC, .heads_chain = true,
+     .output = WSL_OUTPUT_DECLARED, .options = wsl_async_operator_options},
     {.name = NULL},
 };
 /* clang-format on */

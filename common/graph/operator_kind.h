@@ -29,6 +29,7 @@ typedef struct wsl_operator_kind {
     bool single;         /* one subtask, whatever the job's parallelism is */
     bool takes_function; /* a symbol of `function_kind` in the job's library */
     wsl_function_kind function_kind; /* without takes_function: may name one of this kind; 0: none */
+    bool heads_chain;    /* never chained to what it reads from */
     wsl_output_rule output;
     const wsl_option *options; /* NULL: none, or the connector's */
 } wsl_operator_kind;

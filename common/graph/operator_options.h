@@ -19,6 +19,7 @@ extern const wsl_option wsl_aggregate_options[];
 extern const wsl_option wsl_split_options[];
 extern const wsl_option wsl_watermarks_options[];
 extern const wsl_option wsl_interval_join_options[];
+extern const wsl_option wsl_async_operator_options[];
 
 enum { WSL_OPERATOR_OPTION_TABLES_MAX = 4 };
 

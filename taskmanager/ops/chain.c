@@ -151,6 +151,7 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
         .rng = spec->rng,
         .log = spec->log,
         .host = spec->host,
+        .helpers = spec->helpers,
     };
     WSL_TRY(find_functions(spec, desc, nd, &op->env, err));
     return find_connector(spec, desc, &op->env, err);

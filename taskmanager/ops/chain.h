@@ -46,6 +46,7 @@ typedef struct tm_chain_spec {
     wsl_rng *rng;
     const wsl_logger *log;
     tm_op_host *host;
+    struct tm_helper_group *helpers; /* may be NULL */
 } tm_chain_spec;
 
 void tm_chain_free(tm_chain *chain); /* closes first, if need be */

@@ -5,7 +5,10 @@
 #include <wiesel/harness.h>
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
@@ -17,9 +20,10 @@
 #include "graph/pb.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/ops/collector.h"
+#include "taskmanager/ops/op_async.h"
 #include "taskmanager/time/input_valves.h"
 
-enum { ROW_ROOM = 64 << 10, OPTIONS_MAX = 64, TURNS_MAX = 1000000 };
+enum { ROW_ROOM = 64 << 10, OPTIONS_MAX = 64, TURNS_MAX = 1000000, ANSWER_WAIT_MS = 30000 };
 
 struct wsl_harness {
     tm_op_host host; /* first */
@@ -34,6 +38,7 @@ struct wsl_harness {
     tm_chain *chain;
     tm_collector *collector;
     int64_t wake_ns;
+    int answer_fd; /* readable: an async operator has an answer; made when there is one */
     wsl_row_writer writer;
     void *memory; /* of the writer and of pushed copies */
     wsl_strbuf text;
@@ -70,6 +75,20 @@ static wsl_status host_send_to_client(tm_op_host *host, tm_op *op, const wsl_row
 
 static void host_end_of_client_data(tm_op_host *host, tm_op *op) { (void)host, (void)op; }
 
+static void answer_came(void *arg)
+{
+    const uint64_t one = 1;
+    (void)!write(((const wsl_harness *)arg)->answer_fd, &one, sizeof one);
+}
+
+static wsl_waker host_waker(tm_op_host *host, tm_op *op)
+{
+    wsl_harness *h = of_host(host);
+    (void)op;
+    h->answer_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return (wsl_waker){answer_came, h};
+}
+
 static void init_host(wsl_harness *h)
 {
     h->host = (tm_op_host){
@@ -79,6 +98,7 @@ static void init_host(wsl_harness *h)
         .write_stdout = host_write_stdout,
         .send_to_client = host_send_to_client,
         .end_of_client_data = host_end_of_client_data,
+        .waker = host_waker,
         .error = &h->error,
     };
 }
@@ -295,6 +315,7 @@ wsl_status wsl_harness_new(const wsl_harness_options *options, wsl_harness **out
     init_host(h);
     h->function = options->function;
     h->wake_ns = WSL_NEVER;
+    h->answer_fd = -1;
     h->collector = tm_collector_new();
     wsl_strbuf_init(&h->text);
     wsl_rng_seed(&h->rng, 1);
@@ -321,6 +342,9 @@ void wsl_harness_free(wsl_harness *h)
     }
     wsl_config_free(h->job_config);
     wsl_strbuf_fini(&h->text);
+    if (h->answer_fd >= 0) {
+        (void)close(h->answer_fd);
+    }
     free(h->memory);
     free(h);
 }
@@ -477,18 +501,16 @@ wsl_status wsl_harness_idle(wsl_harness *h, bool idle)
     return is_open(h, 1) ? wsl_harness_idle_to(h, 1, idle) : WSL_OK;
 }
 
-wsl_status wsl_harness_end(wsl_harness *h)
-{
-    WSL_TRY(is_open(h, 1) && !is_open(h, 0) ? WSL_OK : wsl_harness_end_to(h, 0));
-    return is_open(h, 1) ? wsl_harness_end_to(h, 1) : WSL_OK;
-}
-
 wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms)
 {
     if (h->error.status != WSL_OK || tm_chain_head(h->chain)->ended) {
         return can_push(h, 0);
     }
     const int64_t until = h->clock.now_ns + ms * WSL_NS_PER_MS;
+    if (h->answer_fd >= 0) { /* what has been answered by now was answered before time went on */
+        const wsl_status status = tm_op_resume(tm_chain_head(h->chain));
+        WSL_TRY(settle(h, status == WSL_AGAIN ? WSL_OK : status));
+    }
     while (h->wake_ns <= until) {
         const int64_t at = h->wake_ns > h->clock.now_ns ? h->wake_ns : h->clock.now_ns;
         wsl_manual_clock_advance(&h->clock, at - h->clock.now_ns);
@@ -498,6 +520,56 @@ wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms)
     }
     wsl_manual_clock_advance(&h->clock, until - h->clock.now_ns);
     return WSL_OK;
+}
+
+/* ---- async operators ---- */
+
+static wsl_status await_answers(wsl_harness *h)
+{
+    tm_op *op = tm_chain_head(h->chain);
+    for (;;) {
+        const wsl_status status = tm_op_resume(op);
+        WSL_TRY(settle(h, status == WSL_AGAIN ? WSL_OK : status));
+        const uint32_t asking = tm_op_async_asking(op);
+        if (asking == 0) {
+            return WSL_OK;
+        }
+        struct pollfd fd = {.fd = h->answer_fd, .events = POLLIN};
+        uint64_t count = 0;
+        if (poll(&fd, 1, ANSWER_WAIT_MS) == 0) {
+            return wsl_fail(&h->error, WSL_TIMEOUT, "%" PRIu32 " requests were not answered within %d s", asking,
+                            ANSWER_WAIT_MS / 1000);
+        }
+        (void)!read(h->answer_fd, &count, sizeof count);
+    }
+}
+
+wsl_status wsl_harness_await(wsl_harness *h)
+{
+    WSL_TRY(can_push(h, 0));
+    return await_answers(h);
+}
+
+/* An end that has to wait for requests: for their answers, and for the times of their next attempts. */
+static wsl_status finish_requests(wsl_harness *h)
+{
+    const tm_op *op = tm_chain_head(h->chain);
+    while (h->answer_fd >= 0 && !op->ended) {
+        WSL_TRY(await_answers(h));
+        if (op->ended || h->wake_ns == WSL_NEVER) {
+            break;
+        }
+        const int64_t wait_ns = h->wake_ns - h->clock.now_ns;
+        WSL_TRY(wsl_harness_advance(h, wait_ns > 0 ? (wait_ns + WSL_NS_PER_MS - 1) / WSL_NS_PER_MS : 0));
+    }
+    return WSL_OK;
+}
+
+wsl_status wsl_harness_end(wsl_harness *h)
+{
+    WSL_TRY(is_open(h, 1) && !is_open(h, 0) ? WSL_OK : wsl_harness_end_to(h, 0));
+    WSL_TRY(is_open(h, 1) ? wsl_harness_end_to(h, 1) : WSL_OK);
+    return finish_requests(h);
 }
 
 /* ---- out ---- */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const tm_op_class *const classes[] = {
+    &tm_op_async_class,
     &tm_op_process_class,    &tm_op_filter_class, &tm_op_keyed_process_class, &tm_op_reduce_class,
     &tm_op_where_class,      &tm_op_select_class, &tm_op_aggregate_class,     &tm_op_split_class,
     &tm_op_watermarks_class, &tm_op_source_class, &tm_op_sink_class,

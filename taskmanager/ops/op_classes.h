@@ -13,6 +13,7 @@ extern const tm_op_class tm_op_select_class;
 extern const tm_op_class tm_op_aggregate_class;
 extern const tm_op_class tm_op_split_class;
 extern const tm_op_class tm_op_watermarks_class;
+extern const tm_op_class tm_op_async_class;
 extern const tm_op_class tm_op_source_class;
 extern const tm_op_class tm_op_sink_class;
 extern const tm_op_class tm_op_co_process_class;

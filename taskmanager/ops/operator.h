@@ -26,6 +26,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "base/waker.h"
 #include "control.pb-c.h"
 #include "data/key.h"
 
@@ -46,6 +47,8 @@ struct tm_op_host {
     wsl_status (*write_stdout)(tm_op_host *host, const char *data, size_t size);
     wsl_status (*send_to_client)(tm_op_host *host, tm_op *op, const wsl_row *const *rows, uint32_t n);
     void (*end_of_client_data)(tm_op_host *host, tm_op *op);
+    /* Any thread may call it until the operator is closed: tm_op_resume soon. May be NULL: resume is called anyway. */
+    wsl_waker (*waker)(tm_op_host *host, tm_op *op);
     wsl_error *error; /* of the task */
 };
 
@@ -74,6 +77,7 @@ struct tm_op_env {
     wsl_rng *rng;
     const wsl_logger *log;
     tm_op_host *host;
+    struct tm_helper_group *helpers; /* async/helpers.h; NULL: none, what they would do is done on the spot */
 };
 
 struct tm_op_class {

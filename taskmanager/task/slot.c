@@ -37,6 +37,7 @@ struct tm_slot {
     tm_slot_options options;
     wsl_mailbox box;   /* mail */
     wsl_mailbox inbox; /* ends of channels */
+    _Atomic(bool) poked; /* something has come for a task, by no letter */
     tm_task **tasks;
     uint32_t n_tasks, capacity;
     void (*watch)(void *arg, int fd);
@@ -201,6 +202,13 @@ static void on_unwatch(void *arg, int fd)
     }
 }
 
+static void poke(void *arg)
+{
+    tm_slot *s = arg;
+    atomic_store_explicit(&s->poked, true, memory_order_release);
+    wsl_wake(&s->box.waker);
+}
+
 /* ---- mail ---- */
 
 static tm_task *find_task(const tm_slot *s, const tm_task_key *key)
@@ -228,6 +236,7 @@ static void deploy(tm_slot *s, tm_task *task)
         .send_to_client = on_collect,
         .watch_fd = on_watch,
         .unwatch_fd = on_unwatch,
+        .poke = {poke, s},
     };
     tm_task_open(task, &services);
 }
@@ -349,6 +358,12 @@ static int64_t next_deadline(const tm_slot *s, int64_t now_ns)
     return deadline;
 }
 
+bool tm_slot_has_mail(const tm_slot *s)
+{
+    return !wsl_mailbox_is_empty(&s->box) || !wsl_mailbox_is_empty(&s->inbox) ||
+           atomic_load_explicit(&s->poked, memory_order_acquire);
+}
+
 int64_t tm_slot_step(tm_slot *s)
 {
     int64_t now = wsl_now_ns(s->options.clock);
@@ -359,11 +374,14 @@ int64_t tm_slot_step(tm_slot *s)
         }
     }
     for (;;) {
+        if (atomic_load_explicit(&s->poked, memory_order_relaxed)) {
+            (void)atomic_exchange_explicit(&s->poked, false, memory_order_acq_rel);
+        }
         take_mail(s);
         take_inbox(s);
         compact(s);
         const bool ran = round_of_tasks(s, &now);
-        if (!ran && wsl_mailbox_is_empty(&s->box) && wsl_mailbox_is_empty(&s->inbox)) {
+        if (!ran && !tm_slot_has_mail(s)) {
             return next_deadline(s, now);
         }
         if (now >= until) {

@@ -279,11 +279,25 @@ static wsl_status fire_wakes(tm_task *t, int64_t now_ns)
     return WSL_OK;
 }
 
+/* Something has come for the operator that asked for it; it looks itself whether there is room behind it. */
+static wsl_status take_poke(tm_task *t)
+{
+    if (!atomic_load_explicit(&t->poked, memory_order_relaxed)) {
+        return WSL_OK;
+    }
+    (void)atomic_exchange_explicit(&t->poked, false, memory_order_acquire);
+    const wsl_status status = tm_op_resume(t->poked_op);
+    return status == WSL_AGAIN ? WSL_OK : status;
+}
+
 static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
 {
     *out_step = TM_STEP_RAN;
+    t->no_room = false;
+    WSL_TRY(take_poke(t));
     if (tm_chain_has_pending(t->chain)) {
         if (!outputs_have_room(t)) {
+            t->no_room = true;
             *out_step = TM_STEP_BLOCKED;
             return WSL_OK;
         }
@@ -299,6 +313,7 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
         return WSL_OK;
     }
     if (!outputs_have_room(t)) {
+        t->no_room = true;
         *out_step = TM_STEP_BLOCKED;
         return WSL_OK;
     }
@@ -437,7 +452,7 @@ int64_t tm_task_deadline(const tm_task *t)
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return WSL_NEVER;
     }
-    int64_t deadline = t->deadline;
+    int64_t deadline = t->no_room ? WSL_NEVER : t->deadline;
     if (t->wants_flush && t->flush_interval_ns > 0 && t->next_flush_ns < deadline) {
         deadline = t->next_flush_ns;
     }
@@ -499,6 +514,21 @@ static void host_wake_at(tm_op_host *host, tm_op *op, int64_t at_ns)
     for (i = 0; i < t->n_wakes; i++) {
         t->deadline = t->wakes[i].at_ns < t->deadline ? t->wakes[i].at_ns : t->deadline;
     }
+}
+
+static void poke(void *arg)
+{
+    tm_task *t = arg;
+    atomic_store_explicit(&t->poked, true, memory_order_release);
+    wsl_wake(&t->services.poke);
+}
+
+static wsl_waker host_waker(tm_op_host *host, tm_op *op)
+{
+    tm_task *t = task_of(host);
+    WSL_ASSERT(t->poked_op == NULL || t->poked_op == op);
+    t->poked_op = op;
+    return (wsl_waker){poke, t};
 }
 
 /* Watched only while the source waits: a readable socket must not wake a task that cannot take anything. */
@@ -609,6 +639,7 @@ void tm_task_init_host(tm_task *t)
         .write_stdout = host_write_stdout,
         .send_to_client = host_send_to_client,
         .end_of_client_data = host_end_of_client_data,
+        .waker = host_waker,
         .error = &t->error,
     };
 }

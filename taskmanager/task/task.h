@@ -67,6 +67,7 @@ typedef struct tm_task_services {
                                  uint32_t n, uint64_t sequence);
     void (*watch_fd)(void *arg, int fd);
     void (*unwatch_fd)(void *arg, int fd);
+    wsl_waker poke; /* any thread: the slot steps its tasks soon */
 } tm_task_services;
 
 typedef struct tm_task_spec {
@@ -80,6 +81,7 @@ typedef struct tm_task_spec {
     uint32_t exclusive_buffers;    /* per channel */
     uint32_t floating_buffers;     /* per gate */
     wsl_seams seams;
+    struct tm_helper_group *helpers; /* async/helpers.h; outlives the task. NULL: none */
 } tm_task_spec;
 
 tm_task *tm_task_new(const tm_task_spec *spec);

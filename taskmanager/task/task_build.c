@@ -36,6 +36,7 @@ tm_task *tm_task_new(const tm_task_spec *spec)
     t->exclusive_buffers = spec->exclusive_buffers;
     t->floating_buffers = spec->floating_buffers;
     t->seams = spec->seams;
+    t->helpers = spec->helpers;
     t->fd = -1;
     t->deadline = WSL_NEVER;
     t->state = WSL__PB__TASK_STATE__TASK_DEPLOYING;
@@ -232,6 +233,7 @@ static wsl_status build_chain(tm_task *t)
         .rng = &t->rng,
         .log = t->seams.log,
         .host = &t->host,
+        .helpers = t->helpers,
     };
     wsl_status status = tm_chain_new(&spec, &t->chain, &t->error);
     free(out_edges);

@@ -51,6 +51,7 @@ struct tm_task {
     uint32_t exclusive_buffers;
     uint32_t floating_buffers;
     wsl_seams seams;
+    struct tm_helper_group *helpers;
     wsl_rng rng;
     char job_id[WSL_ID_TEXT_SIZE];
 
@@ -79,6 +80,8 @@ struct tm_task {
     tm_task_wake *wakes;
     uint32_t n_wakes;
     int64_t deadline;     /* earliest of the wakes */
+    bool no_room;         /* in the last step outputs had no room: credit is what it waits for, not a time */
+    tm_op *poked_op;      /* the operator that has a waker; a chain has one at most (its head) */
     int fd;               /* the source waits for it; -1: none */
     bool fd_watched;
     tm_task_collect *collects;
@@ -88,6 +91,7 @@ struct tm_task {
     bool unpublished;     /* numbers have changed since the last sample */
 
     /* any loop */
+    _Atomic(bool) poked;
     tm_task_shared shared;
     tm_task_channel_sample *samples;
     uint32_t n_samples;

@@ -92,6 +92,12 @@ wsl_status wsl_harness_end(wsl_harness *h);
 wsl_status wsl_harness_watermark_to(wsl_harness *h, uint32_t input, int64_t timestamp_ms);
 wsl_status wsl_harness_idle_to(wsl_harness *h, uint32_t input, bool idle);
 wsl_status wsl_harness_end_to(wsl_harness *h, uint32_t input);
+/* Async functions: waits until every request that is under way has its answer (30 s of real time at most, then WSL_TIMEOUT)
+ * and sends on what may leave. Requests that wait for their next attempt are not waited for: that is what advance is for.
+ * The end of the input waits for all of it, moving the clock itself. Answers that came meanwhile are looked at by await, advance
+ * (also by 0 ms) and end, so what a test of a function with threads of its own sees does not depend on their speed if it calls
+ * await first. wsl_async_run runs its work before it returns: no threads at all. */
+wsl_status wsl_harness_await(wsl_harness *h);
 /* Moves the clock; what was due in between fires in order, each at its time. */
 wsl_status wsl_harness_advance(wsl_harness *h, int64_t ms);
 
