@@ -390,8 +390,6 @@ int64_t tm_slot_step(tm_slot *s)
     }
 }
 
-bool tm_slot_has_mail(const tm_slot *s) { return !wsl_mailbox_is_empty(&s->box) || !wsl_mailbox_is_empty(&s->inbox); }
-
 /* ---- posting ---- */
 
 static void post(tm_slot *s, mail m)
