@@ -13,8 +13,10 @@
  * Threads: one slot loop.
  */
 #pragma once
+#include <wiesel/connect.h>
 #include <wiesel/context.h>
 #include <wiesel/function.h>
+#include <wiesel/window.h>
 
 #include "taskmanager/ops/operator.h"
 
@@ -28,7 +30,13 @@ typedef struct tm_row_arena {
 } tm_row_arena;
 
 typedef struct tm_fn_ctx {
-    wsl_keyed_ctx k; /* first: what the function sees */
+    union { /* first: what the function sees */
+        wsl_keyed_ctx k;
+        wsl_window_ctx w;            /* functions of windows; begins with k */
+        wsl_broadcast_ctx broadcast; /* broadcast functions, either side; all of one layout */
+        wsl_broadcast_view view;
+        wsl_keyed_broadcast_view keyed_view;
+    };
     tm_op *op;
     tm_row_arena rows;   /* built in place */
     tm_row_arena copies; /* copied in */

@@ -111,6 +111,10 @@ static void arm(tm_keyed *k)
 static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timestamp_ms)
 {
     tm_keyed *k = self(ctx);
+    if (k->visiting) {
+        return fail(k, WSL_INVALID, "its function '%s' sets a timer on the broadcast side, where there are none",
+                    k->f.op->env.function->name);
+    }
     if (k->f.op->env.function->on_timer == NULL) {
         return fail(k, WSL_INVALID, "sets a timer, but its function '%s' has no .on_timer",
                     k->f.op->env.function->name);
@@ -224,6 +228,43 @@ wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, u
     }
     *out_end = n - at < TM_KEY_BLOCK ? n : at + TM_KEY_BLOCK;
     return WSL_OK;
+}
+
+/* ---- all keys ---- */
+
+static bool has_state(tm_keyed *k, uint32_t i, wsl_state_kind kind)
+{
+    const tm_state_ops *ops = k->state->ops;
+    tm_state_walk walk = {0};
+    if (kind == WSL_STATE_LIST) {
+        return ops->list_size(k->state, i) != 0;
+    }
+    if (kind == WSL_STATE_MAP) {
+        ops->walk(k->state, i, &walk);
+        return ops->walk_next(k->state, &walk);
+    }
+    return ops->value_get(k->state, i) != NULL;
+}
+
+wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
+                             wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg)
+{
+    uint32_t i = 0;
+    tm_state_walk walk = {0};
+    wsl_status status = WSL_OK;
+    if (!find_state(k, state, &i)) {
+        return k->f.failed;
+    }
+    k->visiting = true;
+    while (status == WSL_OK && k->state->ops->walk_keys(k->state, &walk)) {
+        k->f.k.key = k->key.row;
+        if (has_state(k, i, state->kind)) {
+            status = visit(&k->f.k, arg);
+        }
+    }
+    k->state->ops->walk_keys_end(k->state, &walk);
+    k->visiting = false;
+    return status;
 }
 
 /* ---- time ---- */

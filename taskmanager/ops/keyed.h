@@ -27,6 +27,7 @@ typedef struct tm_keyed {
     tm_timers event;
     tm_timers processing;
     bool advancing; /* the watermark waits for timers */
+    bool visiting;  /* tm_keyed_each_key: no timers */
     int64_t armed;  /* processing time for which a wake-up was asked; WSL_TIME_MAX: none */
 } tm_keyed;
 
@@ -63,6 +64,11 @@ static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
     }
     return NULL;
 }
+
+/* Calls visit for each key that has something in that state of the function, by key group and key bytes, with that key current.
+ * Ends with the first status that is not WSL_OK. */
+wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
+                             wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg);
 
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark);
 /* The rest of a watermark's timers, then due processing-time timers. */

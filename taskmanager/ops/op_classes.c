@@ -8,6 +8,7 @@ static const tm_op_class *const classes[] = {
     &tm_op_where_class,      &tm_op_select_class, &tm_op_aggregate_class,     &tm_op_split_class,
     &tm_op_watermarks_class, &tm_op_source_class, &tm_op_sink_class,
     &tm_op_co_process_class, &tm_op_keyed_co_process_class,
+    &tm_op_broadcast_process_class, &tm_op_keyed_broadcast_process_class,
 };
 
 const tm_op_class *tm_op_class_find(const char *kind)

@@ -17,8 +17,10 @@
  */
 #pragma once
 #include <wiesel/function.h>
-#include <wiesel/stream.h>
 #include <wiesel/window.h>
+
+typedef struct wsl_stream wsl_stream; /* stream.h */
+typedef struct wsl_keyed_stream wsl_keyed_stream;
 
 /* WSL_CO_PROCESS and WSL_KEYED_CO_PROCESS functions; `first` is input 0, `second` input 1. Keys of both sides have equal
  * types. */

@@ -1,0 +1,163 @@
+/*
+ * op_broadcast - a user function over rows and a broadcast stream that fills broadcast state: without a key
+ * (broadcast_process), or with keyed state and timers on the side of the rows (keyed_broadcast_process).
+ */
+#include "taskmanager/ops/broadcast.h"
+#include "taskmanager/ops/op_classes.h"
+
+/* ---- without a key ---- */
+
+typedef struct op_broadcast {
+    tm_broadcast b; /* first; begins with the tm_op */
+    tm_fn_ctx f;
+} op_broadcast;
+
+static op_broadcast *plain(tm_op *op) { return (op_broadcast *)(void *)op; }
+
+static wsl_status broadcast_open(tm_op *op, wsl_error *err)
+{
+    tm_fn_ctx *f = &plain(op)->f;
+    WSL_TRY(tm_broadcast_open(&plain(op)->b, f, NULL, err));
+    tm_broadcast_attach(f);
+    return tm_fn_ctx_open(f, op, err);
+}
+
+static wsl_status element_rows(tm_op *op, const wsl_row *const *rows, uint32_t n)
+{
+    tm_fn_ctx *f = &plain(op)->f;
+    wsl_status (*const element)(wsl_broadcast_view *, const wsl_row *) = op->env.function->element;
+    uint32_t i = 0;
+    for (; i < n; i++) {
+        tm_fn_ctx_row(f, rows[i]);
+        wsl_status status = element(&f->view, rows[i]);
+        if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
+            status = tm_fn_ctx_after(f, status);
+            if (status == WSL_AGAIN) {
+                break;
+            }
+            WSL_TRY(status);
+            if (tm_op_blocked(op)) {
+                i++;
+                break;
+            }
+        }
+    }
+    WSL_TRY(tm_fn_ctx_flush(f));
+    return i == n ? WSL_OK : tm_op_suspend(op, 0, rows + i, n - i);
+}
+
+static wsl_status broadcast_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
+{
+    return input == 0 ? element_rows(op, rows, n) : tm_broadcast_rows(&plain(op)->b, rows, n);
+}
+
+static wsl_status broadcast_watermark(tm_op *op, int64_t watermark)
+{
+    tm_fn_ctx_of(&plain(op)->f)->watermark = watermark;
+    return tm_op_emit_watermark(op, watermark);
+}
+
+static wsl_status broadcast_end(tm_op *op) { return tm_fn_ctx_finish(&plain(op)->f); }
+
+static void broadcast_close(tm_op *op)
+{
+    tm_fn_ctx_close(&plain(op)->f);
+    tm_broadcast_close(&plain(op)->b);
+}
+
+const tm_op_class tm_op_broadcast_process_class = {
+    .kind = "broadcast_process",
+    .size = sizeof(op_broadcast),
+    .open = broadcast_open,
+    .on_rows = broadcast_rows,
+    .on_watermark = broadcast_watermark,
+    .on_end = broadcast_end,
+    .close = broadcast_close,
+};
+
+/* ---- with a key ---- */
+
+typedef struct op_keyed_broadcast {
+    tm_broadcast b; /* first; begins with the tm_op */
+    tm_keyed k;
+} op_keyed_broadcast;
+
+static op_keyed_broadcast *keyed(tm_op *op) { return (op_keyed_broadcast *)(void *)op; }
+
+static wsl_status keyed_broadcast_open(tm_op *op, wsl_error *err)
+{
+    tm_keyed *k = &keyed(op)->k;
+    WSL_TRY(tm_broadcast_open(&keyed(op)->b, &k->f, k, err));
+    tm_broadcast_attach(&k->f);
+    return tm_keyed_open(k, op, NULL, err);
+}
+
+/* rows[*io_at .. end); stops at a row that has to wait. */
+static wsl_status element_block(tm_keyed *k, const wsl_row *const *rows, uint32_t end, uint32_t *io_at)
+{
+    tm_op *op = k->f.op;
+    wsl_status (*const element)(wsl_keyed_broadcast_view *, const wsl_row *) = op->env.function->keyed_element;
+    for (uint32_t i = *io_at; i < end; i++) {
+        tm_keyed_select(k, i, rows[i]);
+        wsl_status status = element(&k->f.keyed_view, rows[i]);
+        if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
+            status = tm_fn_ctx_after(&k->f, status);
+            if (status == WSL_AGAIN) {
+                *io_at = i;
+                return WSL_OK;
+            }
+            WSL_TRY(status);
+            if (tm_op_blocked(op)) {
+                *io_at = i + 1;
+                return WSL_OK;
+            }
+        }
+    }
+    *io_at = end;
+    return WSL_OK;
+}
+
+static wsl_status keyed_element_rows(tm_op *op, const wsl_row *const *rows, uint32_t n)
+{
+    tm_keyed *k = &keyed(op)->k;
+    uint32_t i = 0;
+    while (i < n) {
+        uint32_t end = 0;
+        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
+        WSL_TRY(element_block(k, rows, end, &i));
+        if (i < end) {
+            break;
+        }
+    }
+    WSL_TRY(tm_fn_ctx_flush(&k->f));
+    return i == n ? WSL_OK : tm_op_suspend(op, 0, rows + i, n - i);
+}
+
+static wsl_status keyed_broadcast_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
+{
+    return input == 0 ? keyed_element_rows(op, rows, n) : tm_broadcast_rows(&keyed(op)->b, rows, n);
+}
+
+static wsl_status keyed_broadcast_watermark(tm_op *op, int64_t watermark)
+{
+    return tm_keyed_watermark(&keyed(op)->k, watermark);
+}
+static wsl_status keyed_broadcast_resume(tm_op *op) { return tm_keyed_resume(&keyed(op)->k); }
+static wsl_status keyed_broadcast_end(tm_op *op) { return tm_fn_ctx_finish(&keyed(op)->k.f); }
+
+static void keyed_broadcast_close(tm_op *op)
+{
+    tm_keyed_close(&keyed(op)->k);
+    tm_broadcast_close(&keyed(op)->b);
+}
+
+const tm_op_class tm_op_keyed_broadcast_process_class = {
+    .kind = "keyed_broadcast_process",
+    .size = sizeof(op_keyed_broadcast),
+    .open = keyed_broadcast_open,
+    .on_rows = keyed_broadcast_rows,
+    .on_watermark = keyed_broadcast_watermark,
+    .resume = keyed_broadcast_resume,
+    .on_end = keyed_broadcast_end,
+    .close = keyed_broadcast_close,
+};
