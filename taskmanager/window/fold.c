@@ -79,6 +79,15 @@ static void *alloc_row(void *fold, uint32_t size)
     return f->ctx.out_tip;
 }
 
+/* For the sentence; without a row the operator may have named a key. */
+static void in_hand(tm_fold *f, const wsl_row *row)
+{
+    if (row != NULL) {
+        f->op->current = row;
+        f->op->current_is_key = false;
+    }
+}
+
 /* ---- what the function calls ---- */
 
 static wsl_status take(wsl_ctx *ctx, const wsl_row *row)
@@ -106,6 +115,7 @@ static wsl_status fail(wsl_ctx *ctx, const char *format, va_list args) WSL_PRINT
 static wsl_status fail(wsl_ctx *ctx, const char *format, va_list args)
 {
     tm_fold *f = self(ctx);
+    in_hand(f, f->row);
     return remember(f, tm_op_vfail(f->op, WSL_USER, format, args));
 }
 
@@ -119,12 +129,6 @@ static const wsl_ctx_ops ctx_ops = {
 };
 
 /* ---- after a call ---- */
-
-static void in_hand(tm_fold *f, const wsl_row *row)
-{
-    f->op->current = row;
-    f->op->current_is_key = false;
-}
 
 wsl_status tm_fold_said(tm_fold *f, wsl_status status, const wsl_row *row)
 {
@@ -205,9 +209,8 @@ static wsl_status open_expression(tm_fold *f, const char *expr, wsl_error *err)
     return WSL_OK;
 }
 
-static wsl_status describe_function(tm_fold *f, wsl_error *err)
+static wsl_status describe_function(tm_fold *f, const wsl_function *fn, wsl_error *err)
 {
-    const wsl_function *fn = f->function;
     const wsl_schema *input = f->op->env.input[0];
     if (fn->kind == WSL_FN_REDUCE) {
         f->kind = TM_FOLD_REDUCE;
@@ -271,7 +274,7 @@ wsl_status tm_fold_open(tm_fold *f, tm_op *op, const wsl_function *function, con
     if (function == NULL) {
         return open_expression(f, expr, err);
     }
-    WSL_TRY(describe_function(f, err));
+    WSL_TRY(describe_function(f, function, err));
     f->function = function;
     return open_function(f, err);
 }
@@ -312,8 +315,15 @@ wsl_status tm_fold_batch(tm_fold *f, const wsl_row *const *rows, uint32_t n)
 
 static inline void row_time(tm_fold *f, const wsl_row *row)
 {
+    f->row = row;
     f->ctx.timestamp = row->timestamp;
     f->ctx.has_timestamp = (row->flags & WSL_ROW_HAS_TIMESTAMP) != 0;
+}
+
+static inline void no_row(tm_fold *f)
+{
+    f->row = NULL;
+    f->ctx.has_timestamp = false;
 }
 
 wsl_status tm_fold_first(tm_fold *f, wsl_row *acc)
@@ -351,7 +361,7 @@ wsl_status tm_fold_merge_in_place(tm_fold *f, wsl_row *acc, const wsl_row *other
         const wsl_status status = wsl_aggregate_merge_in_place(f->aggregate, acc, other, &err);
         return WSL_LIKELY(status == WSL_OK) ? WSL_OK : expression_failed(f, status, NULL, &err);
     }
-    f->ctx.has_timestamp = false;
+    no_row(f);
     const wsl_status status = f->function->merge(&f->ctx, acc, other);
     return WSL_LIKELY(status == WSL_OK && f->failed == WSL_OK) ? WSL_OK : tm_fold_said(f, status, NULL);
 }
@@ -446,7 +456,7 @@ wsl_status tm_fold_merge(tm_fold *f, const wsl_row *acc, const wsl_row *other, c
         return status == WSL_OK ? WSL_OK : expression_failed(f, status, NULL, &err);
     }
     f->n_emitted = 0;
-    f->ctx.has_timestamp = false;
+    no_row(f);
     const bool reduce = f->kind == TM_FOLD_REDUCE;
     wsl_status status;
     if (reduce) {
@@ -533,6 +543,7 @@ wsl_status tm_fold_result(tm_fold *f, const wsl_row *acc, const wsl_row *key, co
         return status == WSL_OK ? WSL_OK : expression_failed(f, status, NULL, &err);
     }
     f->n_emitted = 0;
+    f->row = NULL;
     f->ctx.has_timestamp = true;
     f->ctx.timestamp = wsl_window_max_timestamp(window);
     const wsl_status status = f->function->result(&f->ctx, acc);

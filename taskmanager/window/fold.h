@@ -43,6 +43,7 @@ typedef struct tm_fold {
     bool order_matters;       /* the result depends on the order of rows even if merging is possible */
     const wsl_row *const *rows; /* the batch */
     uint32_t n_rows;
+    const wsl_row *row; /* in hand, for error messages; NULL: none */
     tm_fold_scratch scratch[2]; /* one holds the last accumulator given out, the next is built in the other */
     uint32_t building;
     tm_fn_ctx *lender; /* whose arena a result is built in; NULL: scratch */

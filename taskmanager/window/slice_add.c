@@ -1,0 +1,168 @@
+/*
+ * Rows of one piece into accumulators. Rows that are on time go block by block, like everywhere with keyed state: the
+ * entries of a block's keys are on their way before they are needed, and an accumulator of fixed size is changed where
+ * it lies. Nothing is allocated, and nothing branches on what a row holds.
+ */
+#include "base/assert.h"
+#include "taskmanager/window/slice_internal.h"
+
+/* ---- one table ---- */
+
+/* The accumulator that lies in the entry of the key in hand; NULL: ask the state. What load found is of this table. */
+static inline wsl_row *in_entry(const tm_slice_op *o)
+{
+    uint8_t *entry = o->key.entry;
+    if (WSL_LIKELY(entry != NULL)) {
+        const uint32_t bits = *(const uint32_t *)(const void *)(entry + o->place.bits_offset);
+        return WSL_LIKELY(bits & o->place.bit) ? (wsl_row *)(void *)(entry + o->place.offset) : NULL;
+    }
+    return NULL;
+}
+
+static __attribute__((noinline)) wsl_status find_or_make(tm_slice_op *o, tm_state *s, wsl_row **out_acc)
+{
+    const wsl_row *acc = s->ops->value_get(s, 0);
+    if (acc != NULL) {
+        *out_acc = (wsl_row *)(uintptr_t)acc; /* what value_update would give */
+        return WSL_OK;
+    }
+    *out_acc = s->ops->value_update(s, 0);
+    return tm_fold_first(&o->fold, *out_acc);
+}
+
+static inline wsl_status accumulator(tm_slice_op *o, tm_state *s, wsl_row **out_acc)
+{
+    *out_acc = in_entry(o);
+    return WSL_LIKELY(*out_acc != NULL) ? WSL_OK : find_or_make(o, s, out_acc);
+}
+
+/* Function accumulators of fixed size: the usual case, kept tight. */
+static wsl_status add_block_by_function(tm_slice_op *o, tm_state *s, const wsl_row *const *rows, uint32_t from,
+                                        uint32_t to)
+{
+    tm_fold *f = &o->fold;
+    wsl_status (*const add)(wsl_ctx *, wsl_row *, const wsl_row *) = f->function->add;
+    for (uint32_t i = from; i < to; i++) {
+        const wsl_row *row = rows[i];
+        wsl_row *acc = NULL;
+        tm_key_ctx_select(&o->key, i, row);
+        WSL_TRY(accumulator(o, s, &acc));
+        f->row = row;
+        f->ctx.timestamp = row->timestamp;
+        const wsl_status status = add(&f->ctx, acc, row);
+        if (WSL_UNLIKELY(status != WSL_OK || f->failed != WSL_OK)) {
+            return tm_fold_said(f, status, row);
+        }
+    }
+    return WSL_OK;
+}
+
+static wsl_status add_block(tm_slice_op *o, tm_state *s, const wsl_row *const *rows, uint32_t from, uint32_t to,
+                            uint32_t base)
+{
+    for (uint32_t i = from; i < to; i++) {
+        tm_key_ctx_select(&o->key, i, rows[i]);
+        if (o->fold.in_place) {
+            wsl_row *acc = NULL;
+            WSL_TRY(accumulator(o, s, &acc));
+            WSL_TRY(tm_fold_add_in_place(&o->fold, acc, base + i));
+        } else {
+            WSL_TRY(tm_fold_into(&o->fold, s, 0, base + i));
+        }
+    }
+    return WSL_OK;
+}
+
+/* All rows have the same key. */
+static wsl_status add_to_one_key(tm_slice_op *o, tm_state *s, uint32_t n, uint32_t base)
+{
+    wsl_row *acc = NULL;
+    if (o->fold.in_place) {
+        WSL_TRY(find_or_make(o, s, &acc));
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        WSL_TRY(acc != NULL ? tm_fold_add_in_place(&o->fold, acc, base + i) : tm_fold_into(&o->fold, s, 0, base + i));
+    }
+    return WSL_OK;
+}
+
+/* rows[0 .. n), which are rows base ... of the fold's batch, into the table ns. */
+static wsl_status add_to(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_row *const *rows, uint32_t n, uint32_t base)
+{
+    s->ops->use(s, ns);
+    if (o->all) {
+        return add_to_one_key(o, s, n, base);
+    }
+    const bool by_function = o->fold.in_place && o->fold.kind == TM_FOLD_AGGREGATE && o->event_time;
+    o->fold.ctx.has_timestamp = o->event_time;
+    for (uint32_t at = 0; at < n; at += TM_KEY_BLOCK) {
+        uint32_t bad = 0;
+        if (WSL_UNLIKELY(!s->ops->load(s, rows, n, at, &bad))) {
+            return tm_slice_not_our_key(o, rows[bad]);
+        }
+        const uint32_t end = n - at < TM_KEY_BLOCK ? n : at + TM_KEY_BLOCK;
+        WSL_TRY(by_function ? add_block_by_function(o, s, rows, at, end) : add_block(o, s, rows, at, end, base));
+    }
+    return WSL_OK;
+}
+
+/* ---- a piece ---- */
+
+/* Into the nodes that were built over a slice. */
+static wsl_status add_to_nodes(tm_slice_op *o, int64_t slice, const wsl_row *const *rows, uint32_t n, uint32_t base)
+{
+    for (uint32_t level = 1; level <= o->levels; level++) {
+        const int64_t node = tm_slice_node(level, slice);
+        if (tm_slice_node_exists(o, node)) {
+            WSL_TRY(add_to(o, o->tree, node, rows, n, base));
+        }
+    }
+    return WSL_OK;
+}
+
+static wsl_status add_rows(tm_slice_op *o, const tm_piece *p, const wsl_row *const *rows, uint32_t n, uint32_t base)
+{
+    switch (o->mode) {
+    case TM_SLICE_ALONE:
+        return add_to(o, o->state, p->newest, rows, n, base);
+    case TM_SLICE_SHARED:
+        WSL_TRY(add_to(o, o->state, p->slice, rows, n, base));
+        return p->class == TM_PIECE_OPEN ? add_to_nodes(o, p->slice, rows, n, base) : WSL_OK;
+    case TM_SLICE_EACH:
+        break;
+    }
+    for (int64_t window = p->newest;; window -= o->slices.slide) {
+        WSL_TRY(add_to(o, o->state, window, rows, n, base));
+        if (window <= p->oldest) { /* below: the oldest has wrapped into the limit */
+            return WSL_OK;
+        }
+    }
+}
+
+/* Windows of this piece that have fired, from the newest on. */
+static wsl_status fire_row(tm_slice_op *o, const tm_piece *p)
+{
+    for (int64_t window = p->newest;; window -= o->slices.slide) {
+        if (window < o->next) {
+            WSL_TRY(tm_slice_fire_key(o, window));
+        }
+        if (window <= p->oldest) {
+            return WSL_OK;
+        }
+    }
+}
+
+wsl_status tm_slice_add_group(tm_slice_op *o, const tm_slice_group *g, const wsl_row *const *rows)
+{
+    const tm_piece *p = &g->piece;
+    if (WSL_LIKELY(p->class == TM_PIECE_ON_TIME) || p->oldest >= o->next) {
+        return add_rows(o, p, rows + g->from, g->n, g->from);
+    }
+    /* a late firing per row, with all that came before */
+    for (uint32_t i = g->from; i < g->from + g->n; i++) {
+        WSL_TRY(add_rows(o, p, rows + i, 1, i));
+        tm_fn_ctx_row(&o->out.f, rows[i]);
+        WSL_TRY(fire_row(o, p));
+    }
+    return WSL_OK;
+}
