@@ -60,17 +60,12 @@ static void add_states(Wsl__Pb__Operator *op, const char *prefix, const wsl_func
     }
 }
 
-/* Its name by role, and what it brings along. */
-static void add_function(Wsl__Pb__Operator *op, const char *role, const char *state_prefix, const wsl_function *fn)
+/* What it brings along. */
+static void add_function(Wsl__Pb__Operator *op, const char *state_prefix, const wsl_function *fn)
 {
     if (fn == NULL) {
         return;
     }
-    Wsl__Pb__FunctionRef *ref = wsl_alloc(sizeof *ref);
-    wsl__pb__function_ref__init(ref);
-    wsl_pb_set(&ref->role, role);
-    wsl_pb_set(&ref->symbol, fn->name);
-    *WSL_PB_APPEND(op->functions, op->n_functions) = ref;
     op->blocking = op->blocking || fn->blocking;
     for (const wsl_side *side = fn->sides; side != NULL && side->tag != NULL; side++) {
         wsl_env_add_side(op, side->tag, side->schema);
@@ -87,12 +82,12 @@ static wsl_stream *build(request *r)
     }
     Wsl__Pb__Operator *op = wsl_env_operator(env, r->all ? "window_all" : "window", r->name);
     wsl_window_to_options(&r->windows, r->select, op);
-    add_function(op, "reduce", "", r->fn.reduce);
-    add_function(op, "aggregate", "", r->fn.aggregate);
-    add_function(op, "window", "", r->fn.window);
-    add_function(op, "trigger", "trigger.", r->fn.trigger);
-    add_function(op, "evictor", "", r->fn.evictor);
-    add_function(op, "gap", "", r->fn.gap);
+    wsl_window_name_functions(&r->fn, op);
+    add_function(op, "", r->fn.reduce);
+    add_function(op, "", r->fn.aggregate);
+    add_function(op, "", r->fn.window);
+    add_function(op, "trigger.", r->fn.trigger);
+    add_function(op, "", r->fn.evictor);
     op->output = wsl_schema_to_pb(output);
     wsl_schema_free(output);
     if (r->windows.late_tag != NULL) {

@@ -9,6 +9,27 @@
 #include "graph/pb.h"
 #include "graph/window_options.h"
 
+static void name_function(Wsl__Pb__Operator *op, const char *role, const wsl_function *fn)
+{
+    if (fn != NULL) {
+        Wsl__Pb__FunctionRef *ref = wsl_alloc(sizeof *ref);
+        wsl__pb__function_ref__init(ref);
+        wsl_pb_set(&ref->role, role);
+        wsl_pb_set(&ref->symbol, fn->name);
+        *WSL_PB_APPEND(op->functions, op->n_functions) = ref;
+    }
+}
+
+void wsl_window_name_functions(const wsl_window_functions *functions, Wsl__Pb__Operator *op)
+{
+    name_function(op, "reduce", functions->reduce);
+    name_function(op, "aggregate", functions->aggregate);
+    name_function(op, "window", functions->window);
+    name_function(op, "trigger", functions->trigger);
+    name_function(op, "evictor", functions->evictor);
+    name_function(op, "gap", functions->gap);
+}
+
 static wsl_status find_functions(const Wsl__Pb__Operator *op, const wsl_plugin *plugin, wsl_window_functions *out,
                                  wsl_error *err)
 {

@@ -29,6 +29,9 @@ typedef struct wsl_window_functions {
 /* Adds options for all that is not at its default. select: NULL, or the aggregate list. */
 void wsl_window_to_options(const wsl_windowing *windows, const char *select, Wsl__Pb__Operator *op);
 
+/* Names the functions by role in op->functions. */
+void wsl_window_name_functions(const wsl_window_functions *functions, Wsl__Pb__Operator *op);
+
 /* Reads them again; texts are the configuration's, functions stay NULL. *out_select: the aggregate list, NULL if there
  * is none. Checks numbers and combinations. */
 WSL_MUST_CHECK wsl_status wsl_window_from_config(const wsl_config *config, wsl_windowing *out_windows,

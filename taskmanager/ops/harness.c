@@ -18,6 +18,7 @@
 #include "graph/job_options.h"
 #include "graph/operator_kind.h"
 #include "graph/pb.h"
+#include "graph/window_options.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/ops/collector.h"
 #include "taskmanager/ops/op_async.h"
@@ -32,6 +33,7 @@ struct wsl_harness {
     wsl_error error;
     wsl_config *job_config;
     const wsl_function *function;
+    wsl_window_functions windows; /* by role */
     const wsl_schema *in[2]; /* [1]: NULL with one input */
     tm_input_valves valves;  /* with two: a channel each */
     Wsl__Pb__Operator *desc;
@@ -174,7 +176,10 @@ static void add_option_side(wsl_harness *h, const char *option, const wsl_schema
 
 static wsl_status find_inputs(wsl_harness *h, const wsl_harness_options *o, const char *kind, wsl_error *err)
 {
-    const wsl_function *fn = o->function;
+    const wsl_function *fn = o->function != NULL    ? o->function
+                             : o->reduce != NULL    ? o->reduce
+                             : o->aggregate != NULL ? o->aggregate
+                                                    : o->window;
     const wsl_operator_kind *k = wsl_operator_kind_find(kind);
     h->in[0] = o->in != NULL ? o->in : fn != NULL ? fn->in : NULL;
     h->in[1] = o->in2 != NULL ? o->in2 : fn != NULL ? fn->in2 : NULL;
@@ -191,10 +196,35 @@ static wsl_status find_inputs(wsl_harness *h, const wsl_harness_options *o, cons
     return WSL_OK;
 }
 
+static wsl_status add_windows(wsl_harness *h, const wsl_harness_options *o, wsl_error *err)
+{
+    uint32_t n_keys = 0;
+    wsl_windowing windows = *o->windows;
+    h->windows = (wsl_window_functions){.reduce = o->reduce,
+                                        .aggregate = o->aggregate,
+                                        .window = o->window,
+                                        .trigger = windows.trigger.function,
+                                        .evictor = windows.evictor.function,
+                                        .gap = windows.assigner.gap};
+    while (o->keys != NULL && o->keys[n_keys] != NULL) {
+        n_keys++;
+    }
+    wsl_schema *out = NULL;
+    WSL_TRY(wsl_window_check_types(&windows, o->select, &h->windows, h->in[0], o->keys, n_keys, &out, err));
+    h->desc->output = wsl_schema_to_pb(out);
+    wsl_schema_free(out);
+    wsl_window_to_options(&windows, o->select, h->desc);
+    wsl_window_name_functions(&h->windows, h->desc);
+    add_option_side(h, "late-tag", h->in[0]);
+    return WSL_OK;
+}
+
 static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_error *err)
 {
     const wsl_function *fn = o->function;
-    const char *kind = o->kind != NULL || fn == NULL ? o->kind : kind_of(fn);
+    const char *kind = o->windows != NULL              ? (o->keys != NULL ? "window" : "window_all")
+                       : o->kind != NULL || fn == NULL ? o->kind
+                                                       : kind_of(fn);
     if (kind == NULL) {
         return wsl_fail(err, WSL_INVALID,
                         "a harness needs a function (not a partitioner) or the kind of a built-in operator");
@@ -215,8 +245,11 @@ static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_er
         desc->config.len = o->config_size;
     }
     desc->keyed = o->keys != NULL;
-    add_sides(desc, fn != NULL ? fn->sides : NULL);
+    add_sides(desc, fn != NULL ? fn->sides : o->windows != NULL && o->window != NULL ? o->window->sides : NULL);
     WSL_TRY(find_inputs(h, o, kind, err));
+    if (o->windows != NULL) {
+        return add_windows(h, o, err);
+    }
     const wsl_schema *out = o->out != NULL ? o->out : fn != NULL && fn->out != NULL ? fn->out : NULL;
     const bool as_input = fn != NULL || strcmp(kind, "where") == 0 || strcmp(kind, "watermarks") == 0;
     if (out != NULL || as_input) {
@@ -242,8 +275,15 @@ static wsl_status make_job_config(wsl_harness *h, const char *const *pairs, wsl_
 
 static const wsl_function *find_function(void *arg, const char *symbol)
 {
-    (void)symbol;
-    return ((const wsl_harness *)arg)->function;
+    const wsl_harness *h = arg;
+    const wsl_window_functions *w = &h->windows;
+    const wsl_function *const all[] = {w->reduce, w->aggregate, w->window, w->trigger, w->evictor, w->gap};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(all); i++) {
+        if (all[i] != NULL && strcmp(all[i]->name, symbol) == 0) {
+            return all[i];
+        }
+    }
+    return h->function;
 }
 
 /* Copies: the graph's texts are not const. */

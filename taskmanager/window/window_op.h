@@ -10,6 +10,9 @@
  *
  * Both give the same output for what both can do.
  *
+ * "window_all" (spec.all) has a key of no fields, the same for all rows: rows may carry the hash of another operator's key, so
+ * batches are not loaded and rows not selected; the key is made current once, by tm_key_ctx_restore(&key, "", 0, 0, 0).
+ *
  * Threads: one slot loop.
  */
 #pragma once

@@ -91,7 +91,7 @@ static uint32_t find_late_side(const tm_op *op, const char *tag)
 static wsl_status check_output(tm_window_spec *spec, tm_op *op, wsl_windowing *w, wsl_error *err)
 {
     const char *keys[WSL_KEY_FIELDS_MAX];
-    const uint32_t n_keys = op->env.key != NULL ? op->env.key->n_fields : 0;
+    const uint32_t n_keys = op->env.key->n_fields;
     for (uint32_t i = 0; i < n_keys; i++) {
         keys[i] = op->env.key_schema->fields[i].name;
     }

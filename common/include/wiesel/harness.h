@@ -30,6 +30,7 @@
  */
 #pragma once
 #include <wiesel/function.h>
+#include <wiesel/window.h>
 
 typedef struct wsl_harness wsl_harness;
 
@@ -39,6 +40,13 @@ typedef struct wsl_harness_options {
     /* ... or a built-in operator: its kind ("where", "select", "aggregate", "split", "watermarks") and options. With a
      * function, too, where its kind alone does not say which operator it runs in (a WSL_JOIN: "interval_join"). */
     const char *kind;
+    /* ... or windows, with what the calls of window.h are given: by key if there are .keys, else over all rows. */
+    const wsl_windowing *windows;
+    const wsl_function *reduce;    /* one of reduce, aggregate and select, or none of them and a window function */
+    const wsl_function *aggregate;
+    const wsl_function *window;
+    const char *select;
+
     const char *const *options;     /* key, value, key, value, ..., NULL: WSL_HARNESS_OPTIONS("expr", "quantity > 0") */
     const char *const *job_options; /* likewise: "watermark.emit", "task.overdraft.max"... */
 
@@ -46,7 +54,7 @@ typedef struct wsl_harness_options {
     const char *const *keys2; /* ... of its second input; NULL: called as those of the first */
     const wsl_schema *in;     /* NULL: the function's .in */
     const wsl_schema *in2;    /* two inputs; NULL: the function's .in2 */
-    const wsl_schema *out;   /* NULL: the function's .out, or the schema of `in` */
+    const wsl_schema *out;   /* NULL: the function's .out, or the schema of `in`; of windows: what they give */
     const void *config;      /* what the function finds in ctx->config */
     uint32_t config_size;
     uint32_t subtask;         /* 0 */
