@@ -6,7 +6,8 @@ static const tm_op_class *const classes[] = {
     &tm_op_async_class,
     &tm_op_process_class,    &tm_op_filter_class, &tm_op_keyed_process_class, &tm_op_reduce_class,
     &tm_op_where_class,      &tm_op_select_class, &tm_op_aggregate_class,     &tm_op_split_class,
-    &tm_op_watermarks_class, &tm_op_source_class, &tm_op_sink_class,
+    &tm_op_watermarks_class, &tm_op_source_class, &tm_op_sink_class,          &tm_op_window_class,
+    &tm_op_window_all_class,
     &tm_op_co_process_class, &tm_op_keyed_co_process_class,
     &tm_op_broadcast_process_class, &tm_op_keyed_broadcast_process_class,
 };

@@ -16,6 +16,8 @@ extern const tm_op_class tm_op_watermarks_class;
 extern const tm_op_class tm_op_async_class;
 extern const tm_op_class tm_op_source_class;
 extern const tm_op_class tm_op_sink_class;
+extern const tm_op_class tm_op_window_class;
+extern const tm_op_class tm_op_window_all_class;
 extern const tm_op_class tm_op_co_process_class;
 extern const tm_op_class tm_op_keyed_co_process_class;
 extern const tm_op_class tm_op_broadcast_process_class;
