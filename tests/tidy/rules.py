@@ -47,7 +47,7 @@ SEAMS = {
     ),
     "waiting": (
         ["nanosleep", "clock_nanosleep", "usleep", "sleep"],
-        ["cli/", "deploy/supervisor/"],
+        ["cli/", "deploy/supervisor/", "common/base/loop.c"],
         "return the deadline from your step function",
     ),
     "random": (
@@ -67,7 +67,8 @@ SEAMS = {
     "sockets": (
         ["socket", "socketpair", "bind", "listen", "accept", "accept4", "connect", "recv", "recvfrom", "recvmsg", "send",
          "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "zmq_*"],
-        ["common/base/sock_posix.c", "common/net/transport_zmq.c", "common/net/zmq_"],
+        ["common/base/sock_posix.c", "common/net/transport_zmq.c", "common/net/zmq_", "common/net/transport_local.c",
+         "common/net/local_"],
         "go through the wsl_transport or the wsl_dialer you were given",
     ),
     "processes": (
@@ -87,6 +88,11 @@ SEAMS = {
 SEAM_EXCEPTIONS = {
     ("common/plugin/plugin.c", "realpath"): "the loader needs the name that dlopen will see",
     ("common/net/zmq_listener.c", "unlink"): "the file of a local socket belongs to the socket, and ZeroMQ leaves it behind",
+    ("common/net/local_listener.c", "lstat"): "the file of a local socket belongs to the socket",
+    ("common/net/local_listener.c", "unlink"): "the file of a local socket belongs to the socket",
+    ("common/net/local_listener.c", "open"): "the lock on the directory of a local socket's file",
+    ("common/net/local_ring.c", "ftruncate"): "of memory shared with another process, not of a file",
+    ("common/net/local_ring.c", "fstat"): "of memory shared with another process, not of a file",
 }
 
 # Folders outside the product's processes: tests play the outside world, benchmarks measure from there.
