@@ -68,7 +68,7 @@ static uint64_t keys_in(tm_state *s, int64_t ns)
     return s->ops->keys_here(s);
 }
 
-static int64_t node_begin(uint32_t level, int64_t slice) { return slice >> level << level; }
+static int64_t node_begin(uint32_t level, int64_t slice) { return slice & ~(int64_t)((UINT64_C(1) << level) - 1); }
 static int64_t node_end(uint32_t level, int64_t slice) { return slice | (int64_t)((UINT64_C(1) << level) - 1); }
 
 static void plan_range(tm_slice_op *o, int64_t from, int64_t to, uint32_t max_level, bool build);
