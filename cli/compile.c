@@ -161,8 +161,44 @@ static void command_fini(command *c)
     }
 }
 
+/* Appends the flags that the source's "// wiesel:" lines ask for, one behind the other, to `out`. */
+static wsl_status flags_of(const char *source, const char *text, wsl_strbuf *out, wsl_error *err)
+{
+    static const char marker[] = "// wiesel:";
+    static const char *const allowed[] = {"-l", "-L", "-I", "-D", "-pthread"};
+
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, marker, sizeof marker - 1) != 0) {
+            continue;
+        }
+        const char *at = line + sizeof marker - 1;
+        for (;;) {
+            at += strspn(at, " \t\r");
+            const size_t n = strcspn(at, " \t\r\n");
+            bool known = false;
+            if (n == 0) {
+                break;
+            }
+            for (size_t i = 0; i < WSL_ARRAY_LEN(allowed) && !known; i++) {
+                known = strncmp(at, allowed[i], strlen(allowed[i])) == 0;
+            }
+            if (!known) {
+                return wsl_fail(
+                    err, WSL_INVALID,
+                    "'%s': '%.*s' in a line '// wiesel:' is none of the flags that can stand there (-l, -L, "
+                    "-I, -D, -pthread); set $CFLAGS for others",
+                    source, n < 60 ? (int)n : 60, at);
+            }
+            wsl_strbuf_printf(out, "%.*s ", (int)n, at);
+            at += n;
+        }
+    }
+    return WSL_OK;
+}
+
 static command make_command(const cli_compiler *cc, const char *source, const char *include, const char *library,
-                            const char *deps)
+                            const char *deps, const char *flags)
 {
     command c = {0};
 
@@ -179,6 +215,7 @@ static command make_command(const cli_compiler *cc, const char *source, const ch
     command_add(&c, "-o");
     command_add(&c, library);
     command_add(&c, source);
+    command_add_words(&c, flags);
     command_add(&c, "-lm");
     return c;
 }
@@ -191,7 +228,8 @@ static wsl_status run_compiler(command *c, const char *source, wsl_error *err)
     int wait_status = 0;
 
     if (c->n == 0 || c->too_long) {
-        return wsl_fail(err, WSL_INVALID, "$CC and $CFLAGS must be 1 to %d words in all", CC_ARGS_MAX);
+        return wsl_fail(err, WSL_INVALID, "$CC, $CFLAGS and the flags in the source must be 1 to %d words in all",
+                        CC_ARGS_MAX);
     }
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
@@ -209,9 +247,9 @@ static wsl_status run_compiler(command *c, const char *source, wsl_error *err)
     return WSL_OK;
 }
 
-/* A hash of all that decides about the result. */
+/* A hash of all that decides about the result, and the flags that the source asks for. */
 static wsl_status cache_key(const cli_compiler *cc, const char *source, const char *include, char out[WSL_ID_TEXT_SIZE],
-                            wsl_error *err)
+                            wsl_strbuf *out_flags, wsl_error *err)
 {
     char *text = NULL;
     size_t size = 0;
@@ -228,18 +266,19 @@ static wsl_status cache_key(const cli_compiler *cc, const char *source, const ch
     wsl_strbuf_add(&all, text, size);
     const wsl_id id = wsl_id_of_bytes(all.data, all.size);
     (void)wsl_id_text(&id, out);
+    const wsl_status status = flags_of(source, text, out_flags, err);
     wsl_strbuf_fini(&all);
     free(text);
-    return WSL_OK;
+    return status;
 }
 
 /* Into a name of our own first: two runs at once do not see each other's half. */
 static wsl_status compile_to(const cli_compiler *cc, const char *source, const char *include, const char *library,
-                             const char *deps, wsl_error *err)
+                             const char *deps, const char *flags, wsl_error *err)
 {
     char *half = wsl_asprintf("%s.%ld", library, (long)getpid());
     char *half_deps = wsl_asprintf("%s.d", half);
-    command c = make_command(cc, source, include, half, half_deps);
+    command c = make_command(cc, source, include, half, half_deps, flags);
     wsl_status status = run_compiler(&c, source, err);
 
     if (status == WSL_OK) {
@@ -267,7 +306,9 @@ wsl_status cli_compile(const cli_compiler *cc, const char *source, char **out_li
         return WSL_NOT_FOUND;
     }
     char *library = NULL, *deps = NULL;
-    wsl_status status = cache_key(cc, source, include, key, err);
+    wsl_strbuf flags;
+    wsl_strbuf_init(&flags);
+    wsl_status status = cache_key(cc, source, include, key, &flags, err);
     if (status == WSL_OK) {
         status = cc->fs->make_dirs(cc->fs, cc->cache_dir, err);
     }
@@ -275,9 +316,10 @@ wsl_status cli_compile(const cli_compiler *cc, const char *source, char **out_li
         library = wsl_asprintf("%s/%s.so", cc->cache_dir, key);
         deps = wsl_asprintf("%s/%s.d", cc->cache_dir, key);
         if (!is_fresh(cc->fs, library, deps)) {
-            status = compile_to(cc, source, include, library, deps, err);
+            status = compile_to(cc, source, include, library, deps, flags.data, err);
         }
     }
+    wsl_strbuf_fini(&flags);
     free(include);
     free(deps);
     if (status != WSL_OK) {

@@ -4,6 +4,12 @@
  * Results are kept in a cache directory under the hash of source, compiler, flags and headers' place; a result is used
  * again while none of the headers that it read is newer. The compiler's messages go to the standard error output.
  *
+ * A source says which libraries it needs in lines of its own, before its first line of code or anywhere else:
+ *
+ *     // wiesel: -lcurl
+ *
+ * The words are flags for the compiler, after the source; -l, -L, -I, -D and -pthread can be said that way.
+ *
  * Threads: one.
  */
 #pragma once

@@ -140,6 +140,23 @@ Test(compile, a_source_that_does_not_compile_is_refused_and_leaves_nothing)
     room_drop(&r);
 }
 
+Test(compile, a_source_names_the_libraries_it_needs)
+{
+    room r = room_new();
+    wsl_error err = {0};
+    char *library = NULL;
+
+    put(r.dir, "job.c",
+        "/* a job */\n// wiesel: -lpthread  -DANSWER=42\n#include <wiesel/version.h>\n// wiesel:\n"
+        "int answer(void);\nint answer(void) { return ANSWER; }\n");
+    cr_assert_eq(compile(&r, NULL, &library, &err), WSL_OK, "%s", err.text);
+    free(library);
+    put(r.dir, "job.c", "#include <wiesel/version.h>\n// wiesel: -o/tmp/elsewhere\n");
+    cr_assert_eq(compile(&r, NULL, &library, &err), WSL_INVALID);
+    cr_assert(has_text(err.text, "-o/tmp/elsewhere") && has_text(err.text, "CFLAGS"), "%s", err.text);
+    room_drop(&r);
+}
+
 Test(compile, missing_compiler_source_or_headers_are_named)
 {
     room r = room_new();
