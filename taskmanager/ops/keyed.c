@@ -1,4 +1,4 @@
-#include "taskmanager/ops/keyed.h"
+#include "taskmanager/ops/keyed_internal.h"
 
 #include <inttypes.h>
 
@@ -6,91 +6,6 @@ enum { TIMERS_PER_STEP = 512 };
 _Static_assert((int)TM_KEY_BATCH >= (int)TM_BATCH_ROWS, "a batch fits into the key context");
 
 static tm_keyed *self(wsl_keyed_ctx *k) { return (tm_keyed *)(void *)k; }
-
-static wsl_status fail(tm_keyed *k, wsl_status status, const char *format, const char *name)
-    __attribute__((format(printf, 3, 0)));
-static wsl_status fail(tm_keyed *k, wsl_status status, const char *format, const char *name)
-{
-    tm_fn_ctx_name_row(&k->f);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    k->f.failed = tm_op_fail(k->f.op, status, format, name);
-#pragma GCC diagnostic pop
-    k->f.attention = true;
-    return k->f.failed;
-}
-
-/* ---- state, as functions see it ---- */
-
-/* Constants in a header may exist once per source file, so the name decides if the address does not. */
-static bool find_by_name(tm_keyed *k, const wsl_state_desc *state, uint32_t *out_i)
-{
-    for (uint32_t i = 0; k->descs != NULL && k->descs[i] != NULL; i++) {
-        if (strcmp(k->descs[i]->name, state->name) == 0) {
-            *out_i = i;
-            return true;
-        }
-    }
-    (void)fail(k, WSL_INVALID, "uses the state '%s', which is not in its .states", state->name);
-    return false;
-}
-
-static inline bool find_state(tm_keyed *k, const wsl_state_desc *state, uint32_t *out_i)
-{
-    for (uint32_t i = 0; k->descs != NULL && k->descs[i] != NULL; i++) {
-        if (WSL_LIKELY(k->descs[i] == state)) {
-            *out_i = i;
-            return true;
-        }
-    }
-    return find_by_name(k, state, out_i);
-}
-
-static __attribute__((noinline)) const wsl_row *get_long(tm_keyed *k, const wsl_state_desc *state)
-{
-    uint32_t i = 0;
-    return find_state(k, state, &i) ? k->state->ops->value_get(k->state, i) : NULL;
-}
-
-static __attribute__((noinline)) wsl_row *update_long(tm_keyed *k, const wsl_state_desc *state)
-{
-    uint32_t i = 0;
-    return find_state(k, state, &i) ? k->state->ops->value_update(k->state, i) : NULL;
-}
-
-static const wsl_row *value_get(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
-{
-    tm_keyed *k = self(ctx);
-    const wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k) : NULL;
-    return WSL_LIKELY(row != NULL) ? row : get_long(k, state);
-}
-
-static wsl_row *value_update(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
-{
-    tm_keyed *k = self(ctx);
-    wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k) : NULL;
-    return WSL_LIKELY(row != NULL) ? row : update_long(k, state);
-}
-
-static wsl_status value_put(wsl_keyed_ctx *ctx, const wsl_state_desc *state, const wsl_row *row)
-{
-    tm_keyed *k = self(ctx);
-    uint32_t i = 0;
-    if (!find_state(k, state, &i)) {
-        return k->f.failed;
-    }
-    const wsl_status status = k->state->ops->value_put(k->state, i, row);
-    return status == WSL_OK ? WSL_OK : fail(k, status, "puts a row of another schema into the state '%s'", state->name);
-}
-
-static void value_clear(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
-{
-    tm_keyed *k = self(ctx);
-    uint32_t i = 0;
-    if (find_state(k, state, &i)) {
-        k->state->ops->clear(k->state, i);
-    }
-}
 
 /* ---- timers, as functions see them ---- */
 
@@ -112,12 +27,13 @@ static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timesta
 {
     tm_keyed *k = self(ctx);
     if (k->visiting) {
-        return fail(k, WSL_INVALID, "its function '%s' sets a timer on the broadcast side, where there are none",
-                    k->f.op->env.function->name);
+        return tm_keyed_fail(k, WSL_INVALID,
+                             "its function '%s' sets a timer on the broadcast side, where there are none",
+                             k->f.op->env.function->name);
     }
     if (k->f.op->env.function->on_timer == NULL) {
-        return fail(k, WSL_INVALID, "sets a timer, but its function '%s' has no .on_timer",
-                    k->f.op->env.function->name);
+        return tm_keyed_fail(k, WSL_INVALID, "sets a timer, but its function '%s' has no .on_timer",
+                             k->f.op->env.function->name);
     }
     if (event_time) {
         (void)tm_timers_set(&k->event, &k->key, 0, timestamp_ms);
@@ -134,36 +50,26 @@ static void timer_delete(wsl_keyed_ctx *ctx, bool event_time, int64_t timestamp_
 }
 
 static const wsl_keyed_ops keyed_ops = {
-    .value_get = value_get,
-    .value_update = value_update,
-    .value_put = value_put,
-    .value_clear = value_clear,
+    .value_get = tm_keyed_value_get,
+    .value_update = tm_keyed_value_update,
+    .value_put = tm_keyed_value_put,
+    .value_clear = tm_keyed_state_clear,
+    .list_add = tm_keyed_list_add,
+    .list_set = tm_keyed_list_set,
+    .list_size = tm_keyed_list_size,
+    .map_get = tm_keyed_map_get,
+    .map_put = tm_keyed_map_put,
+    .map_remove = tm_keyed_map_remove,
+    .fold = tm_keyed_fold,
+    .folded = tm_keyed_folded,
+    .iterate = tm_keyed_iterate,
+    .iter_next = tm_keyed_iter_next,
+    .iter_remove = tm_keyed_iter_remove,
     .timer_set = timer_set,
     .timer_delete = timer_delete,
 };
 
 /* ---- life ---- */
-
-static wsl_status open_state(tm_keyed *k, const wsl_schema *value, wsl_error *err)
-{
-    tm_state_spec states[TM_STATES_MAX + 1];
-    uint32_t n = 0;
-    if (value != NULL) {
-        states[n++] = (tm_state_spec){.name = "value", .kind = WSL_STATE_VALUE, .schema = value};
-    }
-    for (uint32_t i = 0; k->descs != NULL && k->descs[i] != NULL; i++) {
-        const wsl_state_desc *d = k->descs[i];
-        if (d->kind != WSL_STATE_VALUE) {
-            return wsl_fail(err, WSL_UNSUPPORTED, "state '%s' is not a value state; this version has no other kind",
-                            d->name);
-        }
-        if (n > TM_STATES_MAX) {
-            break; /* refused by the backend */
-        }
-        states[n++] = (tm_state_spec){.name = d->name, .kind = d->kind, .schema = d->value};
-    }
-    return tm_mem_state_new(&k->key, states, n, k->namespaces, &k->state, err);
-}
 
 wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_error *err)
 {
@@ -182,7 +88,7 @@ wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_er
     if (value == NULL && op->env.function != NULL) {
         k->descs = op->env.function->states;
     }
-    WSL_TRY(open_state(k, value, err));
+    WSL_TRY(tm_keyed_states_open(k, op, value, err));
     if (value != NULL || (k->descs != NULL && k->descs[0] != NULL)) {
         k->first_place = k->state->ops->value_place(k->state, 0);
         k->first = value == NULL && k->first_place.bit != 0 ? k->descs[0] : NULL;
@@ -202,8 +108,7 @@ wsl_status tm_keyed_open_state(tm_keyed *k, const tm_state_spec *states, uint32_
 void tm_keyed_close(tm_keyed *k)
 {
     tm_fn_ctx_close(&k->f);
-    tm_state_free(k->state);
-    k->state = NULL;
+    tm_keyed_states_close(k);
     tm_timers_fini(&k->event);
     tm_timers_fini(&k->processing);
     tm_key_ctx_fini(&k->key);
@@ -252,7 +157,7 @@ wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
     uint32_t i = 0;
     tm_state_walk walk = {0};
     wsl_status status = WSL_OK;
-    if (!find_state(k, state, &i)) {
+    if (!tm_keyed_find(k, state, &i)) {
         return k->f.failed;
     }
     k->visiting = true;

@@ -24,6 +24,7 @@ typedef struct tm_keyed {
     const wsl_state_desc *const *descs; /* of the function, NULL-terminated; may be NULL */
     const wsl_state_desc *first;        /* the first of them, if its values lie in the keys' entries */
     tm_value_place first_place;         /* where values of the first state lie */
+    struct tm_keyed_states *states; /* what is behind the functions of state.h; keyed_state.c */
     tm_timers event;
     tm_timers processing;
     bool advancing; /* the watermark waits for timers */

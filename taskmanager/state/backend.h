@@ -10,7 +10,7 @@
  * the current one for all other calls; without namespaces there is just one, 0.
  *
  * Values are rows without timestamp unless the state keeps timestamps (tm_state_spec). A pointer that was returned is valid
- * until the next call.
+ * until the next call for that state; what was returned is never changed by a call for another state.
  *
  * Threads: one slot loop.
  */
@@ -29,7 +29,7 @@ typedef struct tm_state_spec {
     const wsl_schema *schema;  /* of the value, element or accumulator */
     const wsl_schema *key;     /* MAP: of an entry's key */
     wsl_ttl ttl;
-    bool keeps_timestamps;     /* elements of a LIST (values of a MAP) keep the row header's timestamp and flags */
+    bool keeps_timestamps;     /* elements of a LIST, values of a MAP: have the timestamp they were added with */
 } tm_state_spec;
 
 /* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. */
@@ -57,18 +57,21 @@ typedef struct tm_state_ops {
     const wsl_row *(*value_get)(tm_state *s, uint32_t state);
     /* Made with all fields 0 and not null if unset. NULL: the schema has fields of variable size. */
     wsl_row *(*value_update)(tm_state *s, uint32_t state);
-    /* WSL_TYPE: not a row of the state's schema. */
+    /* WSL_TYPE, here and below: not a row of the state's schema. */
     wsl_status (*value_put)(tm_state *s, uint32_t state, const wsl_row *row);
     void (*clear)(tm_state *s, uint32_t state); /* any kind */
     tm_value_place (*value_place)(const tm_state *s, uint32_t state);
 
     wsl_status (*list_add)(tm_state *s, uint32_t state, const wsl_row *row);
+    /* Copies of these instead of all there are; rows of the list itself may be among them. */
+    wsl_status (*list_set)(tm_state *s, uint32_t state, const wsl_row *const *rows, uint32_t n);
     uint32_t (*list_size)(tm_state *s, uint32_t state);
     const wsl_row *(*map_get)(tm_state *s, uint32_t state, const wsl_row *key);
     wsl_status (*map_put)(tm_state *s, uint32_t state, const wsl_row *key, const wsl_row *value);
     void (*map_remove)(tm_state *s, uint32_t state, const wsl_row *key);
-    /* Begins a walk over the current key's list (in order of arrival) or map. False from next: no more. remove takes the
-     * element in hand away. Any other change of that state ends the walk. */
+    /* Begins a walk over the current key's list (in order of arrival) or map (in an order that depends on its keys only).
+     * False from next: no more. remove takes the element in hand away. Any other change of a list or map of that state ends
+     * the walk. Key and namespace are those it began with whenever it goes on. */
     void (*walk)(tm_state *s, uint32_t state, tm_state_walk *walk);
     bool (*walk_next)(tm_state *s, tm_state_walk *walk);
     void (*walk_remove)(tm_state *s, tm_state_walk *walk);
@@ -87,9 +90,10 @@ typedef struct tm_state_ops {
     bool (*walk_keys)(tm_state *s, tm_state_walk *walk);
     void (*walk_keys_end)(tm_state *s, tm_state_walk *walk);
 
-    /* Time for TTL: the clock, or the watermark for states with event-time TTL. Called when it moved, before use. */
-    void (*set_time)(tm_state *s, int64_t processing_ms, int64_t event_ms);
-    /* Background cleanup of expired state: looks at no more than max_entries. */
+    /* Is there a state with a time to live? */
+    bool (*has_ttl)(const tm_state *s);
+    /* Background cleanup of expired state: goes on where it stopped, looks at about max_entries values, elements or entries
+     * of maps. Not while a batch or a walk is under way: it makes other keys current. */
     void (*clean_up)(tm_state *s, uint32_t max_entries);
 
     uint64_t (*keys)(const tm_state *s);  /* of all namespaces */
@@ -97,9 +101,17 @@ typedef struct tm_state_ops {
     uint64_t (*bytes)(const tm_state *s); /* memory held */
 } tm_state_ops;
 
+/* For states with a time to live; the owner keeps it up to date. */
+typedef struct tm_state_time {
+    int64_t processing_ms; /* the clock */
+    int64_t watermark;     /* the clock of states with event-time TTL ... */
+    int64_t row_ms;        /* ... and their last use: the timestamp of the row in hand */
+} tm_state_time;
+
 struct tm_state {
     const tm_state_ops *ops;
     tm_key_ctx *key; /* outlives the state */
+    tm_state_time time;
 };
 
 static inline void tm_state_free(tm_state *s)

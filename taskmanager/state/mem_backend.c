@@ -28,127 +28,30 @@ void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state)
     }
 }
 
-static inline wsl_row *outside(uint8_t *entry, const tm_mem_area *a)
+void tm_mem_clear_in(tm_mem_state *m, uint8_t *entry, uint32_t state)
 {
-    wsl_row *row;
-    memcpy(&row, entry + a->offset, sizeof row);
-    return row;
-}
-
-static inline void set_outside(uint8_t *entry, const tm_mem_area *a, wsl_row *row)
-{
-    memcpy(entry + a->offset, &row, sizeof row);
-}
-
-static inline wsl_row *row_in(uint8_t *entry, const tm_mem_area *a)
-{
-    return a->size != 0 ? (wsl_row *)(void *)(entry + a->offset) : outside(entry, a);
-}
-
-static const wsl_row *value_get(tm_state *s, uint32_t state)
-{
-    tm_mem_state *m = tm_mem_self(s);
-    uint8_t *entry = tm_mem_entry(m);
-    if (entry == NULL || !(*tm_mem_bits(m, entry) >> state & 1)) {
-        return NULL;
+    tm_mem_area *a = &m->areas[state];
+    switch (a->kind) {
+    case WSL_STATE_LIST:
+        tm_mem_list_clear(tm_mem_list_in(entry, a), &m->now->slab);
+        break;
+    case WSL_STATE_MAP:
+        tm_mem_map_clear(tm_mem_map_in(entry, a), &m->now->slab);
+        break;
+    default:
+        tm_mem_value_release(m, entry, a);
     }
-    return row_in(entry, &m->areas[state]);
-}
-
-static wsl_row *make_zero_row(tm_mem_state *m, uint8_t *entry, const tm_mem_area *a)
-{
-    wsl_row *row;
-    if (a->size != 0) {
-        row = (wsl_row *)(void *)(entry + a->offset);
-    } else {
-        row = tm_slab_alloc(&m->now->slab, a->fixed);
-        set_outside(entry, a, row);
-    }
-    memset(row, 0, a->fixed);
-    row->size = a->fixed;
-    return row;
-}
-
-static wsl_row *value_update(tm_state *s, uint32_t state)
-{
-    tm_mem_state *m = tm_mem_self(s);
-    const tm_mem_area *a = &m->areas[state];
-    if (WSL_UNLIKELY(a->has_variable)) {
-        return NULL;
-    }
-    uint8_t *entry = tm_mem_entry_or_new(m);
-    uint32_t *bits = tm_mem_bits(m, entry);
-    if (WSL_LIKELY(*bits >> state & 1)) {
-        return row_in(entry, a);
-    }
-    *bits |= UINT32_C(1) << state;
-    return make_zero_row(m, entry, a);
-}
-
-/* Room for a value of `size` bytes outside; keeps the block if it fits just as well. */
-static wsl_row *room_outside(tm_mem_state *m, uint8_t *entry, const tm_mem_area *a, bool is_set, uint32_t size)
-{
-    wsl_row *old = is_set ? outside(entry, a) : NULL;
-    if (old != NULL && tm_slab_capacity(old->size) == tm_slab_capacity(size)) {
-        return old;
-    }
-    wsl_row *row = tm_slab_alloc(&m->now->slab, size);
-    set_outside(entry, a, row);
-    return row;
-}
-
-static void store(wsl_row *to, const wsl_row *row)
-{
-    memmove(to, row, row->size); /* a value may be put back in place */
-    to->kind = WSL_KIND_DATA;
-    to->flags = 0;
-    to->key_hash = 0;
-    to->timestamp = 0;
-}
-
-static wsl_status value_put(tm_state *s, uint32_t state, const wsl_row *row)
-{
-    tm_mem_state *m = tm_mem_self(s);
-    const tm_mem_area *a = &m->areas[state];
-    if (row->size < a->fixed || (!a->has_variable && row->size != a->fixed)) {
-        return WSL_TYPE;
-    }
-    uint8_t *entry = tm_mem_entry_or_new(m);
-    uint32_t *bits = tm_mem_bits(m, entry);
-    if (a->size != 0) {
-        store((wsl_row *)(void *)(entry + a->offset), row);
-    } else {
-        const bool is_set = *bits >> state & 1;
-        wsl_row *old = is_set ? outside(entry, a) : NULL;
-        const uint32_t old_size = is_set ? old->size : 0;
-        wsl_row *to = room_outside(m, entry, a, is_set, row->size);
-        store(to, row); /* `row` may be the old value itself */
-        if (old != NULL && to != old) {
-            tm_slab_release(&m->now->slab, old, old_size);
-        }
-    }
-    *bits |= UINT32_C(1) << state;
-    return WSL_OK;
-}
-
-static void value_clear(tm_state *s, uint32_t state)
-{
-    tm_mem_state *m = tm_mem_self(s);
-    uint8_t *entry = tm_mem_entry(m);
-    if (entry == NULL) {
-        return;
-    }
-    uint32_t *bits = tm_mem_bits(m, entry);
-    const uint32_t bit = UINT32_C(1) << state;
-    if (!(*bits & bit)) {
-        return;
-    }
-    const tm_mem_area *a = &m->areas[state];
-    if (a->size == 0) {
-        wsl_row *row = outside(entry, a);
-        tm_slab_release(&m->now->slab, row, row->size);
-    }
+    a->changes++;
     tm_mem_unset(m, entry, state);
+}
+
+static void clear(tm_state *s, uint32_t state)
+{
+    tm_mem_state *m = tm_mem_self(s);
+    uint8_t *entry = tm_mem_entry(m);
+    if (entry != NULL && tm_mem_is_set(m, entry, state)) {
+        tm_mem_clear_in(m, entry, state);
+    }
 }
 
 static tm_value_place value_place(const tm_state *s, uint32_t state)
@@ -157,7 +60,7 @@ static tm_value_place value_place(const tm_state *s, uint32_t state)
     const tm_mem_area *a = &m->areas[state];
     return (tm_value_place){
         .bits_offset = (uint32_t)offsetof(tm_entry_fast, bits),
-        .bit = a->size != 0 && m->fast ? UINT32_C(1) << state : 0,
+        .bit = a->size != 0 && !a->stamped && m->fast ? UINT32_C(1) << state : 0,
         .offset = a->offset,
         .owner = m->has_namespaces || m->now == NULL ? NULL : &m->now->table,
     };
@@ -170,48 +73,92 @@ static bool load(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t a
     return tm_mem_table_load(&space->table, s->key, rows, n, at, out_bad);
 }
 
+static bool has_ttl(const tm_state *s) { return tm_mem_self_const(s)->has_ttl; }
+
 static void mem_state_free(tm_state *s)
 {
     tm_mem_state *m = tm_mem_self(s);
     tm_mem_spaces_free(m);
     tm_mem_walk_fini(&m->spare_walk);
     tm_mem_ahead_free(m->ahead);
+    free(m->expired);
     free(m);
 }
 
 static const tm_state_ops mem_state_ops = {
     .free = mem_state_free,
     .load = load,
-    .value_get = value_get,
-    .value_update = value_update,
-    .value_put = value_put,
-    .clear = value_clear,
+    .value_get = tm_mem_value_get,
+    .value_update = tm_mem_value_update,
+    .value_put = tm_mem_value_put,
+    .clear = clear,
     .value_place = value_place,
+    .list_add = tm_mem_list_state_add,
+    .list_set = tm_mem_list_state_set,
+    .list_size = tm_mem_list_state_size,
+    .map_get = tm_mem_map_state_get,
+    .map_put = tm_mem_map_state_put,
+    .map_remove = tm_mem_map_state_remove,
+    .walk = tm_mem_walk_begin,
+    .walk_next = tm_mem_walk_step,
+    .walk_remove = tm_mem_walk_remove,
     .use = tm_mem_use,
     .next_namespace = tm_mem_next_namespace,
     .drop_namespace = tm_mem_drop_namespace,
     .walk_keys = tm_mem_walk_keys,
     .walk_keys_end = tm_mem_walk_keys_end,
+    .has_ttl = has_ttl,
+    .clean_up = tm_mem_clean_up,
     .keys = tm_mem_keys,
     .keys_here = tm_mem_keys_here,
     .bytes = tm_mem_bytes,
 };
+
+static tm_mem_shape shape_of(const wsl_schema *schema)
+{
+    tm_mem_shape shape = {.fixed = wsl_row_fixed_size(schema->n_fields)};
+    for (uint32_t f = 0; f < schema->n_fields; f++) {
+        shape.has_variable = shape.has_variable || !wsl_type_is_fixed(&schema->fields[f].type);
+    }
+    return shape;
+}
+
+/* What the state takes in an entry; a value that lies there gets its size. */
+static uint32_t room_of(tm_mem_area *a, uint32_t used)
+{
+    if (a->kind != WSL_STATE_VALUE) {
+        return a->kind == WSL_STATE_LIST ? (uint32_t)sizeof(tm_mem_list) : (uint32_t)sizeof(tm_mem_map);
+    }
+    const uint32_t stamp = a->stamped ? (uint32_t)sizeof(int64_t) : 0;
+    const uint32_t room = a->value.fixed + stamp;
+    if (a->value.has_variable || a->value.fixed > INLINE_VALUE_MAX || used + room > INLINE_VALUES_MAX) {
+        return (uint32_t)sizeof(wsl_row *);
+    }
+    a->size = a->value.fixed;
+    a->offset += stamp;
+    return room;
+}
 
 /* Offsets from the end of the entry's header; returns the payload's size. */
 static uint32_t lay_out(tm_mem_state *m, const tm_state_spec *states, uint32_t header)
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < m->n_states; i++) {
-        const wsl_schema *schema = states[i].schema;
         tm_mem_area *a = &m->areas[i];
-        a->fixed = wsl_row_fixed_size(schema->n_fields);
-        for (uint32_t f = 0; f < schema->n_fields; f++) {
-            a->has_variable = a->has_variable || !wsl_type_is_fixed(&schema->fields[f].type);
+        const bool is_collection = states[i].kind == WSL_STATE_LIST || states[i].kind == WSL_STATE_MAP;
+        *a = (tm_mem_area){
+            .kind = is_collection ? states[i].kind : WSL_STATE_VALUE,
+            .offset = header + at,
+            .value = shape_of(states[i].schema),
+            .keeps = is_collection && states[i].keeps_timestamps,
+            .stamped = states[i].ttl.ttl_ms > 0,
+            .ttl = states[i].ttl,
+        };
+        if (a->kind == WSL_STATE_MAP) {
+            a->key = shape_of(states[i].key);
         }
-        const bool is_inline = !a->has_variable && a->fixed <= INLINE_VALUE_MAX && at + a->fixed <= INLINE_VALUES_MAX;
-        a->offset = header + at;
-        a->size = is_inline ? a->fixed : 0;
-        at += is_inline ? a->fixed : (uint32_t)sizeof(wsl_row *);
+        m->has_ttl = m->has_ttl || a->stamped;
+        at += room_of(a, at);
     }
     return at;
 }

@@ -7,6 +7,10 @@
  * bit is removed.
  *
  *     VALUE   the row itself if its size is fixed and small; else a pointer to a block of the slab
+ *     LIST    the head of a mem_list
+ *     MAP     the head of a mem_map
+ *
+ * With a time to live each row (value, element, item of a map) has the time of its last use before it.
  *
  * Without namespaces there is one space for ever. With them a space is made when something is first written to it, and
  * goes when it is dropped, or when it is found empty as another one is used.
@@ -15,14 +19,26 @@
  */
 #pragma once
 #include "taskmanager/state/backend.h"
+#include "taskmanager/state/mem_list.h"
+#include "taskmanager/state/mem_map.h"
 #include "taskmanager/state/mem_table.h"
 
-typedef struct tm_mem_area {
-    wsl_state_kind kind;
-    uint32_t offset; /* in the entry */
-    uint32_t size;   /* of an inline row; 0: a pointer to it */
-    uint32_t fixed;  /* the smallest size of a row of the schema */
+/* What rows of a schema are. */
+typedef struct tm_mem_shape {
+    uint32_t fixed; /* the smallest size */
     bool has_variable;
+} tm_mem_shape;
+
+typedef struct tm_mem_area {
+    wsl_state_kind kind; /* VALUE, LIST or MAP */
+    uint32_t offset;     /* in the entry */
+    uint32_t size;       /* VALUE: of an inline row; 0: a pointer to it */
+    tm_mem_shape value;
+    tm_mem_shape key; /* MAP */
+    bool keeps;       /* rows keep their timestamps */
+    bool stamped;     /* has a time to live */
+    wsl_ttl ttl;
+    uint32_t changes; /* of lists and maps, so that walks can tell */
 } tm_mem_area;
 
 typedef struct tm_mem_space {
@@ -49,6 +65,16 @@ typedef struct tm_mem_state {
     tm_chunk_pool pool; /* of their memory */
     tm_mem_ahead *ahead;
     tm_mem_walk spare_walk; /* memory of the last walk that ended */
+    wsl_row *expired;       /* a copy of a row that was returned for the last time */
+    uint32_t expired_capacity;
+    bool has_ttl;
+    struct tm_mem_cleaning {
+        int64_t ns;         /* the space it is at */
+        uint32_t directory; /* ... */
+        uint32_t place;     /* the segment that holds this place */
+        uint32_t entry;     /* in the segment */
+        uint32_t inner;     /* in the map of that entry */
+    } cleaning;
 } tm_mem_state;
 
 static inline tm_mem_state *tm_mem_self(tm_state *s) { return (tm_mem_state *)(void *)s; }
@@ -81,6 +107,70 @@ static inline uint8_t *tm_mem_entry(tm_mem_state *m)
 uint8_t *tm_mem_entry_or_new(tm_mem_state *m);
 /* Takes the state's bit away, and the entry if that was the last. */
 void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state);
+/* What is in the entry's area goes, too. */
+void tm_mem_clear_in(tm_mem_state *m, uint8_t *entry, uint32_t state);
+
+static inline bool tm_mem_is_set(const tm_mem_state *m, uint8_t *entry, uint32_t state)
+{
+    return *tm_mem_bits(m, entry) >> state & 1;
+}
+static inline bool tm_mem_fits(const tm_mem_shape *shape, const wsl_row *row)
+{
+    return shape->has_variable ? row->size >= shape->fixed : row->size == shape->fixed;
+}
+
+/* ---- mem_value.c ---- */
+
+const wsl_row *tm_mem_value_get(tm_state *s, uint32_t state);
+wsl_row *tm_mem_value_update(tm_state *s, uint32_t state);
+wsl_status tm_mem_value_put(tm_state *s, uint32_t state, const wsl_row *row);
+/* The row of a value that is set. */
+wsl_row *tm_mem_value_in(uint8_t *entry, const tm_mem_area *a);
+/* Frees what lies outside of the entry. */
+void tm_mem_value_release(tm_mem_state *m, uint8_t *entry, const tm_mem_area *a);
+
+/* ---- mem_collections.c ---- */
+
+static inline tm_mem_list *tm_mem_list_in(uint8_t *entry, const tm_mem_area *a)
+{
+    return (tm_mem_list *)(void *)(entry + a->offset);
+}
+static inline tm_mem_map *tm_mem_map_in(uint8_t *entry, const tm_mem_area *a)
+{
+    return (tm_mem_map *)(void *)(entry + a->offset);
+}
+wsl_status tm_mem_list_state_add(tm_state *s, uint32_t state, const wsl_row *row);
+wsl_status tm_mem_list_state_set(tm_state *s, uint32_t state, const wsl_row *const *rows, uint32_t n);
+uint32_t tm_mem_list_state_size(tm_state *s, uint32_t state);
+const wsl_row *tm_mem_map_state_get(tm_state *s, uint32_t state, const wsl_row *key);
+wsl_status tm_mem_map_state_put(tm_state *s, uint32_t state, const wsl_row *key, const wsl_row *value);
+void tm_mem_map_state_remove(tm_state *s, uint32_t state, const wsl_row *key);
+void tm_mem_walk_begin(tm_state *s, uint32_t state, tm_state_walk *walk);
+bool tm_mem_walk_step(tm_state *s, tm_state_walk *walk);
+void tm_mem_walk_remove(tm_state *s, tm_state_walk *walk);
+
+/* ---- mem_ttl.c ---- */
+
+static inline bool tm_mem_is_expired(const tm_mem_state *m, const tm_mem_area *a, int64_t used)
+{
+    const int64_t now = a->ttl.event_time ? m->state.time.watermark : m->state.time.processing_ms;
+    return now >= used && (uint64_t)now - (uint64_t)used >= (uint64_t)a->ttl.ttl_ms;
+}
+/* The time of a use that happens now. */
+static inline int64_t tm_mem_use_time(const tm_mem_state *m, const tm_mem_area *a)
+{
+    return a->ttl.event_time ? m->state.time.row_ms : m->state.time.processing_ms;
+}
+/* Rows out of order do not make a life shorter. */
+static inline void tm_mem_touch(const tm_mem_state *m, const tm_mem_area *a, int64_t *used)
+{
+    const int64_t now = tm_mem_use_time(m, a);
+    *used = a->ttl.event_time && *used > now ? *used : now;
+}
+static inline bool tm_mem_reads_touch(const tm_mem_area *a) { return a->ttl.update == WSL_TTL_ON_READ_AND_WRITE; }
+/* A copy of a row that is about to go, valid until the next one. */
+const wsl_row *tm_mem_keep_expired(tm_mem_state *m, const wsl_row *row);
+void tm_mem_clean_up(tm_state *s, uint32_t max_entries);
 
 /* ---- mem_spaces.c ---- */
 

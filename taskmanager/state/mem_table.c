@@ -390,7 +390,7 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
 
 void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
 {
-    const spot at = spot_of(t, kc->hash);
+    const spot at = spot_of(t, tm_hash_of(t, entry));
     tm_segment *s = tm_segment_of(cell_of(&at));
     const uint32_t i = (uint32_t)((size_t)(entry - s->entries) / t->stride);
     if (!t->fast) {

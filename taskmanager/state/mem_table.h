@@ -97,7 +97,7 @@ uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc);
 
 /* Adds an entry for the current key, which has none: header filled, bits 0, payload not zeroed. */
 uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc);
-/* Removes the current key's entry. */
+/* Removes an entry of this table; kc is told. */
 void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry);
 
 static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry, const tm_key_ctx *kc)
