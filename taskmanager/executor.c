@@ -137,36 +137,22 @@ static uint64_t job_word(const wsl_id *job)
 
 /* ---- to the JobManager ---- */
 
-static void fill_task_metrics(deployed *d, Wsl__Pb__TaskMetrics *m, Wsl__Pb__TaskId *id)
+/* malloc'ed; free with free_unpacked. */
+static Wsl__Pb__TaskMetrics *task_metrics(deployed *d)
 {
+    Wsl__Pb__TaskMetrics *m = wsl_alloc(sizeof *m);
     tm_task_fill_metrics(d->task, wsl_now_ns(d->executor->options.seams.clock), m);
-    wsl_pb_task_id_init(id, &d->key.job, d->key.vertex, d->key.subtask, d->key.attempt);
-    m->task = id;
-}
-
-static void free_task_metrics(Wsl__Pb__TaskMetrics *m)
-{
-    for (size_t i = 0; i < m->n_inputs; i++) {
-        free(m->inputs[i]);
-    }
-    for (size_t i = 0; i < m->n_outputs; i++) {
-        free(m->outputs[i]);
-    }
-    free(m->inputs);
-    free(m->outputs);
-    for (size_t i = 0; i < m->n_counts; i++) {
-        free(m->counts[i]->name);
-        free(m->counts[i]);
-    }
-    free(m->counts);
+    m->task = wsl_alloc(sizeof *m->task);
+    wsl_pb_task_id_init(m->task, &d->key.job, d->key.vertex, d->key.subtask, d->key.attempt);
+    m->task->job.data = wsl_memdup(d->key.job.bytes, sizeof d->key.job.bytes);
+    return m;
 }
 
 static void report_state(deployed *d, Wsl__Pb__TaskState state, const wsl_error *error, const char *operator_name)
 {
     tm_executor *e = d->executor;
     Wsl__Pb__TaskStateChanged body;
-    Wsl__Pb__TaskId id, metrics_id;
-    Wsl__Pb__TaskMetrics metrics;
+    Wsl__Pb__TaskId id;
     wsl__pb__task_state_changed__init(&body);
     wsl_pb_task_id_init(&id, &d->key.job, d->key.vertex, d->key.subtask, d->key.attempt);
     body.task = &id;
@@ -178,12 +164,11 @@ static void report_state(deployed *d, Wsl__Pb__TaskState state, const wsl_error 
                                                   state == WSL__PB__TASK_STATE__TASK_FAILED ||
                                                   state == WSL__PB__TASK_STATE__TASK_CANCELED);
     if (with_metrics) {
-        fill_task_metrics(d, &metrics, &metrics_id);
-        body.final_metrics = &metrics;
+        body.final_metrics = task_metrics(d);
     }
     e->options.send(e->options.arg, WSL__PB__ENVELOPE__BODY_TASK_STATE, &body);
     if (with_metrics) {
-        free_task_metrics(&metrics);
+        wsl__pb__task_metrics__free_unpacked(body.final_metrics, NULL);
     }
 }
 
@@ -689,6 +674,16 @@ static void on_report(tm_executor *e, tm_report *r)
         e->options.send(e->options.arg, WSL__PB__ENVELOPE__BODY_SPLIT_REQUEST, &body);
         return;
     }
+    if (r->kind == TM_REPORT_WATERMARK) {
+        Wsl__Pb__AlignmentReport body;
+        wsl__pb__alignment_report__init(&body);
+        body.task = &id;
+        body.operator_ = r->operator_id;
+        body.watermark = r->watermark;
+        body.idle = r->idle;
+        e->options.send(e->options.arg, WSL__PB__ENVELOPE__BODY_ALIGNMENT_REPORT, &body);
+        return;
+    }
     Wsl__Pb__CollectData body;
     wsl__pb__collect_data__init(&body);
     body.task = &id;
@@ -749,11 +744,21 @@ void tm_executor_on_split(tm_executor *e, const Wsl__Pb__SplitAssigned *s)
 {
     const tm_task_key key = key_of(s->task);
     const deployed *d = find(e, &key);
-    if (d == NULL || !d->started || s->none_yet) {
+    if (d == NULL || !d->started) {
         return;
     }
     const wsl_split split = {s->name, s->split.data, (uint32_t)s->split.len};
-    tm_slot_post_split(d->home, &key, s->operator_, s->no_more ? NULL : &split, s->no_more);
+    const bool none = s->no_more || s->none_yet;
+    tm_slot_post_split(d->home, &key, s->operator_, none ? NULL : &split, s->no_more);
+}
+
+void tm_executor_on_limit(tm_executor *e, const Wsl__Pb__AlignmentLimit *limit)
+{
+    const tm_task_key key = key_of(limit->task);
+    const deployed *d = find(e, &key);
+    if (d != NULL && d->started) {
+        tm_slot_post_limit(d->home, &key, limit->operator_, limit->limit);
+    }
 }
 
 void tm_executor_on_collect_ack(tm_executor *e, const Wsl__Pb__CollectAck *ack)
@@ -776,10 +781,6 @@ void tm_executor_fill_metrics(tm_executor *e, Wsl__Pb__TmHeartbeat *heartbeat)
         if (d->task == NULL || d->ended) {
             continue;
         }
-        Wsl__Pb__TaskMetrics *m = wsl_alloc(sizeof *m);
-        Wsl__Pb__TaskId *id = wsl_alloc(sizeof *id);
-        fill_task_metrics(d, m, id);
-        id->job.data = wsl_memdup(d->key.job.bytes, sizeof d->key.job.bytes);
-        heartbeat->tasks[heartbeat->n_tasks++] = m;
+        heartbeat->tasks[heartbeat->n_tasks++] = task_metrics(d);
     }
 }

@@ -54,6 +54,7 @@ void tm_executor_deploy(tm_executor *e, WSL_TAKES Wsl__Pb__DeployTask *deploy);
 void tm_executor_cancel(tm_executor *e, const Wsl__Pb__TaskId *task);
 void tm_executor_cancel_all(tm_executor *e);
 void tm_executor_on_split(tm_executor *e, const Wsl__Pb__SplitAssigned *split);
+void tm_executor_on_limit(tm_executor *e, const Wsl__Pb__AlignmentLimit *limit);
 void tm_executor_on_collect_ack(tm_executor *e, const Wsl__Pb__CollectAck *ack);
 void tm_executor_on_letter(tm_executor *e, wsl_letter *letter); /* from the control mailbox; takes it */
 void tm_executor_drop_letter(tm_executor *e, wsl_letter *letter); /* at the end: the loops have stopped */

@@ -461,6 +461,9 @@ static void on_envelope(tm *t, wsl_envelope *e, int64_t now)
     case WSL__PB__ENVELOPE__BODY_SPLIT_ASSIGNED:
         tm_executor_on_split(t->executor, e->split_assigned);
         return;
+    case WSL__PB__ENVELOPE__BODY_ALIGNMENT_LIMIT:
+        tm_executor_on_limit(t->executor, e->alignment_limit);
+        return;
     case WSL__PB__ENVELOPE__BODY_COLLECT_ACK:
         tm_executor_on_collect_ack(t->executor, e->collect_ack);
         return;

@@ -220,21 +220,73 @@ wsl_stream *wsl_split_text(wsl_stream *stream, const char *name, const char *fie
     return with_options(stream, "split", name, WSL_OPTIONS({"field", field}, {"as", as}), options);
 }
 
+/* The strategy's own function, if it is custom. */
+static bool generator_is_usable(const wsl_stream *stream, const char *name, const wsl_watermark_strategy *strategy)
+{
+    wsl_env *env = stream->env;
+    const wsl_function *fn = strategy->function;
+    if (strategy->kind != WSL_WATERMARKS_CUSTOM) {
+        return true;
+    }
+    if (!wsl_env_check_function(env, name, fn, WSL_FN_WATERMARKS)) {
+        return false;
+    }
+    if (fn->on_event == NULL && fn->on_periodic == NULL) {
+        (void)wsl_env_fail(env, "'%s': '%s' has neither on_event nor on_periodic", name, fn->name);
+        return false;
+    }
+    return wsl_env_check_input(env, stream, name, fn->in);
+}
+
+static bool alignment_is_possible(const wsl_stream *stream, const char *name, const wsl_watermark_strategy *strategy)
+{
+    wsl_env *env = stream->env;
+    if (strategy->alignment_group == NULL) {
+        return true;
+    }
+    const bool at_source = stream->n_origins == 1 &&
+                           strcmp(env->graph->operators[stream->origins[0].op]->kind, "source") == 0 &&
+                           strategy->kind != WSL_WATERMARKS_NONE;
+    if (!at_source || strategy->alignment_group[0] == '\0' || strategy->max_drift_ms < 0) {
+        (void)wsl_env_fail(env, "'%s': alignment needs a strategy that makes watermarks right behind a source, the name of "
+                                "a group and a drift that is not negative",
+                           name);
+        return false;
+    }
+    return true;
+}
+
 wsl_stream *wsl_watermarks(wsl_stream *stream, const char *name, wsl_watermark_strategy strategy)
 {
-    static const char *const kinds[] = {"bounded", "monotonous", "none"};
+    static const char *const kinds[] = {"bounded", "monotonous", "none", "custom"};
+    wsl_env *env = stream->env;
     char bound[32];
     char idleness[32];
+    char drift[32];
     (void)snprintf(bound, sizeof bound, "%lld ms", (long long)strategy.bound_ms);
     (void)snprintf(idleness, sizeof idleness, "%lld ms", (long long)strategy.idleness_ms);
-    if ((size_t)strategy.kind >= WSL_ARRAY_LEN(kinds) || strategy.bound_ms < 0 || strategy.idleness_ms < 0) {
-        (void)wsl_env_fail(stream->env, "'%s': a watermark strategy with bound %s and idleness %s is not possible",
-                           name, bound, idleness);
-        return &stream->env->nothing.stream;
+    (void)snprintf(drift, sizeof drift, "%lld ms", (long long)strategy.max_drift_ms);
+    if (wsl_env_failed(env)) {
+        return &env->nothing.stream;
     }
-    return with_options(stream, "watermarks", name,
-                        WSL_OPTIONS({"timestamp", strategy.timestamp}, {"strategy", kinds[strategy.kind]}),
-                        WSL_OPTIONS({"bound", strategy.bound_ms > 0 ? bound : NULL},
-                                    {"idleness", strategy.idleness_ms > 0 ? idleness : NULL},
-                                    {"emit", strategy.per_record ? "per-record" : NULL}));
+    if ((size_t)strategy.kind >= WSL_ARRAY_LEN(kinds) || strategy.bound_ms < 0 || strategy.idleness_ms < 0) {
+        (void)wsl_env_fail(env, "'%s': a watermark strategy with bound %s and idleness %s is not possible", name, bound,
+                           idleness);
+        return &env->nothing.stream;
+    }
+    if (!generator_is_usable(stream, name, &strategy) || !alignment_is_possible(stream, name, &strategy)) {
+        return &env->nothing.stream;
+    }
+    Wsl__Pb__Operator *op = wsl_env_operator(env, "watermarks", name);
+    if (strategy.kind == WSL_WATERMARKS_CUSTOM) {
+        wsl_pb_set(&op->function, strategy.function->name);
+    }
+    wsl_env_settings(op, WSL_OPTIONS({"timestamp", strategy.timestamp}, {"strategy", kinds[strategy.kind]},
+                                     {"bound", strategy.bound_ms > 0 ? bound : NULL},
+                                     {"idleness", strategy.idleness_ms > 0 ? idleness : NULL},
+                                     {"emit", strategy.per_record ? "per-record" : NULL},
+                                     {"alignment-group", strategy.alignment_group},
+                                     {"max-drift", strategy.max_drift_ms > 0 ? drift : NULL}));
+    wsl_env_connect(env, stream, op);
+    return wsl_env_output(env, op);
 }

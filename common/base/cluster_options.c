@@ -18,6 +18,8 @@ const wsl_option wsl_job_options[] = {
      .help = "How often periodic watermark generators emit."},
     {.name = "watermark.emit", .type = WSL_OPT_ENUM, .default_value = "periodic", .choices = "periodic|per-record",
      .help = "When watermarks are emitted: at each interval, or after each record that raises them."},
+    {.name = "pipeline.watermark-alignment.update-interval", .type = WSL_OPT_DURATION, .default_value = "1 s", .min = "10 ms", .max = "1 h",
+     .help = "How often sources of an alignment group say how far they are and are told how far they may go."},
     {.name = "execution.buffer-timeout.interval", .type = WSL_OPT_DURATION, .default_value = "0 ms", .min = "0", .max = "1 h",
      .also = "execution.buffer-timeout",
      .help = "How long output may wait in a buffer that is not full. 0: until its producer has nothing else to do, so records "

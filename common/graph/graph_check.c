@@ -53,12 +53,13 @@ static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_ki
         return wsl_fail(err, WSL_INVALID, connects ? "'%s': a %s needs a connector" : "'%s': a %s takes no connector",
                         op->name, kind->name);
     }
-    if (kind->takes_function != wsl_pb_is_set(op->function)) {
+    const bool may_name_one = kind->function_kind != 0 && !kind->takes_function;
+    if (kind->takes_function != wsl_pb_is_set(op->function) && !may_name_one) {
         return wsl_fail(err, WSL_INVALID,
                         kind->takes_function ? "'%s': a %s needs a function" : "'%s': a %s takes no function", op->name,
                         kind->name);
     }
-    if (kind->takes_function && !has_library) {
+    if (wsl_pb_is_set(op->function) && !has_library) {
         return wsl_fail(err, WSL_INVALID, "'%s' needs function '%s', but the job has no library", op->name,
                         op->function);
     }

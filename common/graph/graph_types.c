@@ -209,7 +209,7 @@ static wsl_status check_inputs(check *c, wsl_schema *out_inputs[2])
 
 static wsl_status check_function(const check *c)
 {
-    if (!c->kind->takes_function || c->plugin == NULL) {
+    if (!wsl_pb_is_set(c->op->function) || c->plugin == NULL) {
         return WSL_OK;
     }
     const wsl_function *fn = wsl_plugin_function(c->plugin, c->op->function, c->kind->function_kind, c->err);

@@ -36,12 +36,14 @@ const wsl_option wsl_split_options[] = {
 };
 const wsl_option wsl_watermarks_options[] = {
     {.name = "timestamp", .type = WSL_OPT_STRING, .help = "Field or expression that is the row's timestamp; unset: rows keep theirs."},
-    {.name = "strategy", .type = WSL_OPT_ENUM, .default_value = "bounded", .choices = "bounded|monotonous|none",
+    {.name = "strategy", .type = WSL_OPT_ENUM, .default_value = "bounded", .choices = "bounded|monotonous|none|custom",
      .help = "How the watermark follows the timestamps."},
     {.name = "bound", .type = WSL_OPT_DURATION, .default_value = "0", .min = "0", .help = "Strategy bounded: how late rows may be."},
     {.name = "idleness", .type = WSL_OPT_DURATION, .default_value = "0", .min = "0",
-     .help = "Without rows for this long the subtask no longer holds others' watermarks back; 0: never."},
+     .help = "Without rows for this long the split or subtask no longer holds others' watermarks back; 0: never."},
     {.name = "emit", .type = WSL_OPT_ENUM, .choices = "periodic|per-record", .help = "When to emit; unset: as watermark.emit of the job."},
+    {.name = "alignment-group", .type = WSL_OPT_STRING, .help = "Sources of one group wait for the slowest; only right behind a source."},
+    {.name = "max-drift", .type = WSL_OPT_DURATION, .default_value = "0", .min = "0", .help = "How far a split may be ahead of the slowest of its group."},
     {.name = NULL},
 };
 const wsl_option wsl_interval_join_options[] = {

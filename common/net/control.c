@@ -56,6 +56,17 @@ static wsl_status check_metrics(const Wsl__Pb__TaskMetrics *m, wsl_error *err)
     for (size_t i = 0; i < m->n_counts; i++) {
         WSL_TRY(check_name("a metric's name", m->counts[i]->name, err));
     }
+    for (size_t i = 0; i < m->n_generators; i++) {
+        for (size_t k = 0; k < m->generators[i]->n_splits; k++) {
+            WSL_TRY(check_text("a split's name", m->generators[i]->splits[k]->name, WSL_CONTROL_NAME_MAX, err));
+        }
+    }
+    for (size_t i = 0; i < m->n_late; i++) {
+        for (size_t k = 0; k < m->late[i]->n_samples; k++) {
+            WSL_TRY(check_text("a late row's key", m->late[i]->samples[k]->key, WSL_CONTROL_NAME_MAX, err));
+            WSL_TRY(check_text("a late row's split", m->late[i]->samples[k]->split, WSL_CONTROL_NAME_MAX, err));
+        }
+    }
     return WSL_OK;
 }
 
@@ -128,6 +139,11 @@ static wsl_status check_split_request(const wsl_envelope *e, wsl_error *err)
 static wsl_status check_collect_data(const wsl_envelope *e, wsl_error *err)
 {
     return check_task(e->collect_data->task, err);
+}
+
+static wsl_status check_alignment_report(const wsl_envelope *e, wsl_error *err)
+{
+    return check_task(e->alignment_report->task, err);
 }
 
 static wsl_status check_goodbye(const wsl_envelope *e, wsl_error *err)
@@ -205,6 +221,11 @@ static wsl_status check_collect_ack(const wsl_envelope *e, wsl_error *err)
     return check_task(e->collect_ack->task, err);
 }
 
+static wsl_status check_alignment_limit(const wsl_envelope *e, wsl_error *err)
+{
+    return check_task(e->alignment_limit->task, err);
+}
+
 /* ---- the table ---- */
 
 typedef struct kind_row {
@@ -223,6 +244,7 @@ static const kind_row kinds[] = {
     {WSL__PB__ENVELOPE__BODY_SPLIT_REQUEST,     "split_request",     WSL_TO_JOBMANAGER,  check_split_request},
     {WSL__PB__ENVELOPE__BODY_COLLECT_DATA,      "collect_data",      WSL_TO_JOBMANAGER,  check_collect_data},
     {WSL__PB__ENVELOPE__BODY_GOODBYE,           "goodbye",           WSL_TO_JOBMANAGER,  check_goodbye},
+    {WSL__PB__ENVELOPE__BODY_ALIGNMENT_REPORT,  "alignment_report",  WSL_TO_JOBMANAGER,  check_alignment_report},
     {WSL__PB__ENVELOPE__BODY_REGISTER_ACCEPTED, "register_accepted", WSL_TO_TASKMANAGER, check_register_accepted},
     {WSL__PB__ENVELOPE__BODY_REFUSED,           "refused",           WSL_TO_TASKMANAGER, check_refused},
     {WSL__PB__ENVELOPE__BODY_JM_HEARTBEAT,      "jm_heartbeat",      WSL_TO_TASKMANAGER, check_jm_heartbeat},
@@ -231,6 +253,7 @@ static const kind_row kinds[] = {
     {WSL__PB__ENVELOPE__BODY_ARTIFACT_CHUNK,    "artifact_chunk",    WSL_TO_TASKMANAGER, check_artifact_chunk},
     {WSL__PB__ENVELOPE__BODY_SPLIT_ASSIGNED,    "split_assigned",    WSL_TO_TASKMANAGER, check_split_assigned},
     {WSL__PB__ENVELOPE__BODY_COLLECT_ACK,       "collect_ack",       WSL_TO_TASKMANAGER, check_collect_ack},
+    {WSL__PB__ENVELOPE__BODY_ALIGNMENT_LIMIT,   "alignment_limit",   WSL_TO_TASKMANAGER, check_alignment_limit},
 };
 /* clang-format on */
 

@@ -2,18 +2,30 @@
  * op_source - runs a connector's reader. Rows are built in an arena of 64 KiB and sent on when it is full, when there
  * are TM_BATCH_ROWS of them, or when the reader has nothing more for now.
  *
- * A reader that is handed splits is idle (gives no watermarks) from the start and whenever it has none, so that a
- * subtask without splits holds nobody back.
+ * A reader that is handed splits is idle (gives no watermarks) whenever it has none and the JobManager has said that there
+ * is none for it, so that a subtask without splits holds nobody back. While its question is unanswered it may get any
+ * split, so it is not idle yet.
+ *
+ * Which split rows are of goes to the operators right behind as events between the rows (tm_split_event). A split that a
+ * watermark strategy pauses is the reader's to leave alone (pause_split); a reader that cannot is not polled while all
+ * splits it reads are paused.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "format/bad_record.h"
 #include "format/format.h"
 #include "graph/operator_options.h"
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/ops/op_classes.h"
+
+/* A split being read; its number is its place. */
+typedef struct reading_split {
+    char *name; /* NULL: the place is free */
+    uint32_t pauses;
+} reading_split;
 
 typedef struct op_source {
     tm_op op;
@@ -25,6 +37,12 @@ typedef struct op_source {
     uint32_t bad_side; /* the side output for bad records; n_sides if there is none */
     char *finished;    /* a split to be reported with the next request */
     uint32_t n_splits; /* in the reader's hands */
+    uint32_t asked;    /* requests for splits that were not answered at all ... */
+    uint32_t put_off;  /* ... and those answered with "none for the moment" */
+    reading_split *reading;
+    uint32_t reading_capacity, n_reading, n_paused;
+    uint32_t current;  /* split of the rows emitted now; TM_NO_SPLIT */
+    uint32_t implicit; /* the one that stands for a reader that does not speak of splits; TM_NO_SPLIT */
     bool reader_open;
     bool started;
     wsl_status failed;
@@ -35,6 +53,85 @@ typedef struct op_source {
 
 static op_source *self(tm_op *op) { return (op_source *)(void *)op; }
 static op_source *of_ctx(wsl_source_ctx *ctx) { return (op_source *)(void *)((char *)ctx - offsetof(op_source, ctx)); }
+
+static bool has_enumerator(const op_source *s) { return s->op.env.source->enumerator != NULL; }
+
+/* ---- splits being read ---- */
+
+static wsl_status tell_targets(const tm_targets *targets, const tm_split_event *event)
+{
+    for (uint32_t i = 0; i < targets->n; i++) {
+        tm_op *op = targets->target[i].op;
+        if (op != NULL && op->cls->on_split_event != NULL) {
+            WSL_TRY(op->cls->on_split_event(op, event));
+        }
+    }
+    return WSL_OK;
+}
+
+static void tell_split(op_source *s, tm_split_news news, uint32_t split)
+{
+    const tm_split_event event = {news, split, s->reading[split].name, &s->op};
+    wsl_status status = tell_targets(&s->op.main, &event);
+    for (uint32_t i = 0; i < s->op.n_sides && status == WSL_OK; i++) {
+        status = tell_targets(&s->op.sides[i], &event);
+    }
+    if (status != WSL_OK) {
+        s->failed = status;
+    }
+}
+
+static uint32_t begin_split(op_source *s, const char *name)
+{
+    uint32_t i = 0;
+    while (i < s->reading_capacity && s->reading[i].name != NULL) {
+        i++;
+    }
+    if (i == s->reading_capacity) {
+        s->reading_capacity = i == 0 ? 2 : 2 * i;
+        s->reading = wsl_realloc(s->reading, s->reading_capacity * sizeof *s->reading);
+        memset(s->reading + i, 0, (s->reading_capacity - i) * sizeof *s->reading);
+    }
+    s->reading[i] = (reading_split){.name = wsl_strdup(name)};
+    s->n_reading++;
+    s->current = i;
+    tell_split(s, TM_SPLIT_STARTED, i);
+    return i;
+}
+
+static void begin_implicit(op_source *s) { s->implicit = begin_split(s, ""); }
+
+static void finish_split(op_source *s, uint32_t split)
+{
+    tell_split(s, TM_SPLIT_FINISHED, split); /* who paused it takes that back, or forgets it */
+    s->n_paused -= s->reading[split].pauses > 0;
+    s->n_reading--;
+    free(s->reading[split].name);
+    s->reading[split] = (reading_split){0};
+    s->current = s->current == split ? TM_NO_SPLIT : s->current;
+    s->implicit = s->implicit == split ? TM_NO_SPLIT : s->implicit;
+}
+
+static void source_pause_split(tm_op *op, uint32_t split, bool pause)
+{
+    op_source *s = self(op);
+    reading_split *of = split < s->reading_capacity ? &s->reading[split] : NULL;
+    WSL_ASSERT(of != NULL && of->name != NULL && (pause || of->pauses > 0));
+    const bool was = of->pauses > 0;
+    of->pauses += pause ? 1u : UINT32_MAX;
+    const bool is = of->pauses > 0;
+    if (was == is) {
+        return;
+    }
+    s->n_paused += is ? 1u : UINT32_MAX;
+    const wsl_reader_class *reader = op->env.source->reader;
+    if (reader->pause_split != NULL) {
+        reader->pause_split(s->reader, &s->ctx, split, is);
+    }
+    if (!is) {
+        op->env.host->wake_at(op->env.host, op, wsl_now_ns(op->env.clock)); /* poll again */
+    }
+}
 
 /* ---- sending on ---- */
 
@@ -75,6 +172,9 @@ static wsl_status source_emit(wsl_source_ctx *ctx, wsl_row *row)
     if (WSL_UNLIKELY((uint8_t *)row != ctx->out_tip)) {
         return s->failed = tm_op_fail(&s->op, WSL_INTERNAL, "its reader emits a row that was not built at out_tip");
     }
+    if (WSL_UNLIKELY(s->current == TM_NO_SPLIT)) {
+        begin_implicit(s);
+    }
     ctx->out_tip += row->size;
     s->out[s->n_out++] = row;
     return s->n_out == TM_BATCH_ROWS ? flush_rows(s) : WSL_OK;
@@ -89,6 +189,9 @@ static wsl_status send_bad_record(op_source *s, const char *reason, const char *
     void *memory = wsl_alloc(room); /* bad records are rare */
     const wsl_row *row = wsl_bad_record_build(memory, room, reason, where, offset, raw);
     wsl_status status = flush_rows(s); /* in the order of the input */
+    if (s->current == TM_NO_SPLIT) {
+        begin_implicit(s);
+    }
     if (status == WSL_OK && row != NULL) {
         status = tm_op_emit_side(&s->op, s->bad_side, &row, 1);
     }
@@ -127,6 +230,7 @@ static void source_request_split(wsl_source_ctx *ctx)
 {
     op_source *s = of_ctx(ctx);
     char *finished = WSL_TAKE(s->finished);
+    s->asked++;
     s->op.env.host->request_split(s->op.env.host, &s->op, finished != NULL ? finished : "");
     free(finished);
 }
@@ -139,6 +243,39 @@ static void source_split_finished(wsl_source_ctx *ctx, const char *split_name)
     }
     s->finished = wsl_strdup(split_name);
     s->n_splits -= s->n_splits > 0;
+    for (uint32_t i = 0; i < s->reading_capacity; i++) {
+        if (s->reading[i].name != NULL && strcmp(s->reading[i].name, split_name) == 0) {
+            (void)flush_rows(s);
+            finish_split(s, i);
+            return;
+        }
+    }
+}
+
+static uint32_t source_split_started(wsl_source_ctx *ctx, const char *split_name)
+{
+    op_source *s = of_ctx(ctx);
+    (void)flush_rows(s);
+    if (s->implicit != TM_NO_SPLIT) {
+        finish_split(s, s->implicit); /* it does speak of splits */
+    }
+    return begin_split(s, split_name);
+}
+
+static void source_from_split(wsl_source_ctx *ctx, uint32_t split)
+{
+    op_source *s = of_ctx(ctx);
+    if (split == s->current) {
+        return;
+    }
+    if (split >= s->reading_capacity || s->reading[split].name == NULL) {
+        s->failed = tm_op_fail(&s->op, WSL_INTERNAL, "its reader reads from split %" PRIu32 ", which it did not start",
+                               split);
+        return;
+    }
+    (void)flush_rows(s);
+    s->current = split;
+    tell_split(s, TM_SPLIT_CURRENT, split);
 }
 
 static void source_count(wsl_source_ctx *ctx, const char *metric, int64_t delta)
@@ -155,6 +292,8 @@ static const wsl_source_ctx_ops source_ops = {
     .request_split = source_request_split,
     .split_finished = source_split_finished,
     .count = source_count,
+    .split_started = source_split_started,
+    .from_split = source_from_split,
 };
 
 /* ---- life ---- */
@@ -178,6 +317,7 @@ static wsl_status source_open(tm_op *op, wsl_error *err)
         s->on_error = wsl_on_error_of(s->config);
     }
     s->bad_side = find_bad_side(op);
+    s->current = s->implicit = TM_NO_SPLIT;
     s->arena = (tm_row_arena){.data = wsl_alloc(TM_ARENA_BYTES), .size = TM_ARENA_BYTES};
     s->ctx = (wsl_source_ctx){
         .ops = &source_ops,
@@ -205,6 +345,10 @@ static void source_close(tm_op *op)
     }
     free(s->reader);
     free(s->finished);
+    for (uint32_t i = 0; i < s->reading_capacity; i++) {
+        free(s->reading[i].name);
+    }
+    free(s->reading);
     free(s->arena.data);
     wsl_format_free(s->format);
     wsl_config_free(s->config);
@@ -225,20 +369,37 @@ static wsl_status reader_failed(op_source *s, wsl_status status, const wsl_error
 
 static wsl_status tell_idleness(op_source *s)
 {
-    const bool has_enumerator = s->op.env.source->enumerator != NULL;
-    return has_enumerator ? tm_op_emit_idle(&s->op, s->n_splits == 0) : WSL_OK;
+    return has_enumerator(s) ? tm_op_emit_idle(&s->op, s->n_splits == 0 && s->asked == 0) : WSL_OK;
+}
+
+/* Is all it could read told to wait? */
+static bool waits_for_others(const op_source *s)
+{
+    return s->n_paused > 0 && s->n_paused == s->n_reading && s->op.env.source->reader->pause_split == NULL;
+}
+
+static wsl_status poll_reader(op_source *s, wsl_error *err)
+{
+    if (!s->started) {
+        s->started = true;
+        if (!has_enumerator(s)) {
+            begin_implicit(s);
+        }
+    }
+    if (s->failed != WSL_OK) {
+        return s->failed;
+    }
+    return s->op.env.source->reader->poll(s->reader, &s->ctx, s->op.shared->rows_per_step, err);
 }
 
 static wsl_status source_resume(tm_op *op)
 {
     op_source *s = self(op);
-    const wsl_reader_class *reader = op->env.source->reader;
-    if (!s->started) {
-        s->started = true;
-        WSL_TRY(tell_idleness(s));
+    if (waits_for_others(s)) {
+        return WSL_AGAIN; /* source_pause_split wakes us */
     }
     wsl_error err = {0};
-    const wsl_status status = reader->poll(s->reader, &s->ctx, op->shared->rows_per_step, &err);
+    const wsl_status status = poll_reader(s, &err);
     if (s->failed != WSL_OK || (status != WSL_OK && status != WSL_AGAIN && status != WSL_END)) {
         return reader_failed(s, status, &err);
     }
@@ -255,21 +416,36 @@ static wsl_status source_resume(tm_op *op)
     return status;
 }
 
+static void note_answer(op_source *s, bool none_yet)
+{
+    if (none_yet) {
+        s->put_off += s->asked > 0;
+        s->asked -= s->asked > 0;
+    } else if (s->put_off > 0) {
+        s->put_off--;
+    } else {
+        s->asked -= s->asked > 0;
+    }
+}
+
 static wsl_status source_split(tm_op *op, const wsl_split *split, bool no_more)
 {
     op_source *s = self(op);
     const wsl_reader_class *reader = op->env.source->reader;
+    note_answer(s, split == NULL && !no_more);
     if (no_more) {
         if (reader->no_more_splits != NULL) {
             reader->no_more_splits(s->reader, &s->ctx);
         }
         return WSL_OK;
     }
+    if (split == NULL) {
+        return tell_idleness(s);
+    }
     if (reader->add_split == NULL) {
         return tm_op_fail(op, WSL_INTERNAL, "was given the split '%s', but its reader takes none", split->name);
     }
     s->n_splits++;
-    s->started = true;
     WSL_TRY(tell_idleness(s));
     wsl_error err = {0};
     const wsl_status status = reader->add_split(s->reader, &s->ctx, split, &err);
@@ -282,5 +458,6 @@ const tm_op_class tm_op_source_class = {
     .open = source_open,
     .resume = source_resume,
     .on_split = source_split,
+    .pause_split = source_pause_split,
     .close = source_close,
 };

@@ -36,8 +36,10 @@ typedef struct tm_op_host tm_op_host;
 typedef struct tm_op_env tm_op_env;
 struct tm_late_samples;           /* window/late_samples.h */
 typedef struct tm_output tm_output; /* net/output.h: partitioner and channels of one outgoing edge */
+struct tm_generator_report;         /* time/time_report.h */
 
 enum { TM_BATCH_ROWS = 512 }; /* rows of one batch at most */
+#define TM_NO_SPLIT UINT32_MAX
 
 /* What an operator may ask of the task that runs it. */
 struct tm_op_host {
@@ -49,8 +51,24 @@ struct tm_op_host {
     void (*end_of_client_data)(tm_op_host *host, tm_op *op);
     /* Any thread may call it until the operator is closed: tm_op_resume soon. May be NULL: resume is called anyway. */
     wsl_waker (*waker)(tm_op_host *host, tm_op *op);
+    /* How far a watermark strategy has come, to its alignment group. NULL: this host cannot. */
+    void (*report_watermark)(tm_op_host *host, tm_op *op, int64_t watermark, bool idle);
     wsl_error *error; /* of the task */
 };
+
+/* What a source tells the operators right behind it about its splits, between the rows it concerns. */
+typedef enum tm_split_news {
+    TM_SPLIT_STARTED,  /* is being read, and rows are its rows from now on */
+    TM_SPLIT_CURRENT,  /* rows are its rows from now on */
+    TM_SPLIT_FINISHED, /* gives no more rows; its number is free */
+} tm_split_news;
+
+typedef struct tm_split_event {
+    tm_split_news news;
+    uint32_t split; /* number */
+    const char *name;
+    tm_op *source;
+} tm_split_event;
 
 struct tm_op_env {
     const Wsl__Pb__Operator *desc;
@@ -94,7 +112,12 @@ struct tm_op_class {
     wsl_status (*resume)(tm_op *op);
     /* All input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
     wsl_status (*on_end)(tm_op *op);
-    wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more); /* sources */
+    /* Sources: a split, or that there are no more, or (neither) that there is none for the moment. */
+    wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more);
+    void (*pause_split)(tm_op *op, uint32_t split, bool pause); /* sources; every pause is taken back once */
+    wsl_status (*on_split_event)(tm_op *op, const tm_split_event *event); /* right behind a source; NULL: nothing */
+    wsl_status (*on_limit)(tm_op *op, int64_t limit); /* of its alignment group: splits above it wait */
+    void (*report_time)(tm_op *op, int64_t now_ms, struct tm_generator_report *out); /* watermark strategies */
     wsl_status (*flush)(tm_op *op); /* the task has nothing else to do (sinks write out) */
     void (*close)(tm_op *op);       /* always called once if open was */
 };

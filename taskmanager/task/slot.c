@@ -16,7 +16,7 @@ enum {
     FD_POLL_NS = 10 * WSL_NS_PER_MS,    /* without a loop that watches descriptors */
 };
 
-typedef enum mail_kind { MAIL_DEPLOY, MAIL_CANCEL, MAIL_FAIL, MAIL_SPLIT, MAIL_COLLECT_ACK } mail_kind;
+typedef enum mail_kind { MAIL_DEPLOY, MAIL_CANCEL, MAIL_FAIL, MAIL_SPLIT, MAIL_COLLECT_ACK, MAIL_LIMIT } mail_kind;
 
 typedef struct mail {
     wsl_letter letter; /* first */
@@ -28,6 +28,7 @@ typedef struct mail {
     bool no_more;
     uint32_t operator_id;
     uint64_t sequence;
+    int64_t limit;
     char *text;
     void *bytes;
     uint32_t size;
@@ -158,6 +159,16 @@ static void on_split_request(void *arg, tm_task *task, uint32_t operator_id, con
     wsl_mailbox_post(s->options.control, &r->letter);
 }
 
+static void on_watermark(void *arg, tm_task *task, uint32_t operator_id, int64_t watermark, bool idle)
+{
+    tm_slot *s = arg;
+    tm_report *r = report_new(s, TM_REPORT_WATERMARK, task);
+    r->operator_id = operator_id;
+    r->watermark = watermark;
+    r->idle = idle;
+    wsl_mailbox_post(s->options.control, &r->letter);
+}
+
 static wsl_status on_stdout(void *arg, const char *data, size_t size)
 {
     tm_slot *s = arg;
@@ -234,6 +245,7 @@ static void deploy(tm_slot *s, tm_task *task)
         .request_split = on_split_request,
         .write_stdout = on_stdout,
         .send_to_client = on_collect,
+        .report_watermark = on_watermark,
         .watch_fd = on_watch,
         .unwatch_fd = on_unwatch,
         .poke = {poke, s},
@@ -282,6 +294,7 @@ static void open_mail(tm_slot *s, mail *m)
     case MAIL_CANCEL:
     case MAIL_SPLIT:
     case MAIL_COLLECT_ACK:
+    case MAIL_LIMIT:
         break;
     }
     tm_task *task = find_task(s, &m->key);
@@ -293,6 +306,8 @@ static void open_mail(tm_slot *s, mail *m)
     } else if (m->kind == MAIL_SPLIT) {
         const wsl_split split = {m->text, m->bytes, m->size};
         tm_task_on_split(task, m->operator_id, m->bytes != NULL ? &split : NULL, m->no_more);
+    } else if (m->kind == MAIL_LIMIT) {
+        tm_task_on_limit(task, m->operator_id, m->limit);
     } else {
         tm_task_on_collect_ack(task, m->operator_id, m->sequence);
     }
@@ -422,4 +437,9 @@ void tm_slot_post_split(tm_slot *s, const tm_task_key *key, uint32_t operator_id
 void tm_slot_post_collect_ack(tm_slot *s, const tm_task_key *key, uint32_t operator_id, uint64_t sequence)
 {
     post(s, (mail){.kind = MAIL_COLLECT_ACK, .key = *key, .operator_id = operator_id, .sequence = sequence});
+}
+
+void tm_slot_post_limit(tm_slot *s, const tm_task_key *key, uint32_t operator_id, int64_t limit)
+{
+    post(s, (mail){.kind = MAIL_LIMIT, .key = *key, .operator_id = operator_id, .limit = limit});
 }

@@ -18,6 +18,7 @@ typedef enum tm_report_kind {
     TM_REPORT_STATE,   /* state; terminal: the task is the control loop's again */
     TM_REPORT_SPLIT_REQUEST,
     TM_REPORT_COLLECT, /* rows for the client */
+    TM_REPORT_WATERMARK, /* to an alignment group */
 } tm_report_kind;
 
 /* From a slot to the control loop, which frees it with tm_report_free. */
@@ -34,6 +35,8 @@ typedef struct tm_report {
     uint32_t n_rows;
     uint64_t sequence;
     bool end;
+    int64_t watermark;
+    bool idle;
 } tm_report;
 
 void tm_report_free(tm_report *report);
@@ -62,6 +65,8 @@ void tm_slot_post_deploy(tm_slot *slot, tm_task *task); /* the slot's until its 
 void tm_slot_post_cancel(tm_slot *slot, const tm_task_key *key);
 /* Fails the tasks of that job attempt that use the channel (or, without key, all of the attempt). */
 void tm_slot_post_fail(tm_slot *slot, const tm_channel_key *key, bool inbound, const char *reason);
+/* split NULL and not no_more: there is none for the moment. */
 void tm_slot_post_split(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, const wsl_split *split,
                         bool no_more);
+void tm_slot_post_limit(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, int64_t limit);
 void tm_slot_post_collect_ack(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, uint64_t sequence);

@@ -120,7 +120,6 @@ static wsl_status pass_on(tm_task *t, const tm_valve_out *out)
         WSL_TRY(tm_op_deliver_idle(head, false));
     }
     if (out->advanced) {
-        atomic_store_explicit(&t->shared.input_watermark, out->watermark, memory_order_relaxed);
         WSL_TRY(tm_op_deliver_watermark(head, out->watermark));
     }
     if (out->became_idle) {
@@ -494,6 +493,21 @@ void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, 
     }
 }
 
+void tm_task_on_limit(tm_task *t, uint32_t operator_id, int64_t limit)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
+        return;
+    }
+    tm_op *op = tm_chain_find(t->chain, operator_id);
+    if (op == NULL || op->cls->on_limit == NULL) {
+        return;
+    }
+    const wsl_status status = op->cls->on_limit(op, limit);
+    if (status != WSL_OK) {
+        fail_with_error(t, status);
+    }
+}
+
 /* ---- what the chain asks of us ---- */
 
 static tm_task *task_of(tm_op_host *host) { return (tm_task *)(void *)((char *)host - offsetof(tm_task, host)); }
@@ -575,6 +589,14 @@ static void host_request_split(tm_op_host *host, tm_op *op, const char *finished
     t->services.request_split(t->services.arg, t, op->env.desc->id, finished);
 }
 
+static void host_report_watermark(tm_op_host *host, tm_op *op, int64_t watermark, bool idle)
+{
+    tm_task *t = task_of(host);
+    if (t->services.report_watermark != NULL) {
+        t->services.report_watermark(t->services.arg, t, op->env.desc->id, watermark, idle);
+    }
+}
+
 static wsl_status host_write_stdout(tm_op_host *host, const char *data, size_t size)
 {
     tm_task *t = task_of(host);
@@ -640,6 +662,7 @@ void tm_task_init_host(tm_task *t)
         .send_to_client = host_send_to_client,
         .end_of_client_data = host_end_of_client_data,
         .waker = host_waker,
+        .report_watermark = host_report_watermark,
         .error = &t->error,
     };
 }

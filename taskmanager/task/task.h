@@ -54,6 +54,7 @@ typedef struct tm_task_shared {
     _Atomic(uint32_t) condition; /* ... a tm_step */
     _Atomic(int64_t) stepping_since_ns; /* a step is under way since then; 0: none */
     _Atomic(int64_t) input_watermark, output_watermark;
+    _Atomic(int64_t) input_since_ms, output_since_ms; /* wall clock at which they last advanced; 0: never */
 } tm_task_shared;
 
 /* What the task asks of its slot and, through it, of the control loop. */
@@ -65,6 +66,8 @@ typedef struct tm_task_services {
     /* Rows for the client: WSL_AGAIN while earlier ones are not acknowledged. */
     wsl_status (*send_to_client)(void *arg, tm_task *task, uint32_t operator_id, const wsl_row *const *rows,
                                  uint32_t n, uint64_t sequence);
+    /* How far a watermark strategy is, for its alignment group. */
+    void (*report_watermark)(void *arg, tm_task *task, uint32_t operator_id, int64_t watermark, bool idle);
     void (*watch_fd)(void *arg, int fd);
     void (*unwatch_fd)(void *arg, int fd);
     wsl_waker poke; /* any thread: the slot steps its tasks soon */
@@ -100,7 +103,9 @@ void tm_task_flush(tm_task *task);
 void tm_task_cancel(tm_task *task);                                 /* reports CANCELED unless it has ended */
 void tm_task_fail(tm_task *task, wsl_status status, const char *reason);
 void tm_task_on_channel(tm_task *task, tm_channel_end *end);        /* news of one of its channels */
+/* Neither a split nor no_more: there is none for the moment. */
 void tm_task_on_split(tm_task *task, uint32_t operator_id, const wsl_split *split, bool no_more);
+void tm_task_on_limit(tm_task *task, uint32_t operator_id, int64_t limit); /* of its alignment group */
 void tm_task_on_collect_ack(tm_task *task, uint32_t operator_id, uint64_t sequence);
 void tm_task_on_fd(tm_task *task);                                  /* its descriptor may be readable */
 int tm_task_fd(const tm_task *task);                                /* -1: none */
@@ -110,5 +115,5 @@ bool tm_task_has_ended(const tm_task *task);
 const wsl_error *tm_task_error(const tm_task *task);
 const char *tm_task_error_operator(const tm_task *task);            /* "" if none */
 
-/* ---- any loop: fills the message with the counters (arrays are malloc'ed; free with the message's free_unpacked) ---- */
+/* ---- control loop: fills the message with the counters (what it points to is malloc'ed) ---- */
 void tm_task_fill_metrics(tm_task *task, int64_t now_ns, Wsl__Pb__TaskMetrics *out_metrics);

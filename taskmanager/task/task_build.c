@@ -11,6 +11,7 @@
 #include "graph/job_graph.h"
 #include "plugin/plugin.h"
 #include "taskmanager/task/task_internal.h"
+#include "taskmanager/window/late_samples.h"
 
 enum { OUTPUT_QUEUE_MAX = 2 };
 
@@ -257,6 +258,26 @@ static wsl_status build_chain(tm_task *t)
     return tm_chain_open(t->chain, &t->error);
 }
 
+/* Late rows are read by others: from here on they are the task's, not the operators'. */
+static void build_late(tm_task *t)
+{
+    t->late = wsl_calloc(tm_chain_size(t->chain), sizeof *t->late);
+    for (uint32_t i = 0; i < tm_chain_size(t->chain); i++) {
+        const tm_op *op = tm_chain_op(t->chain, i);
+        if (op->late != NULL) {
+            t->late[t->n_late++] = (tm_task_late){.operator_id = op->env.desc->id, .samples = op->late};
+        }
+    }
+    atomic_store_explicit(&t->n_late_ready, t->n_late, memory_order_release);
+}
+
+static void keep_late(tm_task *t)
+{
+    for (uint32_t i = 0; i < t->n_late; i++) {
+        tm_chain_find(t->chain, t->late[i].operator_id)->late = NULL;
+    }
+}
+
 static void build_samples(tm_task *t)
 {
     const uint32_t n_in = t->gate != NULL ? tm_gate_channels(t->gate) : 0;
@@ -290,6 +311,7 @@ wsl_status tm_task_build(tm_task *t)
     WSL_TRY(build_gate(t));
     WSL_TRY(build_outputs(t));
     WSL_TRY(build_chain(t));
+    build_late(t);
     build_samples(t);
     return WSL_OK;
 }
@@ -301,6 +323,7 @@ void tm_task_teardown(tm_task *t)
     tm_task_unwatch(t);
     if (t->chain != NULL) {
         tm_chain_close(t->chain);
+        keep_late(t);
         tm_chain_free(t->chain);
         t->chain = NULL;
     }
@@ -341,6 +364,11 @@ void tm_task_free(tm_task *t)
     free(t->collects);
     free(t->samples);
     tm_task_counts_fini(&t->counts);
+    tm_time_box_fini(&t->times);
+    for (uint32_t i = 0; i < t->n_late; i++) {
+        tm_late_samples_free(t->late[i].samples);
+    }
+    free(t->late);
     free(t->error_operator);
     wsl_config_free(t->config);
     wsl__pb__deploy_task__free_unpacked(t->deploy, NULL);
@@ -351,12 +379,22 @@ void tm_task_free(tm_task *t)
 
 static void put(_Atomic(uint64_t) *to, uint64_t value) { atomic_store_explicit(to, value, memory_order_relaxed); }
 
+/* Publishes a watermark and, if it advanced since the last time, when. */
+static void put_watermark(_Atomic(int64_t) *to, _Atomic(int64_t) *since_ms, int64_t watermark, int64_t now_ms)
+{
+    if (watermark > atomic_load_explicit(to, memory_order_relaxed)) {
+        atomic_store_explicit(since_ms, now_ms, memory_order_relaxed);
+    }
+    atomic_store_explicit(to, watermark, memory_order_relaxed);
+}
+
 void tm_task_publish(tm_task *t)
 {
     if (t->chain == NULL) {
         return;
     }
     tm_task_shared *s = &t->shared;
+    const int64_t now_ms = wsl_wall_ms(t->seams.clock);
     uint64_t rows_out = 0, bytes_out = 0, buffers_out = 0;
     uint32_t at = 0;
     if (t->gate != NULL) {
@@ -370,9 +408,13 @@ void tm_task_publish(tm_task *t)
             atomic_store_explicit(&c->queue, tm_channel_queued(tm_gate_channel(t->gate, at)->channel),
                                   memory_order_relaxed);
             const tm_valve_channel *vc = tm_input_valves_channel(&t->valves, at);
-            atomic_store_explicit(&c->watermark, vc->watermark, memory_order_relaxed);
+            put_watermark(&c->watermark, &c->since_ms, vc->watermark, now_ms);
             atomic_store_explicit(&c->idle, vc->idle, memory_order_relaxed);
+            atomic_store_explicit(&c->ended, vc->finished, memory_order_relaxed);
+            atomic_store_explicit(&c->catching_up, !vc->idle && !vc->finished && !vc->aligned, memory_order_relaxed);
         }
+        const tm_valve *all = t->valves.n_inputs > 1 ? &t->valves.both : &t->valves.input[0];
+        put_watermark(&s->input_watermark, &s->input_since_ms, all->watermark, now_ms);
     } else {
         put(&s->rows_in, tm_chain_head(t->chain)->rows_out); /* a source: what it read */
     }
@@ -401,10 +443,49 @@ void tm_task_publish(tm_task *t)
         watermark = leaves && reached < watermark ? reached : watermark;
     }
     tm_task_counts_publish(&t->counts, t->chain);
+    tm_time_box_publish(&t->times, t->chain, now_ms);
     put(&s->rows_out, rows_out);
     put(&s->bytes_out, bytes_out);
     put(&s->buffers_out, buffers_out);
-    atomic_store_explicit(&s->output_watermark, watermark, memory_order_relaxed);
+    put_watermark(&s->output_watermark, &s->output_since_ms, watermark, now_ms);
+}
+
+/* Samples that were not sent before, oldest first. */
+static Wsl__Pb__LateMetrics *late_metrics(tm_task_late *late)
+{
+    tm_late_sample latest[TM_LATE_SAMPLES];
+    Wsl__Pb__LateMetrics *m = wsl_alloc(sizeof *m);
+    wsl__pb__late_metrics__init(m);
+    m->operator_ = late->operator_id;
+    m->count = tm_late_samples_total(late->samples);
+    uint32_t n = tm_late_samples_read(late->samples, latest, TM_LATE_SAMPLES);
+    m->samples = wsl_calloc(n + 1, sizeof *m->samples);
+    while (n-- > 0) {
+        if (latest[n].number <= late->sent) {
+            continue;
+        }
+        late->sent = latest[n].number;
+        Wsl__Pb__LateSample *sample = wsl_alloc(sizeof *sample);
+        wsl__pb__late_sample__init(sample);
+        sample->key = wsl_strdup(latest[n].key);
+        sample->split = wsl_strdup(latest[n].split);
+        sample->timestamp = latest[n].timestamp;
+        sample->watermark = latest[n].watermark;
+        sample->lateness_ms = latest[n].lateness_ms;
+        m->samples[m->n_samples++] = sample;
+    }
+    return m;
+}
+
+static void fill_late(tm_task *t, Wsl__Pb__TaskMetrics *m)
+{
+    const uint32_t n = atomic_load_explicit(&t->n_late_ready, memory_order_acquire);
+    m->late = wsl_calloc(n + 1, sizeof *m->late);
+    for (uint32_t i = 0; i < n; i++) {
+        if (tm_late_samples_total(t->late[i].samples) > 0) {
+            m->late[m->n_late++] = late_metrics(&t->late[i]);
+        }
+    }
 }
 
 static uint64_t get(_Atomic(uint64_t) *from) { return atomic_load_explicit(from, memory_order_relaxed); }
@@ -424,6 +505,8 @@ void tm_task_fill_metrics(tm_task *t, int64_t now_ns, Wsl__Pb__TaskMetrics *m)
     m->idle_ns = get(&s->idle_ns);
     m->input_watermark = atomic_load_explicit(&s->input_watermark, memory_order_relaxed);
     m->output_watermark = atomic_load_explicit(&s->output_watermark, memory_order_relaxed);
+    m->input_since_ms = atomic_load_explicit(&s->input_since_ms, memory_order_relaxed);
+    m->output_since_ms = atomic_load_explicit(&s->output_since_ms, memory_order_relaxed);
 
     /* what goes on right now is not booked yet */
     const int64_t stepping = atomic_load_explicit(&s->stepping_since_ns, memory_order_relaxed);
@@ -438,6 +521,8 @@ void tm_task_fill_metrics(tm_task *t, int64_t now_ns, Wsl__Pb__TaskMetrics *m)
     }
 
     tm_task_counts_fill(&t->counts, m);
+    tm_time_box_fill(&t->times, m);
+    fill_late(t, m);
     const uint32_t n = atomic_load_explicit(&t->n_samples_ready, memory_order_acquire);
     m->inputs = wsl_calloc(n + 1, sizeof *m->inputs);
     m->outputs = wsl_calloc(n + 1, sizeof *m->outputs);
@@ -451,6 +536,9 @@ void tm_task_fill_metrics(tm_task *t, int64_t now_ns, Wsl__Pb__TaskMetrics *m)
         cm->queue = atomic_load_explicit(&c->queue, memory_order_relaxed);
         cm->watermark = atomic_load_explicit(&c->watermark, memory_order_relaxed);
         cm->idle = atomic_load_explicit(&c->idle, memory_order_relaxed);
+        cm->ended = atomic_load_explicit(&c->ended, memory_order_relaxed);
+        cm->catching_up = atomic_load_explicit(&c->catching_up, memory_order_relaxed);
+        cm->since_ms = atomic_load_explicit(&c->since_ms, memory_order_relaxed);
         if (c->inbound) {
             m->inputs[m->n_inputs++] = cm;
         } else {

@@ -9,6 +9,7 @@
 #include "taskmanager/task/task.h"
 #include "taskmanager/task/task_counts.h"
 #include "taskmanager/time/input_valves.h"
+#include "taskmanager/time/time_report.h"
 
 typedef struct tm_task_wake {
     tm_op *op;
@@ -36,7 +37,17 @@ typedef struct tm_task_channel_sample {
     _Atomic(uint32_t) queue;
     _Atomic(int64_t) watermark;
     _Atomic(bool) idle;
+    _Atomic(bool) ended;
+    _Atomic(bool) catching_up;  /* was idle and is still behind */
+    _Atomic(int64_t) since_ms;  /* wall clock at which the watermark last advanced; 0: never */
 } tm_task_channel_sample;
+
+/* An operator's late rows. They outlive the operator, because another thread may be reading them. */
+typedef struct tm_task_late {
+    uint32_t operator_id;
+    struct tm_late_samples *samples;
+    uint64_t sent; /* control loop: the last one that was put into a message */
+} tm_task_late;
 
 struct tm_task {
     tm_task_key key;
@@ -96,6 +107,10 @@ struct tm_task {
     tm_task_channel_sample *samples;
     uint32_t n_samples;
     tm_task_counts counts;
+    tm_time_box times;
+    tm_task_late *late;
+    uint32_t n_late;
+    _Atomic(uint32_t) n_late_ready;    /* 0 until built */
     _Atomic(uint32_t) n_samples_ready; /* 0 until built */
 };
 

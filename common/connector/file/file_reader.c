@@ -91,6 +91,9 @@ static wsl_status begin_split(file_reader *r, wsl_source_ctx *ctx, wsl_error *er
     r->split = r->queue.items[0];
     wsl_vec_remove(&r->queue, 0);
     WSL_TRY(open_file(r, ctx, err));
+    char name[WSL_SPLIT_NAME_MAX];
+    wsl_file_split_name(&r->split, name);
+    (void)ctx->ops->split_started(ctx, name);
     const bool inside = r->split.start > 0;
     wsl_records_start(&r->records, ctx, r->split.path, r->split.start - inside, r->split.end, inside);
     return WSL_OK;

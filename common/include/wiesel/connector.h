@@ -87,6 +87,12 @@ typedef struct wsl_source_ctx_ops {
     void (*request_split)(wsl_source_ctx *ctx);
     void (*split_finished)(wsl_source_ctx *ctx, const char *split_name);
     void (*count)(wsl_source_ctx *ctx, const char *metric, int64_t delta);
+    /* Reading of a split begins. Until split_finished it takes part in the source's watermark, which is the minimum over
+     * the splits being read (splits that only wait inside the reader hold nobody back), and rows emitted next are its
+     * rows. Gives a number for from_split and pause_split. A reader that never calls this is one split. */
+    uint32_t (*split_started)(wsl_source_ctx *ctx, const char *split_name);
+    /* Rows emitted from now on are of that split: for readers that read several by turns. */
+    void (*from_split)(wsl_source_ctx *ctx, uint32_t split);
 } wsl_source_ctx_ops;
 
 typedef struct wsl_reader_class {
@@ -97,6 +103,9 @@ typedef struct wsl_reader_class {
     /* Emits at most max_rows rows. WSL_OK: call again soon; WSL_AGAIN: nothing now, wake me; WSL_END: finished. */
     wsl_status (*poll)(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_error *err);
     void (*close)(void *self, wsl_source_ctx *ctx);
+    /* Watermark alignment: that split (a number of split_started) is too far ahead of others; emit nothing of it until told
+     * to go on. NULL: the reader is not polled while all splits it reads are too far ahead. */
+    void (*pause_split)(void *self, wsl_source_ctx *ctx, uint32_t split, bool pause);
 } wsl_reader_class;
 
 typedef struct wsl_source_class {

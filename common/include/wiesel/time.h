@@ -7,6 +7,11 @@
  * timestamp is given as an expression over the row, usually just the name of a TIMESTAMP or INT64 field; a row for which it
  * is NULL has no timestamp and does not move the watermark. NULL instead of an expression keeps the timestamps that rows have.
  *
+ * Right behind a source (nothing between them, and chained to it) a strategy judges each split of the source by itself:
+ * the watermark is the minimum over the splits being read that are not idle; a finished split leaves it. Anywhere else
+ * there is one judgement per subtask, and a subtask that never gets a row stays without a watermark and holds everything
+ * behind it back, unless it has an idleness.
+ *
  * Threads: values, while a job is built.
  */
 #pragma once
@@ -26,7 +31,8 @@ typedef struct wsl_watermark_strategy {
     wsl_watermark_kind kind;
     const char *timestamp; /* expression, or NULL */
     int64_t bound_ms;
-    int64_t idleness_ms;   /* without rows for so long a subtask does not hold others back; 0: never */
+    int64_t idleness_ms;   /* without rows for so long a split or subtask does not hold others back; 0: never. Judged each
+                            * pipeline.auto-watermark-interval; time in which it could not send or read does not count */
     const struct wsl_function *function; /* custom */
     const char *alignment_group; /* sources of one group wait for each other; NULL: none */
     int64_t max_drift_ms;        /* how far a split may be ahead of the group's slowest one */
@@ -71,7 +77,10 @@ static inline wsl_watermark_strategy wsl_with_alignment(wsl_watermark_strategy s
     return strategy;
 }
 
-/* What a WSL_WATERMARKS function gets: one context per split (or per subtask, behind an operator that is no source).
+/* What a WSL_WATERMARKS function gets: one context per split (or per subtask, behind an operator that is no source). What
+ * on_event emits follows its row at once. on_periodic is called each pipeline.auto-watermark-interval while the split is not
+ * idle, or after every row when watermarks are emitted per record. Rows without a timestamp are not shown. open and close
+ * are not called.
  *
  *     static void on_event(wsl_watermark_ctx *w, const wsl_row *row, int64_t timestamp_ms)
  *     {
@@ -84,7 +93,8 @@ struct wsl_watermark_ctx {
     const void *config;
     uint32_t config_size;
     int64_t watermark; /* the last one emitted; INT64_MIN before the first */
+    int64_t now_ms;    /* processing time, of this batch of rows or this interval */
     void (*emit)(struct wsl_watermark_ctx *w, int64_t watermark_ms);
 };
-/* Smaller ones than before are ignored. */
+/* Smaller ones than before are ignored. INT64_MAX is for the end of the input, which is not a generator's to say. */
 #define wsl_emit_watermark(w, watermark_ms) ((w)->emit((w), (watermark_ms)))

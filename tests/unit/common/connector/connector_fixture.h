@@ -104,6 +104,8 @@ typedef struct source {
     void *reader;
     wsl_strbuf log; /* one line per row ("{...}") and bad record ("BAD where@offset reason: raw") */
     uint32_t n_rows, n_bad, n_finished, n_requests;
+    uint32_t n_started;
+    char started[WSL_SPLIT_NAME_MAX]; /* the last one */
     int fd;
     int64_t wake_at_ns;
     uint8_t memory[4096] __attribute__((aligned(8)));
@@ -162,6 +164,16 @@ static inline void src_finished(wsl_source_ctx *ctx, const char *name)
     (void)name;
     of_ctx(ctx)->n_finished++;
 }
+static inline uint32_t src_started(wsl_source_ctx *ctx, const char *name)
+{
+    source *s = of_ctx(ctx);
+    (void)snprintf(s->started, sizeof s->started, "%s", name);
+    return s->n_started++;
+}
+static inline void src_from(wsl_source_ctx *ctx, uint32_t split)
+{
+    cr_assert_lt(split, of_ctx(ctx)->n_started);
+}
 static inline void src_count(wsl_source_ctx *ctx, const char *metric, int64_t delta)
 {
     (void)ctx;
@@ -178,6 +190,8 @@ static const wsl_source_ctx_ops src_ops = {
     .request_split = src_request,
     .split_finished = src_finished,
     .count = src_count,
+    .split_started = src_started,
+    .from_split = src_from,
 };
 
 static inline void source_init(source *s, world *w, const wsl_source_class *cls, const wsl_schema *schema,
