@@ -413,6 +413,16 @@ void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows)
 
 bool tm_chain_has_pending(const tm_chain *chain) { return chain->shared.n_pending != 0; }
 
+bool tm_chain_waits_outside(const tm_chain *chain)
+{
+    bool outside = false;
+    for (uint32_t i = 0; i < chain->n; i++) {
+        const tm_op *op = chain->nodes[i].op;
+        outside = outside || (op->pending && op->waiting && op->outside);
+    }
+    return outside;
+}
+
 wsl_status tm_chain_resume(tm_chain *chain)
 {
     bool progress = false;

@@ -70,6 +70,8 @@ bool tm_chain_is_source(const tm_chain *chain);
 void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows);
 
 bool tm_chain_has_pending(const tm_chain *chain);
+/* Is what is pending held up by somebody outside the job? */
+bool tm_chain_waits_outside(const tm_chain *chain);
 /* Works off what is pending, consumers first. WSL_OK: something was done, look again (has_pending says whether more
  * is); WSL_AGAIN: what is pending cannot go on before a wake-up or before the outputs have drained. */
 wsl_status tm_chain_resume(tm_chain *chain);

@@ -575,7 +575,7 @@ static wsl_status async_rows(tm_op *op, uint32_t input, const wsl_row *const *ro
     if (i == n) {
         return WSL_OK;
     }
-    op->waiting = true;
+    op->waiting = op->outside = true;
     return tm_op_suspend(op, input, rows + i, n - i);
 }
 
@@ -615,6 +615,7 @@ static wsl_status async_end(tm_op *op)
     WSL_TRY(go_on(a));
     if (!is_empty(a)) {
         op->waiting = true;
+        op->outside = !op->busy;
         return WSL_AGAIN;
     }
     tm_fn_ctx_of(&a->f)->ops = a->emit_ops;

@@ -161,7 +161,7 @@ bool tm_op_blocked(const tm_op *op)
 
 static inline wsl_status rows_now(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
-    op->waiting = false;
+    op->waiting = op->outside = false;
     op->current_input = input;
     const wsl_status status = op->cls->on_rows(op, input, rows, n);
     op->current = NULL;
@@ -181,7 +181,7 @@ static wsl_status idle_now(tm_op *op, bool idle)
 
 static wsl_status end_now(tm_op *op)
 {
-    op->waiting = false;
+    op->waiting = op->outside = false;
     const wsl_status status = op->cls->on_end != NULL ? op->cls->on_end(op) : WSL_OK;
     op->end_again = status == WSL_AGAIN;
     if (status != WSL_OK) {

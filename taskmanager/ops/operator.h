@@ -156,6 +156,7 @@ struct tm_op {
     bool pending;          /* has unfinished work; kept by operator.c: busy, or end_again, or something is queued */
     bool busy;             /* set and cleared by the class: unfinished work of its own, which resume goes on with */
     bool waiting;          /* set by the class when it suspends because it needs a wake-up, not just another turn */
+    bool outside;          /* ... from somebody outside the job, not from what is behind it: the task counts as busy */
     bool end_again;        /* on_end said WSL_AGAIN */
     bool ended;            /* its end was passed on */
     bool input_ended[2];   /* no more rows come by it */

@@ -302,7 +302,7 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
         }
         const wsl_status status = tm_chain_resume(t->chain);
         if (status == WSL_AGAIN) {
-            *out_step = TM_STEP_BLOCKED;
+            *out_step = tm_chain_waits_outside(t->chain) ? TM_STEP_OUTSIDE : TM_STEP_BLOCKED;
             return fire_wakes(t, now_ns);
         }
         return status;

@@ -43,6 +43,7 @@ typedef enum tm_step {
     TM_STEP_RAN,     /* did something, wants more */
     TM_STEP_IDLE,    /* no input */
     TM_STEP_BLOCKED, /* backpressured: no room for output, or a sink that is behind */
+    TM_STEP_OUTSIDE, /* all it could ask of somebody outside the job it has asked: counts as busy */
     TM_STEP_ENDED,   /* terminal; the state says how */
 } tm_step;
 

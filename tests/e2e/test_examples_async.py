@@ -101,6 +101,8 @@ class AsyncEnrich(ClusterTest):
             source = self.cluster.vertices(job_id)[0]["id"]
             name = "backPressuredTimeMsPerSecond"
             wait_for("the source feels it", lambda: self.cluster.metrics(job_id, source, 0, name).get(name, 0) > 800)
+            enricher, busy = self.cluster.vertices(job_id)[1]["id"], "busyTimeMsPerSecond"
+            wait_for("who waits for the server is busy", lambda: self.cluster.metrics(job_id, enricher, 0, busy).get(busy, 0) > 800)
             self.assertLessEqual(server.counts["most_at_once"], 4)
             canceled = self.cluster.cli("cancel", job_id, timeout=20)
             self.assertEqual(canceled.code, 0, str(canceled))
