@@ -16,14 +16,19 @@ typedef struct in_channel {
     struct in_channel *next_ready;
 } in_channel;
 
+typedef struct ready_list {
+    in_channel *head;
+    in_channel *tail;
+} ready_list;
+
 struct tm_gate {
     uint32_t n;
     uint32_t exclusive;
     uint32_t floating_free;
     bool floating_wanted;  /* a channel with a backlog found none free */
     in_channel *channels;
-    in_channel *ready_head;
-    in_channel *ready_tail;
+    ready_list ready[2];   /* by input */
+    uint32_t turn;         /* the input that is asked first */
     tm_gate_stats stats;
 };
 
@@ -36,6 +41,7 @@ tm_gate *tm_gate_new(const tm_gate_input *inputs, uint32_t n, uint32_t exclusive
     g->floating_free = floating;
     g->channels = wsl_calloc(n, sizeof *g->channels);
     for (uint32_t i = 0; i < n; i++) {
+        WSL_ASSERT(inputs[i].input <= 1);
         g->channels[i].in = inputs[i];
         inputs[i].channel->consumer.owner = owner;
         inputs[i].channel->consumer.index = i;
@@ -62,14 +68,29 @@ static void make_ready(tm_gate *g, in_channel *c)
     if (c->ready) {
         return;
     }
+    ready_list *list = &g->ready[c->in.input];
     c->ready = true;
     c->next_ready = NULL;
-    if (g->ready_tail != NULL) {
-        g->ready_tail->next_ready = c;
+    if (list->tail != NULL) {
+        list->tail->next_ready = c;
     } else {
-        g->ready_head = c;
+        list->head = c;
     }
-    g->ready_tail = c;
+    list->tail = c;
+}
+
+/* The first channel of the input whose turn it is, else of the other one. */
+static in_channel *take_ready(tm_gate *g)
+{
+    const uint32_t input = g->ready[g->turn].head != NULL ? g->turn : 1 - g->turn;
+    ready_list *list = &g->ready[input];
+    in_channel *c = list->head;
+    if (c != NULL) {
+        list->head = c->next_ready;
+        list->tail = list->head != NULL ? list->tail : NULL;
+        c->ready = false;
+    }
+    return c;
 }
 
 void tm_gate_open(tm_gate *g)
@@ -94,17 +115,12 @@ void tm_gate_on_news(tm_gate *g, tm_channel *ch)
     }
 }
 
-bool tm_gate_has_input(const tm_gate *g) { return g->ready_head != NULL; }
+bool tm_gate_has_input(const tm_gate *g) { return g->ready[0].head != NULL || g->ready[1].head != NULL; }
 
 wsl_buffer *tm_gate_next(tm_gate *g, uint32_t *out_channel)
 {
-    while (g->ready_head != NULL) {
-        in_channel *c = g->ready_head;
-        g->ready_head = c->next_ready;
-        if (g->ready_head == NULL) {
-            g->ready_tail = NULL;
-        }
-        c->ready = false;
+    in_channel *c;
+    while ((c = take_ready(g)) != NULL) {
         wsl_buffer *b = tm_channel_receive(c->in.channel);
         if (b == NULL) {
             continue;
@@ -117,6 +133,7 @@ wsl_buffer *tm_gate_next(tm_gate *g, uint32_t *out_channel)
         if (tm_channel_queued(c->in.channel) > 0) {
             make_ready(g, c);
         }
+        g->turn = 1 - c->in.input;
         *out_channel = (uint32_t)(c - g->channels);
         return b;
     }

@@ -107,9 +107,10 @@ wsl_row *tm_fn_ctx_alloc(tm_fn_ctx *f, uint32_t size)
 
 /* ---- what the function calls ---- */
 
-static inline void stamp(const wsl_ctx *ctx, wsl_row *row)
+static inline void stamp(const tm_fn_ctx *f, wsl_row *row)
 {
-    if (!(row->flags & WSL_ROW_HAS_TIMESTAMP) && ctx->has_timestamp) {
+    const wsl_ctx *ctx = &f->k.ctx;
+    if ((!(row->flags & WSL_ROW_HAS_TIMESTAMP) || WSL_UNLIKELY(f->stamps_all)) && ctx->has_timestamp) {
         wsl_row_set_timestamp(row, ctx->timestamp);
     }
 }
@@ -120,7 +121,7 @@ static wsl_status copy_in(tm_fn_ctx *f, const wsl_row *row, wsl_row **out_copy)
     wsl_row *copy = (wsl_row *)(void *)(f->copies.data + f->copies.used);
     f->copies.used += row->size;
     memcpy(copy, row, row->size);
-    stamp(&f->k.ctx, copy);
+    stamp(f, copy);
     *out_copy = copy;
     return WSL_OK;
 }
@@ -143,7 +144,7 @@ wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row)
     }
     wsl_row *mine = (wsl_row *)(void *)ctx->out_tip;
     ctx->out_tip += mine->size;
-    stamp(ctx, mine);
+    stamp(f, mine);
     return tm_fn_ctx_add(f, mine);
 }
 

@@ -41,6 +41,7 @@ typedef struct tm_fn_ctx {
     tm_row_arena rows;   /* built in place */
     tm_row_arena copies; /* copied in */
     const wsl_row *input;
+    bool stamps_all; /* set by the operator: rows get the current timestamp even if they have one (joins) */
     bool attention;
     wsl_status failed; /* of a call whose status the function may have ignored */
     uint32_t n_out;

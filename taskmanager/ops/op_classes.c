@@ -9,7 +9,7 @@ static const tm_op_class *const classes[] = {
     &tm_op_watermarks_class, &tm_op_source_class, &tm_op_sink_class,          &tm_op_window_class,
     &tm_op_window_all_class,
     &tm_op_co_process_class, &tm_op_keyed_co_process_class,
-    &tm_op_broadcast_process_class, &tm_op_keyed_broadcast_process_class,
+    &tm_op_broadcast_process_class, &tm_op_keyed_broadcast_process_class, &tm_op_interval_join_class,
 };
 
 const tm_op_class *tm_op_class_find(const char *kind)

@@ -22,3 +22,4 @@ extern const tm_op_class tm_op_co_process_class;
 extern const tm_op_class tm_op_keyed_co_process_class;
 extern const tm_op_class tm_op_broadcast_process_class;
 extern const tm_op_class tm_op_keyed_broadcast_process_class;
+extern const tm_op_class tm_op_interval_join_class;

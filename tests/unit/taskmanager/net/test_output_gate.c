@@ -347,6 +347,56 @@ Test(gate, floating_credits_go_from_the_idle_channel_to_the_one_where_data_waits
     wsl_buffer_region_free(busy.region);
 }
 
+enum { LEFT_CHANNELS = 6, BUFFERS_EACH = 8 };
+
+Test(gate, two_inputs_take_turns_however_many_channels_each_has)
+{
+    wsl_mailbox box;
+    wsl_mailbox_init(&box, (wsl_waker){0});
+    int owner;
+    tm_gate_input inputs[LEFT_CHANNELS + 1];
+    for (uint32_t i = 0; i <= LEFT_CHANNELS; i++) {
+        inputs[i] = (tm_gate_input){.channel = tm_channel_new(&(tm_channel_key){.to = 0}, BUFFERS_EACH),
+                                    .input = i == LEFT_CHANNELS ? 1 : 0};
+        tm_channel_bind_producer(inputs[i].channel, &box);
+        tm_channel_bind_consumer(inputs[i].channel, &box);
+    }
+    tm_gate *g = tm_gate_new(inputs, LEFT_CHANNELS + 1, BUFFERS_EACH, 0, &owner);
+    tm_gate_open(g);
+    for (uint32_t i = 0; i <= LEFT_CHANNELS; i++) {
+        for (int k = 0; k < BUFFERS_EACH; k++) {
+            tm_channel_send(inputs[i].channel, wsl_buffer_new_large(64));
+        }
+        tm_gate_on_news(g, inputs[i].channel);
+    }
+    uint32_t taken[LEFT_CHANNELS + 1] = {0};
+    for (int turn = 0; turn < 2 * BUFFERS_EACH; turn++) {
+        uint32_t channel = 0;
+        wsl_buffer *b = tm_gate_next(g, &channel);
+        cr_assert_eq(tm_gate_channel(g, channel)->input, turn % 2, "turn %d", turn);
+        taken[channel]++;
+        tm_gate_done(g, channel, b);
+    }
+    for (uint32_t i = 0; i < LEFT_CHANNELS; i++) {
+        cr_assert_geq(taken[i], 1, "channels of one input take turns, too");
+        cr_assert_leq(taken[i], 2);
+    }
+    uint32_t rest = 0, channel = 0;
+    for (wsl_buffer *b; (b = tm_gate_next(g, &channel)) != NULL; rest++) {
+        cr_assert_eq(tm_gate_channel(g, channel)->input, 0, "an input that is dry loses no turn of the other");
+        tm_gate_done(g, channel, b);
+    }
+    cr_assert_eq(rest, (LEFT_CHANNELS - 1) * BUFFERS_EACH);
+    tm_gate_free(g);
+    for (wsl_letter *l = wsl_mailbox_take_all(&box), *next; l != NULL; l = next) {
+        next = l->next;
+        tm_channel_unref(tm_channel_end_open(l)->channel);
+    }
+    for (uint32_t i = 0; i <= LEFT_CHANNELS; i++) {
+        tm_channel_unref(inputs[i].channel);
+    }
+}
+
 Test(gate, credits_are_given_again_several_at_a_time_and_never_too_late)
 {
     bed b;
