@@ -9,6 +9,12 @@
  *     union      two sources -> union -> count all -> collect
  *     sides      even numbers to a side output -> both counted -> collect
  *     timers     keyed event-time timers at the end of input -> collect
+ *     co         two sources by key -> counted into one state -> collect
+ *     self       one source by key, with itself -> counted into one state -> collect
+ *     interval   two sources by key -> pairs with ids at most --keys apart -> collect
+ *     ex32       five rows and one row -> interval join -> collect
+ *     broadcast  events, and rules 0 .. 99 to all subtasks -> how many rules and events each subtask saw -> collect
+ *     revalue    events by key, and rules 0 .. 9 to all; each rule adds 1 to the state of all keys -> sums -> collect
  */
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +198,148 @@ static wsl_status fire(wsl_keyed_ctx *k, int64_t timestamp_ms, bool event_time)
 WSL_KEYED_PROCESS(at_the_end, .in = &event_schema, .out = &tally_schema, .states = WSL_STATES(&count_state),
                   .keyed_process = set_timer, .on_timer = fire);
 
+/* ---- two inputs ---- */
+
+WSL_ROW(pair, (int64, left), (int64, right));
+WSL_ROW(rule_key, (int64, id));
+WSL_VALUE_STATE(both_state, "both", (int64, n0), (int64, n1));
+WSL_MAP_STATE(rules_state, "rules", &rule_key_schema, &event_schema);
+
+static wsl_status emit_tally(wsl_keyed_ctx *k, int64_t n)
+{
+    wsl_row_writer w = wsl_begin(k, &tally_schema, 0);
+    tally_set_key(&w, wsl_row_int64(k->key, 0));
+    tally_set_n(&w, n);
+    return wsl_emit(k, &w);
+}
+
+/* Counts of both inputs; told when time ends. */
+static wsl_status count_in(wsl_keyed_ctx *k, uint32_t input, const wsl_row *in)
+{
+    (void)in;
+    wsl_value_update(k, &both_state)->slot[input]++;
+    return wsl_timer_event(k, 1000000);
+}
+static wsl_status tell_both(wsl_keyed_ctx *k, int64_t timestamp_ms, bool event_time)
+{
+    (void)timestamp_ms, (void)event_time;
+    const wsl_row *both = wsl_value_get(k, &both_state);
+    return emit_tally(k, both_state_value_n0(both) * 1000000 + both_state_value_n1(both));
+}
+WSL_KEYED_CO_PROCESS(count_both, .in = &event_schema, .in2 = &event_schema, .out = &tally_schema,
+                     .states = WSL_STATES(&both_state), .keyed_co_process = count_in, .on_timer = tell_both);
+
+static wsl_status join_events(wsl_ctx *ctx, const wsl_row *left, const wsl_row *right)
+{
+    const int64_t later = event_id(left) > event_id(right) ? event_id(left) : event_id(right);
+    if (wsl_timestamp(ctx) != later) {
+        return wsl_error_here(ctx, "a pair at %lld", (long long)wsl_timestamp(ctx));
+    }
+    wsl_row_writer w = wsl_begin(ctx, &pair_schema, 0);
+    pair_set_left(&w, event_id(left));
+    pair_set_right(&w, event_id(right));
+    return wsl_emit(ctx, &w);
+}
+WSL_JOIN(pairs, .in = &event_schema, .in2 = &event_schema, .out = &pair_schema, .join = join_events);
+
+static wsl_status keep_rule(wsl_broadcast_ctx *b, const wsl_row *in)
+{
+    uint64_t memory[8];
+    wsl_row_writer key;
+    (void)wsl_row_writer_init(&key, memory, sizeof memory, rule_key_n_fields);
+    rule_key_set_id(&key, event_id(in) % 50); /* each is put twice */
+    return wsl_broadcast_put(b, &rules_state, key.row, in);
+}
+static wsl_status see_event(wsl_broadcast_view *b, const wsl_row *in)
+{
+    seen *s = b->ctx.local;
+    s->n++;
+    (void)in;
+    return WSL_OK;
+}
+static wsl_status count_rule(void *arg, const wsl_row *key, const wsl_row *value)
+{
+    (void)key, (void)value;
+    ++*(int64_t *)arg;
+    return WSL_OK;
+}
+static wsl_status tell_rules(wsl_ctx *ctx)
+{
+    const seen *s = ctx->local;
+    int64_t rules = 0;
+    wsl_status status = wsl_broadcast_each((wsl_broadcast_view *)(void *)ctx, &rules_state, count_rule, &rules);
+    wsl_row_writer w = wsl_begin(ctx, &spread_schema, 0);
+    spread_set_subtask(&w, ctx->subtask);
+    spread_set_n(&w, s->n);
+    spread_set_sum(&w, rules);
+    return status == WSL_OK ? wsl_emit(ctx, &w) : status;
+}
+WSL_BROADCAST_PROCESS(with_rules, .in = &event_schema, .in2 = &event_schema, .out = &spread_schema,
+                      .local_size = sizeof(seen), .broadcast_states = WSL_STATES(&rules_state), .element = see_event,
+                      .broadcast = keep_rule, .finish = tell_rules);
+
+static wsl_status add_one(wsl_keyed_ctx *k, void *arg)
+{
+    (void)arg;
+    wsl_value_update(k, &both_state)->slot[1]++;
+    return WSL_OK;
+}
+static wsl_status revalue_all(wsl_broadcast_ctx *b, const wsl_row *in)
+{
+    (void)in;
+    return wsl_apply_to_keyed_state(b, &both_state, add_one, NULL);
+}
+/* Rules that came before the key's first event have passed it by: the broadcast state knows them. */
+static wsl_status hold(wsl_keyed_broadcast_view *b, const wsl_row *in)
+{
+    (void)in;
+    wsl_value_update(&b->k, &both_state)->slot[0]++;
+    return wsl_timer_event(&b->k, 1000000);
+}
+WSL_KEYED_BROADCAST_PROCESS(revalue, .in = &event_schema, .in2 = &event_schema, .out = &tally_schema,
+                            .states = WSL_STATES(&both_state), .broadcast_states = WSL_STATES(&rules_state),
+                            .keyed_element = hold, .broadcast = revalue_all, .on_timer = tell_both);
+
+static wsl_stream *ascending(wsl_env *env, const char *name, const char *n, const char *keys)
+{
+    wsl_stream *events = wsl_from(env, name, "numbers", &event_schema, WSL_OPTIONS({"n", n}, {"keys", keys}));
+    return wsl_watermarks(events, name, wsl_monotonous_timestamps("id"));
+}
+
+static wsl_stream *two_inputs(wsl_env *env, const char *job, const char *n, const char *keys)
+{
+    if (strcmp(job, "ex32") == 0) {
+        wsl_stream *left = wsl_from_json(env, "left", &event_schema, "[{\"id\": 10, \"key\": 1}]");
+        wsl_stream *right = wsl_from_json(env, "right", &event_schema,
+                                          "{\"id\": 7, \"key\": 1} {\"id\": 8, \"key\": 1} {\"id\": 9, \"key\": 1}"
+                                          "{\"id\": 11, \"key\": 1} {\"id\": 12, \"key\": 1}");
+        left = wsl_watermarks(left, "left", wsl_bounded_out_of_orderness("id", 100));
+        right = wsl_watermarks(right, "right", wsl_bounded_out_of_orderness("id", 100));
+        return wsl_interval_join(wsl_key_by(left, "key"), wsl_key_by(right, "key"), "join", -2, 1, WSL_BOUNDS_INCLUSIVE,
+                                 &pairs);
+    }
+    wsl_stream *a = ascending(env, "a", n, keys);
+    if (strcmp(job, "self") == 0) {
+        return wsl_keyed_co_process(wsl_key_by(a, "key"), wsl_key_by(a, "key"), "both", &count_both);
+    }
+    if (strcmp(job, "broadcast") == 0) {
+        return wsl_broadcast_process(a, wsl_broadcast(ascending(env, "rules", "100", "1")), "rules", &with_rules);
+    }
+    if (strcmp(job, "revalue") == 0) {
+        return wsl_keyed_broadcast_process(wsl_key_by(a, "key"), wsl_broadcast(ascending(env, "rules", "10", "1")),
+                                           "rules", &revalue);
+    }
+    wsl_stream *b = ascending(env, "b", n, keys);
+    if (strcmp(job, "interval") == 0) {
+        const int64_t apart = strtoll(keys, NULL, 10);
+        return wsl_interval_join(wsl_key_by(a, "key"), wsl_key_by(b, "key"), "join", -apart, apart, WSL_BOUNDS_INCLUSIVE,
+                                 &pairs);
+    }
+    return strcmp(job, "co") == 0
+               ? wsl_keyed_co_process(wsl_key_by(a, "key"), wsl_key_by(b, "key"), "both", &count_both)
+               : NULL;
+}
+
 /* ---- jobs ---- */
 
 static wsl_stream *partitioned(wsl_stream *events, const char *name)
@@ -216,6 +364,12 @@ WSL_JOB(env, args)
     const limit pause_us = {wsl_arg_int(args, "pause-us", 1000)};
     const int64_t consumers = wsl_arg_int(args, "consumers", 0);
 
+    wsl_stream *connected = two_inputs(env, job, n, keys);
+    if (connected != NULL) {
+        wsl_set_uid(connected, "connected");
+        wsl_set_parallelism(wsl_collect(connected, "out"), 1);
+        return WSL_OK;
+    }
     wsl_stream *events = wsl_from(env, "events", "numbers", &event_schema, WSL_OPTIONS({"n", n}, {"keys", keys}));
     wsl_stream *result = NULL;
     if (strcmp(job, "count") == 0) {
