@@ -50,9 +50,9 @@ static inline wsl_stream *in_event_time(wsl_stream *rows, const wsl_args *args, 
     return wsl_set_parallelism(timed, source_parallelism(args));
 }
 
-static inline void print_rows(wsl_stream *rows, const char *name)
+static inline wsl_sink *print_rows(wsl_stream *rows, const char *name)
 {
-    wsl_to(rows, name, "print", WSL_OPTIONS({"prefix", name}));
+    return wsl_to(rows, name, "print", WSL_OPTIONS({"prefix", name}));
 }
 
 /* To files OUT/<name>/part-*<suffix>. What is written becomes visible after 10 s, or when the job ends. */

@@ -46,8 +46,37 @@ static void what_cannot_be_is_set_aside(void)
     wsl_harness_free(h);
 }
 
+static void a_window_of_the_clock_is_summed_up(void)
+{
+    const wsl_windowing windows = {.assigner = wsl_in_processing_time(wsl_tumbling(5000))};
+    wsl_harness *h = harness_of(&(wsl_harness_options){.windows = &windows,
+                                                       .aggregate = &sum_up,
+                                                       .window = &with_device,
+                                                       .keys = WSL_HARNESS_KEYS("device_id"),
+                                                       .in = &reading_schema});
+
+    (void)wsl_harness_push(h, reading_of(h, -3));
+    (void)wsl_harness_advance(h, 4999);
+    (void)wsl_harness_push(h, reading_of(h, 9));
+    came_out(h, "5 s are not over", "");
+    (void)wsl_harness_advance(h, 1);
+    if (wsl_harness_count(h) != 1) {
+        (void)fprintf(stderr, "5 s are over: %s\n", wsl_harness_text(h));
+        exit(1);
+    }
+    const wsl_row *row = wsl_harness_out(h, 0);
+    if (stats_window_start(row) != 0 || stats_window_end(row) != 5000 || stats_count(row) != 2 ||
+        stats_temperature_min(row) != -3 || stats_temperature_max(row) != 9 || stats_temperature_avg(row) != 3 ||
+        stats_humidity_avg(row) != 50 || stats_pressure_min(row) != 1000) {
+        (void)fprintf(stderr, "not what was measured: %s\n", wsl_harness_text(h));
+        exit(1);
+    }
+    wsl_harness_free(h);
+}
+
 int main(void)
 {
     what_cannot_be_is_set_aside();
+    a_window_of_the_clock_is_summed_up();
     return 0;
 }

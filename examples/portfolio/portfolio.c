@@ -206,10 +206,7 @@ WSL_JOB(env, args)
     wsl_set_config(alerts, &horizon, sizeof horizon);
     write_rows(wsl_set_uid(alerts, "inactivity"), args, "alerts");
 
-    if (wsl_arg(args, "out", NULL) == NULL) {
-        write_rows(trades, args, "raw");
-    } else {
-        wsl_blackhole(trades, "raw");
-    }
+    wsl_sink *raw = wsl_arg(args, "out", NULL) == NULL ? print_rows(trades, "raw") : wsl_blackhole(trades, "raw");
+    wsl_set_parallelism(raw, source_parallelism(args));
     return WSL_OK;
 }

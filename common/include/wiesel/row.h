@@ -137,8 +137,10 @@ typedef struct wsl_row_writer {
 static inline bool wsl_row_writer_init(wsl_row_writer *w, void *memory, uint32_t capacity, uint32_t n_fields)
 {
     const uint32_t size = wsl_row_fixed_size(n_fields);
-    *w = (wsl_row_writer){(wsl_row *)memory, n_fields, capacity, size > capacity};
-    if (WSL_UNLIKELY(w->overflow)) {
+    *w = (wsl_row_writer){(wsl_row *)memory, n_fields, capacity, false};
+    if (WSL_UNLIKELY(size > capacity)) {
+        w->row = NULL; /* nobody takes what is there for a row */
+        w->overflow = true;
         return false;
     }
     memset(w->row, 0, size);
