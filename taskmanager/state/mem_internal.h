@@ -52,6 +52,7 @@ typedef struct tm_mem_space {
 typedef struct tm_mem_state {
     tm_state state;
     tm_mem_space *now; /* of the current namespace; NULL: nothing was written to it */
+    tm_mem_space *before; /* that of the namespace before it: two often take turns; may be NULL */
     bool fast;
     bool has_namespaces;
     uint32_t n_states;

@@ -108,6 +108,7 @@ void tm_mem_drop_namespace(tm_state *s, int64_t ns)
     WSL_ASSERT(m->has_namespaces && space->n_walks == 0);
     erase(m, space);
     m->now = m->now == space ? NULL : m->now;
+    m->before = m->before == space ? NULL : m->before;
     space_free(m, space);
 }
 
@@ -122,8 +123,10 @@ void tm_mem_use(tm_state *s, int64_t ns)
         tm_mem_drop_namespace(s, m->ns);
     }
     const void *old = m->now != NULL ? &m->now->table : NULL;
+    tm_mem_space *before = m->before;
+    m->before = m->now;
     m->ns = ns;
-    m->now = find(m, ns);
+    m->now = before != NULL && before->ns == ns ? before : find(m, ns);
     if (s->key->owner == old) { /* not if it belongs to another tm_state */
         tm_key_ctx_take_over(s->key, m->now != NULL ? &m->now->table : NULL);
     }

@@ -480,20 +480,22 @@ static wsl_status put(tm_fold *f, tm_state *s, uint32_t state, const wsl_row *ac
 }
 
 /* The accumulator of fixed size in state, made if there is none. */
-static inline wsl_status place_of(tm_fold *f, tm_state *s, uint32_t state, wsl_row **out_acc, bool *out_new)
+static inline wsl_status place_of(tm_fold *f, tm_state *s, uint32_t state, wsl_row **out_acc)
 {
-    *out_new = s->ops->value_get(s, state) == NULL;
+    *out_acc = (wsl_row *)(uintptr_t)s->ops->value_get(s, state); /* what value_update would give */
+    if (WSL_LIKELY(*out_acc != NULL)) {
+        return WSL_OK;
+    }
     *out_acc = s->ops->value_update(s, state);
     WSL_DEBUG_ASSERT(*out_acc != NULL);
-    return *out_new ? tm_fold_first(f, *out_acc) : WSL_OK;
+    return tm_fold_first(f, *out_acc);
 }
 
 wsl_status tm_fold_into(tm_fold *f, tm_state *s, uint32_t state, uint32_t i)
 {
     if (f->in_place) {
         wsl_row *acc = NULL;
-        bool made = false;
-        WSL_TRY(place_of(f, s, state, &acc, &made));
+        WSL_TRY(place_of(f, s, state, &acc));
         return tm_fold_add_in_place(f, acc, i);
     }
     const wsl_row *acc = NULL;
@@ -508,8 +510,8 @@ wsl_status tm_fold_merge_into(tm_fold *f, tm_state *s, uint32_t state, const wsl
         return put(f, s, state, other);
     }
     if (f->in_place) {
-        wsl_row *mine = s->ops->value_update(s, state);
-        return tm_fold_merge_in_place(f, mine, other);
+        /* what value_update would give, without another lookup */
+        return tm_fold_merge_in_place(f, (wsl_row *)(uintptr_t)acc, other);
     }
     WSL_TRY(tm_fold_merge(f, acc, other, &acc));
     return put(f, s, state, acc);

@@ -160,6 +160,33 @@ static wsl_status do_keys(tm_slice_op *o, bool *out_done)
 
 /* ---- one window ---- */
 
+/* Windows that fire one after the other often have the same rows: those of an hour that has seconds of data. */
+static bool is_merged(const tm_slice_op *o)
+{
+    const tm_slice_plan *p = &o->plan;
+    if (p->n_steps != 0 || p->n_parts != o->n_merged_parts || o->merged_at != o->changes) {
+        return false;
+    }
+    for (uint32_t i = 0; i < p->n_parts; i++) {
+        if (p->parts[i].ns != o->merged_parts[i].ns || p->parts[i].node != o->merged_parts[i].node) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void remember_parts(tm_slice_op *o)
+{
+    const tm_slice_plan *p = &o->plan;
+    if (o->merged_capacity < p->n_parts) {
+        o->merged_capacity = p->parts_capacity;
+        o->merged_parts = wsl_realloc(o->merged_parts, o->merged_capacity * sizeof *o->merged_parts);
+    }
+    memcpy(o->merged_parts, p->parts, p->n_parts * sizeof *p->parts);
+    o->n_merged_parts = p->n_parts;
+    o->merged_at = o->changes;
+}
+
 static void start(tm_slice_op *o, int64_t window, tm_firing_job job)
 {
     tm_slice_plan *p = &o->plan;
@@ -174,8 +201,12 @@ static void start(tm_slice_op *o, int64_t window, tm_firing_job job)
     }
     tm_slice_plan_window(o, tm_slices_window_begin(&o->slices, window), window, true);
     const bool one = p->n_parts == 1;
-    for (uint32_t i = 0; i < p->n_parts && !one; i++) {
-        tm_slice_plan_step(p, (tm_slice_step){.from = p->parts[i], .to = TM_SLICE_RESULT});
+    if (!one && !is_merged(o)) {
+        o->tree->ops->drop_namespace(o->tree, TM_SLICE_RESULT);
+        for (uint32_t i = 0; i < p->n_parts; i++) {
+            tm_slice_plan_step(p, (tm_slice_step){.from = p->parts[i], .to = TM_SLICE_RESULT});
+        }
+        remember_parts(o);
     }
     begin_walk(o, one ? p->parts[0] : (tm_slice_part){.node = true, .ns = TM_SLICE_RESULT});
     o->result = o->walked;
@@ -211,9 +242,6 @@ static int64_t behind(int64_t window) { return window == INT64_MAX ? INT64_MAX :
 static void finish(tm_slice_op *o)
 {
     end_walk(o);
-    if (o->mode == TM_SLICE_SHARED) {
-        o->tree->ops->drop_namespace(o->tree, TM_SLICE_RESULT);
-    }
     o->active = o->keys_done;
     o->stage = TM_FIRING_NOT;
     if (o->job == TM_JOB_FIRE) {
@@ -259,6 +287,15 @@ static bool next_job(tm_slice_op *o, int64_t *out_window, tm_firing_job *out_job
     return fires || clears;
 }
 
+/* No more windows for now: rows will come before the next one. */
+static void drop_result(tm_slice_op *o)
+{
+    if (o->n_merged_parts != 0) {
+        o->tree->ops->drop_namespace(o->tree, TM_SLICE_RESULT);
+        o->n_merged_parts = 0;
+    }
+}
+
 wsl_status tm_slice_advance(tm_slice_op *o, bool *out_done)
 {
     for (uint64_t keys = 0;; keys += o->keys_done) {
@@ -285,6 +322,7 @@ wsl_status tm_slice_advance(tm_slice_op *o, bool *out_done)
         o->next = behind(o->target);
     }
     drop_old(o);
+    drop_result(o);
     *out_done = true;
     return WSL_OK;
 }
@@ -296,6 +334,7 @@ void tm_slice_fire_stop(tm_slice_op *o)
     }
     free(o->plan.parts);
     free(o->plan.steps);
+    free(o->merged_parts);
     free(o->copy);
 }
 

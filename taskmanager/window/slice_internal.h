@@ -120,6 +120,10 @@ typedef struct tm_slice_op {
     uint32_t step;
     tm_slice_part walked;
     tm_state_walk walk;
+    uint64_t changes; /* goes up when rows are added */
+    uint64_t merged_at; /* changes when merged_parts were merged into TM_SLICE_RESULT */
+    tm_slice_part *merged_parts;
+    uint32_t n_merged_parts, merged_capacity;
     tm_slice_part result; /* where the window's accumulators are in the end */
     uint64_t keys_done;
     uint8_t *copy; /* of an accumulator that is merged into another table */
