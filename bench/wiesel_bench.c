@@ -40,7 +40,7 @@ typedef struct bench {
     unsigned long long n, rate;
     unsigned tick_us;
     bool local;
-    const char *keys;
+    const char *keys, *size, *slide, *per_ms;
     const char *overrides[OVERRIDES_MAX];
     unsigned n_overrides;
     char bin[4096];
@@ -260,6 +260,15 @@ static char **client_argv(const bench *b, const char *t0)
         argv[n++] = wsl_strdup("--keys");
         argv[n++] = wsl_strdup(b->keys);
     }
+    const struct {
+        const char *name, *value;
+    } more[] = {{"--size", b->size}, {"--slide", b->slide}, {"--per-ms", b->per_ms}};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(more); i++) {
+        if (more[i].value != NULL) {
+            argv[n++] = wsl_strdup(more[i].name);
+            argv[n++] = wsl_strdup(more[i].value);
+        }
+    }
     if (t0 != NULL) {
         argv[n++] = wsl_strdup("--t0");
         argv[n++] = wsl_strdup(t0);
@@ -376,13 +385,15 @@ static void usage(FILE *out)
 {
     fputs("usage: wiesel-bench WORKLOAD [options]\n\n"
           "Runs a workload on a cluster of its own on this machine and prints one JSON line per run.\n\n"
-          "  WORKLOAD            stateless, running or latency\n"
+          "  WORKLOAD            stateless, running, tumbling, sliding or latency\n"
           "  -p P                parallelism (1)\n"
           "  -n N                events (10000000; latency: 1000000)\n"
           "  --taskmanagers T    TaskManager processes (P)\n"
           "  --slots S           slots of each (1)\n"
           "  --local             whole cluster in one process instead\n"
           "  --keys K            number of keys (as the workload says)\n"
+          "  --size D --slide D  tumbling (1s), sliding (10s, 1s): windows\n"
+          "  --per-ms E          tumbling, sliding: events of one ms of event time (1000)\n"
           "  --rate R            latency: events per second (50000)\n"
           "  --tick-us US        latency: at least so long from one wake-up of the source to the next (0: at each event)\n"
           "  --runs R            so many runs, each on a fresh cluster (1)\n"
@@ -433,6 +444,12 @@ static void parse(bench *b, int argc, char **argv)
             b->slots = (unsigned)parse_number(a, v);
         } else if (strcmp(a, "--keys") == 0) {
             b->keys = v;
+        } else if (strcmp(a, "--size") == 0) {
+            b->size = v;
+        } else if (strcmp(a, "--slide") == 0) {
+            b->slide = v;
+        } else if (strcmp(a, "--per-ms") == 0) {
+            b->per_ms = v;
         } else if (strcmp(a, "--rate") == 0) {
             b->rate = parse_number(a, v);
         } else if (strcmp(a, "--tick-us") == 0) {
@@ -446,7 +463,7 @@ static void parse(bench *b, int argc, char **argv)
             exit(2);
         }
     }
-    const char *const known[] = {"stateless", "running", "latency"};
+    const char *const known[] = {"stateless", "running", "tumbling", "sliding", "latency"};
     for (size_t i = 0; b->workload != NULL && i < WSL_ARRAY_LEN(known); i++) {
         if (strcmp(b->workload, known[i]) == 0) {
             return;

@@ -2,11 +2,12 @@
  * workloads - the benchmark's jobs, as any user would write them: a source connector of their own that makes events from
  * their index, and functions. What is measured is the engine: source -> (keyed exchange) -> operator -> fold.
  *
- *     --workload stateless | running | latency     --n EVENTS     --keys K
+ *     --workload stateless | running | tumbling | sliding | latency     --n EVENTS     --keys K
+ *     tumbling, sliding: --size DURATION --slide DURATION --per-ms EVENTS (of one ms of event time)
  *     latency: --rate EVENTS_PER_S --t0 NS (CLOCK_MONOTONIC) --warmup EVENTS --tick-us US
  *
- * Event i: key = mix(i) mod K, value = mix(i) >> 40, timestamp = i / 1000 ms. Subtask p of P makes i = p, p+P, p+2P...
- * The last operator folds results into sums and sends them to the client when its input has ended.
+ * Event i: key = mix(i) mod K, value = mix(i) >> 40, timestamp = i / per-ms (1000) ms. Subtask p of P makes i = p, p+P,
+ * p+2P... The last operator folds results into sums and sends them to the client when its input has ended.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ typedef struct generator {
     uint64_t next;    /* index of the next event */
     uint64_t n;       /* events of all subtasks */
     uint64_t keys;
+    uint64_t per_ms;    /* events of one ms of event time */
     uint64_t period_ns; /* 0: as fast as possible */
     int64_t t0_ns;
     int64_t tick_ns;
@@ -44,6 +46,11 @@ typedef struct generator {
 static const wsl_option generator_options[] = {
     {.name = "n", .type = WSL_OPT_INT, .required = true, .min = "1", .help = "Events of all subtasks together."},
     {.name = "keys", .type = WSL_OPT_INT, .default_value = "1", .min = "1", .help = "Number of keys."},
+    {.name = "per-ms",
+     .type = WSL_OPT_INT,
+     .default_value = "1000",
+     .min = "1",
+     .help = "Events of one ms of event time."},
     {.name = "rate", .type = WSL_OPT_INT, .default_value = "0", .help = "Events per second; 0: no limit."},
     {.name = "t0", .type = WSL_OPT_INT, .default_value = "0", .help = "When event 0 is due, ns of CLOCK_MONOTONIC."},
     {.name = "tick-us", .type = WSL_OPT_INT, .default_value = "0", .help = "Time from one wake-up to the next, at least; 0: at each event."},
@@ -60,13 +67,14 @@ static wsl_status generator_open(void *self, wsl_source_ctx *ctx, wsl_error *err
     const int64_t rate = wsl_config_int(ctx->config, "rate");
     g->period_ns = rate > 0 ? UINT64_C(1000000000) / (uint64_t)rate : 0;
     g->t0_ns = wsl_config_int(ctx->config, "t0");
+    g->per_ms = (uint64_t)wsl_config_int(ctx->config, "per-ms");
     g->tick_ns = wsl_config_int(ctx->config, "tick-us") * 1000;
     return WSL_OK;
 }
 
-/* The divisor is a constant in each copy. */
+/* The divisors are constants in each copy. */
 static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_source_ctx *ctx, uint64_t until,
-                                                             uint64_t keys, uint32_t max_rows)
+                                                             uint64_t keys, uint64_t per_ms, uint32_t max_rows)
 {
     const uint32_t size = wsl_row_fixed_size(event_n_fields);
     uint64_t i = g->next;
@@ -80,7 +88,7 @@ static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_s
         }
         const uint64_t m = mix(i);
         wsl_row *row = (wsl_row *)(void *)ctx->out_tip;
-        *row = (wsl_row){.size = size, .flags = WSL_ROW_HAS_TIMESTAMP, .timestamp = (int64_t)(i / 1000)};
+        *row = (wsl_row){.size = size, .flags = WSL_ROW_HAS_TIMESTAMP, .timestamp = (int64_t)(i / per_ms)};
         row->slot[event_f_id] = i;
         row->slot[event_f_key] = m % keys;
         row->slot[event_f_value] = m >> 40;
@@ -118,17 +126,17 @@ static wsl_status generator_poll(void *self, wsl_source_ctx *ctx, uint32_t max_r
         }
         until = (uint64_t)due < g->n ? (uint64_t)due : g->n;
     }
-    switch (g->keys) {
+    switch (g->per_ms == 1000 ? g->keys : 0) {
     case 1:
-        return make(g, ctx, until, 1, max_rows);
+        return make(g, ctx, until, 1, 1000, max_rows);
     case 1000:
-        return make(g, ctx, until, 1000, max_rows);
+        return make(g, ctx, until, 1000, 1000, max_rows);
     case 100000:
-        return make(g, ctx, until, 100000, max_rows);
+        return make(g, ctx, until, 100000, 1000, max_rows);
     case 1000000:
-        return make(g, ctx, until, 1000000, max_rows);
+        return make(g, ctx, until, 1000000, 1000, max_rows);
     default:
-        return make(g, ctx, until, g->keys, max_rows);
+        return make(g, ctx, until, g->keys, g->per_ms, max_rows);
     }
 }
 
@@ -235,6 +243,40 @@ WSL_PROCESS(fold_counts, .in = &counted_schema, .out = &sums_schema, .local_size
             .process = fold_one_count, .finish = send_totals);
 
 /* ---- latency ---- */
+/* ---- tumbling, sliding ---- */
+
+static wsl_status count_in_window(wsl_ctx *ctx, wsl_row *acc, const wsl_row *in)
+{
+    (void)ctx;
+    acc->slot[counted_f_key] = (uint64_t)event_key(in);
+    acc->slot[counted_f_count]++;
+    acc->slot[counted_f_sum] += (uint64_t)event_value(in);
+    return WSL_OK;
+}
+
+static wsl_status add_counts(wsl_ctx *ctx, wsl_row *acc, const wsl_row *other)
+{
+    (void)ctx;
+    acc->slot[counted_f_key] = (uint64_t)counted_key(other);
+    acc->slot[counted_f_count] += (uint64_t)counted_count(other);
+    acc->slot[counted_f_sum] += (uint64_t)counted_sum(other);
+    return WSL_OK;
+}
+WSL_AGGREGATE(windowed, .in = &event_schema, .acc = &counted_schema, .out = &counted_schema, .add = count_in_window,
+              .merge = add_counts);
+
+/* A window's results have its last timestamp. */
+static wsl_status fold_one_window(wsl_ctx *ctx, const wsl_row *in)
+{
+    totals *t = ctx->local;
+    t->results++;
+    t->checksum += (uint64_t)counted_key(in) * 31 + (uint64_t)(wsl_timestamp(ctx) + 1) * 17 +
+                   (uint64_t)counted_count(in) * 7 + (uint64_t)counted_sum(in);
+    return WSL_OK;
+}
+WSL_PROCESS(fold_windows, .in = &counted_schema, .out = &sums_schema, .local_size = sizeof(totals),
+            .process = fold_one_window, .finish = send_totals);
+
 
 enum { BUCKETS = 200001 };
 
@@ -305,7 +347,13 @@ WSL_JOB(env, args)
     const char *workload = wsl_arg_required(args, "workload");
     const char *n = wsl_arg_required(args, "n");
     const bool is_latency = strcmp(workload, "latency") == 0;
-    const char *keys = wsl_arg(args, "keys", is_latency ? "1000" : strcmp(workload, "running") == 0 ? "1000000" : "1");
+    const bool is_tumbling = strcmp(workload, "tumbling") == 0;
+    const bool is_sliding = strcmp(workload, "sliding") == 0;
+    const char *keys = wsl_arg(args, "keys",
+                               is_latency || is_sliding           ? "1000"
+                               : is_tumbling                      ? "100000"
+                               : strcmp(workload, "running") == 0 ? "1000000"
+                                                                  : "1");
     const char *rate = wsl_arg(args, "rate", is_latency ? "50000" : "0");
     const char *t0 = wsl_arg(args, "t0", "0");
     const int64_t warmup = wsl_arg_int(args, "warmup", 0);
@@ -313,6 +361,7 @@ WSL_JOB(env, args)
     wsl_env_set_name(env, workload);
     wsl_stream *events = wsl_from(env, "events", "bench_events", &event_schema,
                                   WSL_OPTIONS({"n", n}, {"keys", keys}, {"rate", rate}, {"t0", t0},
+                                              {"per-ms", wsl_arg(args, "per-ms", "1000")},
                                               {"tick-us", wsl_arg(args, "tick-us", "0")}));
     wsl_stream *results = NULL;
     if (strcmp(workload, "stateless") == 0) {
@@ -322,6 +371,14 @@ WSL_JOB(env, args)
         wsl_stream *counts = wsl_keyed_process(wsl_key_by(events, "key"), "running", &running);
         wsl_set_uid(counts, "running");
         results = wsl_process(counts, "fold", &fold_counts);
+    } else if (is_tumbling || is_sliding) {
+        const int64_t size = wsl_arg_duration(args, "size", is_tumbling ? 1000 : 10000);
+        const wsl_windowing windows = {
+            .assigner = is_tumbling ? wsl_tumbling(size) : wsl_sliding(size, wsl_arg_duration(args, "slide", 1000))};
+        wsl_stream *timed_events = wsl_watermarks(events, "on-time", wsl_monotonous_timestamps(NULL));
+        wsl_stream *counts = wsl_window_aggregate(wsl_key_by(timed_events, "key"), workload, &windows, &windowed, NULL);
+        wsl_set_uid(counts, workload);
+        results = wsl_process(counts, "fold", &fold_windows);
     } else if (is_latency) {
         wsl_stream *counts = wsl_keyed_process(wsl_key_by(events, "key"), "running", &running_timed);
         wsl_set_uid(counts, "running");
@@ -333,7 +390,8 @@ WSL_JOB(env, args)
         };
         wsl_set_config(results, &config, sizeof config);
     } else {
-        return wsl_env_fail(env, "there is no workload '%s': stateless, running or latency", workload);
+        return wsl_env_fail(env, "there is no workload '%s': stateless, running, tumbling, sliding or latency",
+                            workload);
     }
     wsl_set_parallelism(wsl_collect(results, "results"), 1);
     return WSL_OK;
