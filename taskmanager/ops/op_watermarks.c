@@ -66,6 +66,7 @@ static void custom_emit(wsl_watermark_ctx *ctx, int64_t watermark_ms)
 {
     op_watermarks *w = (op_watermarks *)(void *)((char *)ctx - offsetof(op_watermarks, ctx));
     tm_split_time *s = tm_split_times_get(&w->times, w->current);
+    WSL_ASSERT(s != NULL); /* generators are called for a split */
     tm_watermark_gen_timestamp(&s->gen, watermark_ms < WSL_TIME_MAX ? watermark_ms : WSL_TIME_MAX - 1);
     ctx->watermark = tm_split_time_watermark(s);
 }
