@@ -4,6 +4,7 @@
 #include "taskmanager/state/broadcast_state.h"
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/map.h"
 #include "data/key.h"
 
@@ -93,6 +94,7 @@ wsl_status tm_broadcast_state_put(tm_broadcast_state *s, const wsl_row *key, con
     WSL_TRY(check(s, "key", key, s->key, err));
     WSL_TRY(check(s, "value", value, s->value, err));
     const wsl_row *k = canonical(s, key);
+    WSL_ASSERT(k != NULL); /* it is of the key's type, and there is room for it */
     entry *e = wsl_alloc(sizeof *e + k->size + value->size);
     e->value_at = k->size; /* sizes of rows are multiples of 8 */
     memcpy(e->data, k, k->size);
