@@ -9,6 +9,7 @@
  *
  * Threads: one.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -41,6 +42,8 @@ typedef struct bench {
     unsigned tick_us;
     bool local;
     const char *keys, *size, *slide, *per_ms;
+    const char *in; /* workloads over files: directory */
+    char out[64];   /* ... and where they write: a new one, removed at the end */
     const char *overrides[OVERRIDES_MAX];
     unsigned n_overrides;
     char bin[4096];
@@ -254,15 +257,14 @@ static char **client_argv(const bench *b, const char *t0)
     argv[n++] = wsl_strdup("--");
     argv[n++] = wsl_strdup("--workload");
     argv[n++] = wsl_strdup(b->workload);
-    argv[n++] = wsl_strdup("--n");
-    argv[n++] = wsl_asprintf("%llu", b->n);
-    if (b->keys != NULL) {
-        argv[n++] = wsl_strdup("--keys");
-        argv[n++] = wsl_strdup(b->keys);
+    if (b->in == NULL) {
+        argv[n++] = wsl_strdup("--n");
+        argv[n++] = wsl_asprintf("%llu", b->n);
     }
     const struct {
         const char *name, *value;
-    } more[] = {{"--size", b->size}, {"--slide", b->slide}, {"--per-ms", b->per_ms}};
+    } more[] = {{"--keys", b->keys},     {"--size", b->size}, {"--slide", b->slide},
+                {"--per-ms", b->per_ms}, {"--in", b->in},     {"--out", b->out[0] != 0 ? b->out : NULL}};
     for (size_t i = 0; i < WSL_ARRAY_LEN(more); i++) {
         if (more[i].value != NULL) {
             argv[n++] = wsl_strdup(more[i].name);
@@ -364,8 +366,31 @@ static void print_latency(const bench *b, const outcome *o)
            (double)o->peak_rss_kb / 1024);
 }
 
-static void print_outcome(const bench *b, const outcome *o)
+static bool is_over_files(const bench *b)
 {
+    return strcmp(b->workload, "wordcount") == 0 || strcmp(b->workload, "json") == 0;
+}
+
+/* The files of a directory and itself. */
+static void remove_directory(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (const struct dirent *d; dir != NULL && (d = readdir(dir)) != NULL;) {
+        if (d->d_type == DT_REG) {
+            (void)unlinkat(dirfd(dir), d->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    (void)rmdir(path);
+}
+
+static void print_outcome(bench *b, const outcome *o)
+{
+    if (is_over_files(b)) {
+        b->n = o->r2; /* it was counted */
+    }
     if (strcmp(b->workload, "latency") == 0) {
         print_latency(b, o);
         return;
@@ -385,7 +410,7 @@ static void usage(FILE *out)
 {
     fputs("usage: wiesel-bench WORKLOAD [options]\n\n"
           "Runs a workload on a cluster of its own on this machine and prints one JSON line per run.\n\n"
-          "  WORKLOAD            stateless, running, tumbling, sliding or latency\n"
+          "  WORKLOAD            stateless, running, tumbling, sliding, latency, wordcount or json\n"
           "  -p P                parallelism (1)\n"
           "  -n N                events (10000000; latency: 1000000)\n"
           "  --taskmanagers T    TaskManager processes (P)\n"
@@ -394,6 +419,7 @@ static void usage(FILE *out)
           "  --keys K            number of keys (as the workload says)\n"
           "  --size D --slide D  tumbling (1s), sliding (10s, 1s): windows\n"
           "  --per-ms E          tumbling, sliding: events of one ms of event time (1000)\n"
+          "  --in DIR            wordcount, json: the input files, all of them; r2 is the number of events in them\n"
           "  --rate R            latency: events per second (50000)\n"
           "  --tick-us US        latency: at least so long from one wake-up of the source to the next (0: at each event)\n"
           "  --runs R            so many runs, each on a fresh cluster (1)\n"
@@ -450,6 +476,8 @@ static void parse(bench *b, int argc, char **argv)
             b->slide = v;
         } else if (strcmp(a, "--per-ms") == 0) {
             b->per_ms = v;
+        } else if (strcmp(a, "--in") == 0) {
+            b->in = v;
         } else if (strcmp(a, "--rate") == 0) {
             b->rate = parse_number(a, v);
         } else if (strcmp(a, "--tick-us") == 0) {
@@ -463,7 +491,7 @@ static void parse(bench *b, int argc, char **argv)
             exit(2);
         }
     }
-    const char *const known[] = {"stateless", "running", "tumbling", "sliding", "latency"};
+    const char *const known[] = {"stateless", "running", "tumbling", "sliding", "latency", "wordcount", "json"};
     for (size_t i = 0; b->workload != NULL && i < WSL_ARRAY_LEN(known); i++) {
         if (strcmp(b->workload, known[i]) == 0) {
             return;
@@ -493,7 +521,10 @@ int main(int argc, char **argv)
         die("cannot find my own directory");
     }
     *slash = 0;
-    snprintf(b.jobs, sizeof b.jobs, "%s/../lib/wiesel/bench_workloads.so", b.bin);
+    if (is_over_files(&b) != (b.in != NULL)) {
+        die("--in names the input of the workloads wordcount and json, and only of those");
+    }
+    snprintf(b.jobs, sizeof b.jobs, "%s/../lib/wiesel/bench_%sworkloads.so", b.bin, is_over_files(&b) ? "text_" : "");
 
     for (unsigned run = 0; run < b.runs; run++) {
         memset(&o, 0, sizeof o);
@@ -504,8 +535,18 @@ int main(int argc, char **argv)
             }
             await_slots(&b);
         }
+        const bool writes = strcmp(b.workload, "json") == 0;
+        if (writes) {
+            strcpy(b.out, "/tmp/wiesel-bench-XXXXXX");
+            if (mkdtemp(b.out) == NULL) {
+                die("cannot make a directory for the results: %s", strerror(errno));
+            }
+        }
         run_job(&b, &o);
         stop_cluster(&b, &o);
+        if (writes) {
+            remove_directory(b.out);
+        }
         print_outcome(&b, &o);
         fflush(stdout);
     }
