@@ -12,6 +12,7 @@ static void consumer_never(wsl_job_graph *g) { g->operators[1]->chain = WSL__PB_
 static void producer_never(wsl_job_graph *g) { g->operators[0]->chain = WSL__PB__CHAIN_POLICY__CHAIN_NEVER; }
 static void producer_head(wsl_job_graph *g) { g->operators[0]->chain = WSL__PB__CHAIN_POLICY__CHAIN_HEAD; }
 static void blocking(wsl_job_graph *g) { g->operators[1]->blocking = true; }
+static void async(wsl_job_graph *g) { wsl_pb_set(&g->operators[1]->kind, "async"); }
 static void forward(wsl_job_graph *g) { g->edges[0]->partition = WSL__PB__PARTITION__FORWARD; }
 static void rebalance(wsl_job_graph *g) { g->edges[0]->partition = WSL__PB__PARTITION__REBALANCE; }
 static void rescale(wsl_job_graph *g) { g->edges[0]->partition = WSL__PB__PARTITION__RESCALE; }
@@ -47,6 +48,7 @@ Test(chain, one_input_forward_equal_parallelism_same_group_and_both_policies_all
         {"producer is never chained", producer_never, "Source: words|tidy -> Sink: out"},
         {"producer starts a chain", producer_head, "Source: words -> tidy -> Sink: out"},
         {"a blocking operator heads its chain", blocking, "Source: words|tidy -> Sink: out"},
+        {"an async operator heads its chain", async, "Source: words|tidy -> Sink: out"},
         {"rebalance", rebalance, "Source: words|tidy -> Sink: out"},
         {"rescale", rescale, "Source: words|tidy -> Sink: out"},
         {"shuffle", shuffle, "Source: words|tidy -> Sink: out"},
