@@ -37,6 +37,7 @@ static const arg_row rows[] = {
     {"--slots",        NULL, ARG_COUNT, AT(slots),        CLI_WAIT, 0, 1000000, "N", "until there are that many slots"},
     {"--timeout",      NULL, ARG_COUNT, AT(timeout_ms),   CLI_WAIT, 1, 86400000, "MS", "give up after so many milliseconds; default 30000"},
     {"--pid",          NULL, ARG_COUNT, AT(pid),          CLI_WAIT, 1, INT32_MAX, "PID", "give up when this process is gone"},
+    {"--operator",     NULL, ARG_TEXT,  AT(operator_name), CLI_LATE, 0, 0, "NAME", "only this operator"},
     {"--jobmanager",   "-m", ARG_TEXT,  AT(jobmanager),   CLI_CLUSTER, 0, 0, "HOST:PORT", "where the JobManager answers; default rest.address and rest.port"},
     {"--conf",         NULL, ARG_TEXT,  AT(conf),         CLI_CLUSTER | CLI_INFO, 0, 0, "PATH", "configuration file, or directory with wiesel.yaml"},
     {"--define",       "-D", ARG_PAIR,  AT(defines),      CLI_CLUSTER | CLI_INFO, 0, 0, "KEY=VALUE", "set an option; may be repeated"},

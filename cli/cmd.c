@@ -9,6 +9,7 @@
 #include "base/config_file.h"
 #include "base/proc.h"
 #include "base/suggest.h"
+#include "cli/job_table.h"
 
 enum { CONNECT_TIMEOUT_MS = 5000, ANSWER_TIMEOUT_MS = 60000, CONFIG_NAMES_MAX = 4096 };
 
@@ -25,6 +26,10 @@ static const cli_verb verbs[] = {
      cmd_cancel},
     {"wait", CLI_WAIT, "wait [options]", "wait until the cluster answers and its TaskManagers are there", NULL,
      cmd_wait},
+    {"watermarks", CLI_WATERMARKS, "watermarks [options] JOBID", "where the watermarks of a job stand, and why", NULL,
+     cmd_watermarks},
+    {"late", CLI_LATE, "late [options] JOBID", "rows that came too late: counts, and the last 100 of each operator", NULL,
+     cmd_late},
     {"version", CLI_VERSION, "version", "print version and ABI number", NULL, cmd_version},
 };
 
@@ -40,7 +45,7 @@ static void print_help(FILE *to)
 {
     (void)fprintf(to, "usage: wiesel VERB [options] [arguments]\n\n");
     for (size_t i = 0; i < WSL_ARRAY_LEN(verbs); i++) {
-        (void)fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+        (void)fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
     }
     (void)fprintf(
         to,
@@ -170,6 +175,22 @@ wsl_status cli_one_argument(const cli *c, const char *what, const char **out_val
     }
     *out_value = c->args.positionals[0];
     return WSL_OK;
+}
+
+wsl_status cli_find_job(cli *c, const char *prefix, char out_id[WSL_ID_TEXT_SIZE], wsl_error *err)
+{
+    cli_job_table table;
+    const cli_job *job = NULL;
+    json_t *answer = NULL;
+
+    WSL_TRY(cli_rest_call(c->rest, "GET", "/jobs/overview", NULL, &answer, err));
+    WSL_TRY(cli_job_table_init(&table, answer, err));
+    const wsl_status status = cli_job_table_find(&table, prefix, &job, err);
+    if (status == WSL_OK) {
+        (void)snprintf(out_id, WSL_ID_TEXT_SIZE, "%s", job->id);
+    }
+    cli_job_table_fini(&table);
+    return status;
 }
 
 void cli_print_json(cli *c, json_t *document)

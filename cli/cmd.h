@@ -1,7 +1,7 @@
 /*
  * cmd - the verbs of `wiesel`, and what they share: the configuration, the connection, exit codes, how errors are said.
  *
- *     main -> cli_main -> table of verbs -> cmd_run | cmd_info | cmd_list | cmd_cancel | cmd_wait | cmd_version
+ *     main -> cli_main -> table of verbs -> cmd_run | cmd_info | cmd_list | cmd_cancel | cmd_wait | cmd_watermarks...
  *
  * Threads: one.
  */
@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/id.h"
 #include "cli/args.h"
 #include "cli/rest_client.h"
 
@@ -53,6 +54,8 @@ wsl_status cmd_info(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_list(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_cancel(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_wait(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_watermarks(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_late(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_version(cli *c, int *out_exit, wsl_error *err);
 
 /* The whole program: parses, runs, says what went wrong, returns the exit code. */
@@ -74,6 +77,10 @@ WSL_MUST_CHECK wsl_status cli_connect(cli *c, wsl_error *err);
 
 /* The one positional argument that is needed; WSL_INVALID says that `what` is missing or that there are more. */
 WSL_MUST_CHECK wsl_status cli_one_argument(const cli *c, const char *what, const char **out_value, wsl_error *err);
+
+/* The whole id of the job whose id begins with `prefix`, asked of the connected cluster. WSL_NOT_FOUND, WSL_INVALID: see
+ * cli_job_table_find. */
+WSL_MUST_CHECK wsl_status cli_find_job(cli *c, const char *prefix, char out_id[WSL_ID_TEXT_SIZE], wsl_error *err);
 
 /* Prints and forgets the document, as one line. */
 void cli_print_json(cli *c, json_t *document);

@@ -1,30 +1,8 @@
 /*
  * cmd_cancel - `wiesel cancel JOB`: asks, and waits until the job is over.
  */
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/alloc.h"
 #include "cli/cmd.h"
-#include "cli/job_table.h"
 #include "cli/job_watch.h"
-
-static wsl_status find_job(cli *c, const char *prefix, char out_id[WSL_ID_TEXT_SIZE], wsl_error *err)
-{
-    cli_job_table table;
-    const cli_job *job = NULL;
-    json_t *answer = NULL;
-
-    WSL_TRY(cli_rest_call(c->rest, "GET", "/jobs/overview", NULL, &answer, err));
-    WSL_TRY(cli_job_table_init(&table, answer, err));
-    const wsl_status status = cli_job_table_find(&table, prefix, &job, err);
-    if (status == WSL_OK) {
-        (void)snprintf(out_id, WSL_ID_TEXT_SIZE, "%s", job->id);
-    }
-    cli_job_table_fini(&table);
-    return status;
-}
 
 wsl_status cmd_cancel(cli *c, int *out_exit, wsl_error *err)
 {
@@ -35,7 +13,7 @@ wsl_status cmd_cancel(cli *c, int *out_exit, wsl_error *err)
     (void)out_exit;
     WSL_TRY(cli_one_argument(c, "the id of the job to cancel", &prefix, err));
     WSL_TRY(cli_connect(c, err));
-    WSL_TRY(find_job(c, prefix, id, err));
+    WSL_TRY(cli_find_job(c, prefix, id, err));
     if (!c->args.json) {
         (void)fprintf(c->out, "Cancelling job %s.\n", id);
         (void)fflush(c->out);

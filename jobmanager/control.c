@@ -150,6 +150,14 @@ static void on_collect_data(jm *self, jm_worker *from, wsl_envelope *e)
     }
 }
 
+static void on_alignment_report(jm *self, jm_worker *from, wsl_envelope *e)
+{
+    jm_job *job = job_of(self, e->alignment_report->task);
+    if (job != NULL) {
+        jm_job_on_alignment_report(job, from, e->alignment_report);
+    }
+}
+
 static void on_goodbye(jm *self, jm_worker *from, wsl_envelope *e)
 {
     char *reason = wsl_asprintf("it said goodbye%s%s", e->goodbye->reason[0] == '\0' ? "" : ": ", e->goodbye->reason);
@@ -167,6 +175,7 @@ static const struct {
     {WSL__PB__ENVELOPE__BODY_ARTIFACT_REQUEST, on_artifact_request},
     {WSL__PB__ENVELOPE__BODY_SPLIT_REQUEST,    on_split_request},
     {WSL__PB__ENVELOPE__BODY_COLLECT_DATA,     on_collect_data},
+    {WSL__PB__ENVELOPE__BODY_ALIGNMENT_REPORT, on_alignment_report},
     {WSL__PB__ENVELOPE__BODY_GOODBYE,          on_goodbye},
 };
 /* clang-format on */

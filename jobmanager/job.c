@@ -99,7 +99,12 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     job->attempt = 1;
     jm_exec_graph_init(&job->graph, plan, job->entered_ms[JM_JOB_INITIALIZING]);
     jm_sharing_init(&job->sharing, plan);
-    const wsl_status status = add_connectors(job, err);
+    const jm_alignment_job asks = {
+        .arg = job, .runs = jm_job_operator_runs, .send_limit = jm_job_send_limit};
+    wsl_status status = add_connectors(job, err);
+    if (status == WSL_OK) {
+        status = jm_alignment_new(plan, config, &asks, &job->alignment, err);
+    }
     if (status != WSL_OK) {
         job->plan = NULL; /* still the caller's */
         job->config = NULL;
@@ -144,6 +149,8 @@ void jm_job_free(jm_job *job)
         failure_fini(&job->failures[i]);
     }
     free(job->failures);
+    jm_alignment_free(job->alignment);
+    jm_late_fini(&job->late);
     jm_exec_graph_fini(&job->graph);
     jm_sharing_fini(&job->sharing);
     free(job->slots);
@@ -363,7 +370,12 @@ static int64_t step_sources(jm_job *job, int64_t now_ns)
 int64_t jm_job_step(jm_job *job, int64_t now_ns)
 {
     if (job->state == JM_JOB_RUNNING) {
-        return step_sources(job, now_ns);
+        const int64_t sources_ns = step_sources(job, now_ns);
+        if (job->alignment == NULL || job->state != JM_JOB_RUNNING) {
+            return sources_ns;
+        }
+        const int64_t alignment_ns = jm_alignment_step(job->alignment, now_ns);
+        return alignment_ns < sources_ns ? alignment_ns : sources_ns;
     }
     if (job->state != JM_JOB_CREATED) {
         return WSL_NEVER;

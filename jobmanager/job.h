@@ -24,8 +24,10 @@
 #include "base/log.h"
 #include "control.pb-c.h"
 #include "graph/job_graph.h"
+#include "jobmanager/alignment.h"
 #include "jobmanager/collect.h"
 #include "jobmanager/exec/exec_graph.h"
+#include "jobmanager/late.h"
 #include "jobmanager/sched/sharing.h"
 #include "jobmanager/sched/slot_pool.h"
 #include "jobmanager/sched/worker.h"
@@ -73,6 +75,8 @@ typedef struct jm_job {
     uint32_t n_sources;
     jm_collect **collects;
     uint32_t n_collects;
+    jm_alignment *alignment; /* NULL: no source waits for others */
+    jm_late late;
     char waiting[160]; /* text of jm_job_waiting */
 } jm_job;
 
@@ -100,6 +104,7 @@ void jm_job_on_task_state(jm_job *job, jm_worker *from, Wsl__Pb__TaskStateChange
 /* Takes the metrics. */
 void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metrics);
 void jm_job_on_split_request(jm_job *job, jm_worker *from, const Wsl__Pb__SplitRequest *request);
+void jm_job_on_alignment_report(jm_job *job, jm_worker *from, const Wsl__Pb__AlignmentReport *report);
 void jm_job_on_collect(jm_job *job, jm_worker *from, const Wsl__Pb__CollectData *data);
 
 /* ---- for job*.c ---- */
@@ -114,6 +119,8 @@ void jm_job_settle(jm_job *job);
 WSL_MUST_CHECK wsl_status jm_job_open_sources(jm_job *job, wsl_error *err);
 void jm_job_answer_split(void *job, uint32_t operator_id, uint32_t subtask, jm_split_answer what,
                          const wsl_split *split);
+bool jm_job_operator_runs(void *job, uint32_t operator_id, uint32_t subtask);
+void jm_job_send_limit(void *job, uint32_t operator_id, uint32_t subtask, int64_t limit);
 void jm_job_ack_collect(void *job, uint32_t operator_id, uint32_t subtask, uint64_t sequence);
 
 /* ---- questions ---- */

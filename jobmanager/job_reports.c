@@ -14,6 +14,11 @@ static jm_subtask *task_of(const jm_job *job, const jm_worker *from, const Wsl__
     return t == NULL || id->attempt != job->attempt || t->worker != from->number ? NULL : t;
 }
 
+static bool runs_operator(const jm_job *job, const Wsl__Pb__TaskId *id, uint32_t operator_id)
+{
+    return operator_id < job->plan->graph->n_operators && job->plan->vertex_of[operator_id] == id->vertex;
+}
+
 /* ---- states ---- */
 
 /* False: a state the JobManager itself decides; nothing to learn from it. */
@@ -109,6 +114,12 @@ void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metri
         wsl__pb__task_metrics__free_unpacked(metrics, NULL);
         return;
     }
+    for (size_t i = 0; i < metrics->n_late; i++) {
+        if (runs_operator(job, metrics->task, metrics->late[i]->operator_)) {
+            jm_late_add(&job->late, job->plan->vertices[metrics->task->vertex].parallelism, metrics->task->subtask,
+                        metrics->late[i]);
+        }
+    }
     jm_task_metrics_update(&t->metrics, metrics, wsl_now_ns(job->jm->seams.clock));
 }
 
@@ -155,11 +166,6 @@ static jm_source *source_of(const jm_job *job, uint32_t operator_id)
     return NULL;
 }
 
-static bool runs_operator(const jm_job *job, const Wsl__Pb__TaskId *id, uint32_t operator_id)
-{
-    return operator_id < job->plan->graph->n_operators && job->plan->vertex_of[operator_id] == id->vertex;
-}
-
 void jm_job_on_split_request(jm_job *job, jm_worker *from, const Wsl__Pb__SplitRequest *request)
 {
     const jm_subtask *t = task_of(job, from, request->task);
@@ -177,6 +183,40 @@ void jm_job_on_split_request(jm_job *job, jm_worker *from, const Wsl__Pb__SplitR
     if (jm_source_request(source, request->task->subtask, request->finished, &err) != WSL_OK) {
         jm_job_fail(job, JM_FAILURE_PROTOCOL, request->task->vertex, request->task->subtask, from->info->tm_id, false,
                     "%s", err.text);
+    }
+}
+
+/* ---- alignment ---- */
+
+bool jm_job_operator_runs(void *arg, uint32_t operator_id, uint32_t subtask)
+{
+    const jm_job *job = arg;
+    const jm_vertex *v = &job->graph.vertices[job->plan->vertex_of[operator_id]];
+    return !jm_task_state_is_final(v->subtasks[subtask].state);
+}
+
+void jm_job_send_limit(void *arg, uint32_t operator_id, uint32_t subtask, int64_t limit)
+{
+    jm_job *job = arg;
+    uint32_t vertex;
+    jm_worker *worker = worker_of(job, operator_id, subtask, &vertex);
+    if (worker == NULL) {
+        return;
+    }
+    Wsl__Pb__TaskId id;
+    Wsl__Pb__AlignmentLimit m = WSL__PB__ALIGNMENT_LIMIT__INIT;
+    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
+    m.task = &id;
+    m.operator_ = operator_id;
+    m.limit = limit;
+    (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_ALIGNMENT_LIMIT, &m);
+}
+
+void jm_job_on_alignment_report(jm_job *job, jm_worker *from, const Wsl__Pb__AlignmentReport *report)
+{
+    if (job->alignment != NULL && task_of(job, from, report->task) != NULL &&
+        runs_operator(job, report->task, report->operator_)) {
+        jm_alignment_report(job->alignment, report->operator_, report->task->subtask, report->watermark, report->idle);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * handlers - one function per endpoint, named after its path; the table that binds them is routes.c.
  *
- * Files: cluster.c, jobs.c, vertices.c, metrics.c, workers.c, wiesel.c.
+ * Files: cluster.c, jobs.c, vertices.c, metrics.c, workers.c, wiesel.c, event_time.c.
  */
 #pragma once
 #include "jobmanager/rest/rest.h"
@@ -15,7 +15,8 @@
     X(jobmanager_metrics) X(jobs_metrics) X(job_metrics) X(vertex_metrics) X(vertex_subtasks_metrics) \
     X(vertex_subtask_metrics) X(taskmanagers_metrics) X(taskmanager_metrics) \
     X(taskmanagers) X(taskmanager) \
-    X(wiesel_put_artifact) X(wiesel_submit) X(wiesel_job) X(wiesel_collect)
+    X(wiesel_put_artifact) X(wiesel_submit) X(wiesel_job) X(wiesel_collect) X(wiesel_watermarks) X(wiesel_late) \
+    X(vertex_late)
 /* clang-format on */
 
 #define JM_X(name) void jm_h_##name(const jm_rest *rest, const jm_request *request, jm_response *response);

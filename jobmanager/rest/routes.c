@@ -33,6 +33,7 @@ const jm_route jm_routes[] = {
     {"GET",   VERTEX "/taskmanagers",                  jm_h_vertex_taskmanagers},
     {"GET",   VERTEX "/backpressure",                  jm_h_vertex_backpressure},
     {"GET",   VERTEX "/watermarks",                    jm_h_vertex_watermarks},
+    {"GET",   VERTEX "/wiesel/late",                   jm_h_vertex_late},
 
     {"GET",   "/taskmanagers",                         jm_h_taskmanagers},
     {"GET",   "/taskmanagers/metrics",                 jm_h_taskmanagers_metrics},
@@ -43,6 +44,8 @@ const jm_route jm_routes[] = {
     {"POST",  "/wiesel/v1/jobs",                       jm_h_wiesel_submit},
     {"GET",   "/wiesel/v1/jobs/:jobid",                jm_h_wiesel_job},
     {"GET",   "/wiesel/v1/jobs/:jobid/collect",        jm_h_wiesel_collect},
+    {"GET",   "/wiesel/v1/jobs/:jobid/watermarks",     jm_h_wiesel_watermarks},
+    {"GET",   "/wiesel/v1/jobs/:jobid/late",           jm_h_wiesel_late},
     {0},
 };
 /* clang-format on */
