@@ -67,6 +67,31 @@ class Portfolio(ClusterTest):
         self.assertGreater(len(want["late"]), 100)
         self.check(directories, want, "--out-of-orderness", "0s", "--window", "10s", "--lateness", "5s", "--horizon", "30s")
 
+    def test_late_trades_are_shown_while_the_job_runs(self):
+        directories = self.input()
+        late = expected_portfolio.compute(**directories, out_of_orderness=0, window=10000, lateness=5000)["late"]
+        job_args = ["--trades", directories["trades"], "--prices", directories["prices"], "--out", self.dir / "out"]
+        job_args += ["--out-of-orderness", "0s", "--window", "10s", "--lateness", "5s"]
+        options = ["-p", "2", "-D", "watermark.emit=per-record"]
+        job_id = self.cluster.submit(self.source("examples/portfolio/portfolio.c"), *options, job_args=job_args)
+
+        def shown():
+            run = self.cluster.cli("late", "--json", job_id)
+            self.assertEqual(run.code, 0, str(run))
+            operators = [operator for operator in run.json()["operators"] if operator["count"] > 0]
+            return operators[0] if operators and operators[0]["count"] == len(late) else None
+
+        operator = wait_for("all late trades to be counted", shown)
+        text = self.cluster.cli("late", job_id).out
+        self.assertIn("window", text)
+        samples = operator["samples"]
+        self.assertEqual(len(samples), 100)
+        expected_ones = {(trade["symbol"], trade["ts"]) for trade in late}
+        for sample in samples:
+            self.assertTrue(any(symbol in sample["key"] and ts == sample["timestamp"] for symbol, ts in expected_ones), sample)
+            self.assertGreater(sample["watermark"], sample["timestamp"] + 5000)
+        self.cluster.cancel(job_id)
+
     # -- on directories that are watched --
 
     def printed(self, mark):
