@@ -12,6 +12,7 @@ import collections
 import http.server
 import json
 import random
+import sys
 import threading
 import time
 import urllib.parse
@@ -34,6 +35,10 @@ class Instruments(http.server.ThreadingHTTPServer):
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}/instruments"
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # who asked may have gone
+            super().handle_error(request, client_address)
 
     def draw(self):
         """How long an answer takes, and whether it is a failure."""

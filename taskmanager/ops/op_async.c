@@ -36,7 +36,7 @@
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/ops/op_classes.h"
 
-enum { NO_SEAT = UINT32_MAX };
+enum { NO_SEAT = UINT32_MAX, SEAT_KEEP_BYTES = 64 << 10 };
 
 typedef enum seat_state { SEAT_FREE, SEAT_ASKING, SEAT_PAUSED, SEAT_ENDING, SEAT_ANSWERED } seat_state;
 
@@ -341,6 +341,11 @@ static void leave_seat(op_async *a, seat *s)
 {
     free(s->answer);
     s->answer = NULL;
+    if (s->row_room > SEAT_KEEP_BYTES) {
+        free(s->row);
+        s->row = NULL;
+        s->row_room = 0;
+    }
     s->state = SEAT_FREE;
     s->next = a->free_seats;
     a->free_seats = place_of(a, s);

@@ -4,7 +4,7 @@
 import time
 
 import cluster as kit
-from cluster import ClusterTest, wait_for
+from cluster import ClusterTest, E2ETest, wait_for
 
 QUICK_ROWS = 1_000_000
 
@@ -73,6 +73,23 @@ class Blocking(ClusterTest):
     def test_a_job_that_blocks_comes_to_its_end(self):
         run = self.cluster.run(self.job("sleepy.c"), "-p", "2", job_args=["--us", "1000", "--rows", "200"])
         self.assertEqual(run.code, 0, str(run))
+
+
+class Stuck(E2ETest):
+    def test_a_call_that_never_returns_takes_its_taskmanager_down_after_the_timeout(self):
+        cluster = self.start_cluster(taskmanagers=1, defines=["task.cancellation.timeout=700 ms"])
+        pid = cluster.process("taskmanager-1").pid
+        job_id = cluster.submit(self.job("sleepy.c"), job_args=["--us", "1000000000", "--once"])
+        cluster.wait_running(job_id)
+        vertex = next(vertex["id"] for vertex in cluster.vertices(job_id) if "sleeps" in vertex["name"])
+        name = "busyTimeMsPerSecond"
+        wait_for("it is stuck", lambda: cluster.metrics(job_id, vertex, 0, name).get(name, 0) > 900)
+        began = time.monotonic()
+        canceled = cluster.cli("cancel", job_id)
+        self.assert_time("cancel of a call that never returns (task.cancellation.timeout 0.7 s)", time.monotonic() - began, 3.0)
+        self.assertEqual(canceled.code, 0, str(canceled))
+        cluster.wait_slots()
+        self.assertNotEqual(cluster.process("taskmanager-1").pid, pid)
 
 
 if __name__ == "__main__":

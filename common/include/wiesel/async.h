@@ -18,6 +18,9 @@
  * attempt has a handle of its own), and when the operator is closed. A handle may be kept and used for as long as one likes: what
  * comes for a request that is over is ignored, also from a thread that outlives the job.
  *
+ * Metrics of the operator: asyncRetries, asyncTimeouts. At its capacity the operator shows as busy, what is before it as
+ * backpressured.
+ *
  * The timeout callback completes its request before it returns (with rows that stand for an answer, with none, or with
  * wsl_async_fail). It is not retried.
  *
