@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <wiesel/function.h>
 #include <wiesel/row.h>
@@ -208,6 +209,14 @@ static void make_key(tm_key_ctx *kc, uint64_t id)
     tm_key_ctx_restore(kc, &id, sizeof id, 0, wsl_key_hash_slot(id));
 }
 
+/* Of this thread alone: what is measured are single calls, too, which others on the machine would seem to make long. */
+static int64_t cpu_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* A timer per key at random times of an hour, all due at once, as an inactivity alert has them. */
 static void run_timers(uint32_t n)
 {
@@ -216,7 +225,6 @@ static void run_timers(uint32_t n)
     wsl_error error = {0};
     static tm_key_ctx kc;
     static tm_timers timers;
-    wsl_clock *clock = wsl_clock_real();
     if (wsl_key_spec_init(&spec, &event_schema, names, 1, &error) != WSL_OK) {
         exit(1);
     }
@@ -226,28 +234,28 @@ static void run_timers(uint32_t n)
         tm_key_ctx_init(&kc, &spec, 0, 1, 128);
         tm_timers_init(&timers);
         int64_t longest[2] = {0, 0};
-        const int64_t begin = wsl_now_ns(clock);
+        const int64_t begin = cpu_ns();
         int64_t last = begin;
         for (uint32_t i = 0; i < n; i++) {
             make_key(&kc, i);
             (void)tm_timers_set(&timers, &kc, 0, (int64_t)(mix(i) % 3600000));
-            if (i % 16 == 15) {
-                const int64_t now = wsl_now_ns(clock);
+            if (i % 64 == 63) {
+                const int64_t now = cpu_ns();
                 longest[0] = now - last > longest[0] ? now - last : longest[0];
                 last = now;
             }
         }
-        const int64_t middle = wsl_now_ns(clock);
+        const int64_t middle = cpu_ns();
         last = middle;
         int64_t ns = 0, at = 0;
         for (uint32_t i = 0; tm_timers_pop(&timers, INT64_MAX, &kc, &ns, &at); i++) {
-            if (i % 16 == 15) {
-                const int64_t now = wsl_now_ns(clock);
+            if (i % 64 == 63) {
+                const int64_t now = cpu_ns();
                 longest[1] = now - last > longest[1] ? now - last : longest[1];
                 last = now;
             }
         }
-        const int64_t end = wsl_now_ns(clock);
+        const int64_t end = cpu_ns();
         const double set = (double)(middle - begin) / n, fire = (double)(end - middle) / n;
         longest_set = set < best_set ? longest[0] : longest_set;
         longest_fire = fire < best_fire ? longest[1] : longest_fire;
@@ -256,7 +264,7 @@ static void run_timers(uint32_t n)
         tm_timers_fini(&timers);
         tm_key_ctx_fini(&kc);
     }
-    printf("timers       %9" PRIu32 " timers %5.1f ns to register, %5.1f ns to fire; longest 16: %.2f ms, %.2f ms\n", n,
+    printf("timers       %9" PRIu32 " timers %5.1f ns to register, %5.1f ns to fire; longest 64: %.2f ms, %.2f ms\n", n,
            best_set, best_fire, (double)longest_set / 1e6, (double)longest_fire / 1e6);
 }
 

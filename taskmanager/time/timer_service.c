@@ -1,14 +1,14 @@
-/*
- * The heap is 4-ary: half as deep as a binary one, and four children lie within two cache lines. Its nodes carry what
- * nearly always decides the order, so sifting rarely looks at the timers themselves. The set is open addressing with
- * linear probing and deletion by shifting back, its cells carry the hash.
- */
 #include "taskmanager/time/timer_service.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
 
-enum { CHUNK_TIMERS = 1024, INLINE_KEY = 16, SET_MIN = 64, HEAP_MIN = 64, DEAD_MIN = 1024 };
+enum {
+    CHUNK_TIMERS = 1024,
+    INLINE_KEY = 16,
+    DEAD_MIN = 1024,
+    AHEAD = 12, /* timers whose turn is that far away are prefetched, their cells of the set at half of it */
+};
 
 typedef struct tm_timer {
     int64_t timestamp;
@@ -16,7 +16,7 @@ typedef struct tm_timer {
     uint32_t hash; /* of the key */
     uint32_t key_size;
     uint32_t key_nulls;
-    uint32_t next_free; /* number + 1; IN_USE, DEAD: it is in the heap */
+    uint32_t next_free; /* number + 1; IN_USE, DEAD: it is in the queue */
     uint64_t key[2];    /* the bytes, or a pointer to them */
 } tm_timer;
 
@@ -28,16 +28,14 @@ void tm_timers_init(tm_timers *t)
     *t = (tm_timers){0};
     tm_region_init(&t->region);
     tm_slab_init(&t->slab, &t->region);
+    tm_timer_set_init(&t->set, &t->region);
 }
 
 void tm_timers_fini(tm_timers *t)
 {
-    for (uint32_t i = 0; i < t->n_chunks; i++) {
-        free(t->chunks[i]);
-    }
     free(t->chunks);
-    free(t->heap);
-    free(t->set);
+    tm_timer_queue_fini(&t->queue);
+    tm_timer_set_fini(&t->set);
     tm_slab_fini(&t->slab);
     tm_region_fini(&t->region);
     *t = (tm_timers){0};
@@ -64,7 +62,7 @@ static uint32_t timer_new(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_
     } else {
         if (t->n_timers == t->n_chunks * CHUNK_TIMERS) {
             t->chunks = wsl_realloc(t->chunks, (t->n_chunks + 1) * sizeof(tm_timer *));
-            t->chunks[t->n_chunks++] = wsl_calloc(CHUNK_TIMERS, sizeof(tm_timer));
+            t->chunks[t->n_chunks++] = tm_region_alloc(&t->region, CHUNK_TIMERS * sizeof(tm_timer), 64);
         }
         number = t->n_timers++;
     }
@@ -94,13 +92,13 @@ static void timer_release(tm_timers *t, uint32_t number)
     t->free = number + 1;
 }
 
-/* ---- heap ---- */
+/* ---- what the queue asks ---- */
 
 /* Keys, then namespaces. */
-static int compare_timers(const tm_timers *t, uint32_t a, uint32_t b)
+static int compare_timers(const void *arg, uint32_t a, uint32_t b)
 {
-    const tm_timer *x = timer_at(t, a);
-    const tm_timer *y = timer_at(t, b);
+    const tm_timer *x = timer_at(arg, a);
+    const tm_timer *y = timer_at(arg, b);
     const uint32_t size = x->key_size < y->key_size ? x->key_size : y->key_size;
     const int order = memcmp(key_bytes(x), key_bytes(y), size);
     if (order != 0) {
@@ -115,95 +113,12 @@ static int compare_timers(const tm_timers *t, uint32_t a, uint32_t b)
     return x->ns < y->ns ? -1 : x->ns > y->ns;
 }
 
-static inline bool before(const tm_timers *t, const tm_timer_node *a, const tm_timer_node *b)
-{
-    if (a->timestamp != b->timestamp) {
-        return a->timestamp < b->timestamp;
-    }
-    if (a->group != b->group) {
-        return a->group < b->group;
-    }
-    if (a->prefix != b->prefix) {
-        return a->prefix < b->prefix;
-    }
-    return compare_timers(t, a->timer, b->timer) < 0;
-}
+static bool is_dead(const void *arg, uint32_t number) { return timer_at(arg, number)->next_free == DEAD; }
+static void prefetch(const void *arg, uint32_t number) { __builtin_prefetch(timer_at(arg, number), 1); }
+static void release(void *arg, uint32_t number) { timer_release(arg, number); }
 
-static void sift_down(tm_timers *t, uint32_t i)
-{
-    const tm_timer_node node = t->heap[i];
-    for (;;) {
-        const uint32_t first = 4 * i + 1;
-        if (first >= t->n_heap) {
-            break;
-        }
-        const uint32_t end = first + 4 < t->n_heap ? first + 4 : t->n_heap;
-        uint32_t least = first;
-        for (uint32_t c = first + 1; c < end; c++) {
-            least = before(t, &t->heap[c], &t->heap[least]) ? c : least;
-        }
-        if (!before(t, &t->heap[least], &node)) {
-            break;
-        }
-        t->heap[i] = t->heap[least];
-        i = least;
-    }
-    t->heap[i] = node;
-}
-
-static void heap_push(tm_timers *t, tm_timer_node node)
-{
-    if (t->n_heap == t->heap_capacity) {
-        t->heap_capacity = t->heap_capacity == 0 ? HEAP_MIN : t->heap_capacity * 2;
-        t->heap = wsl_realloc(t->heap, t->heap_capacity * sizeof *t->heap);
-    }
-    uint32_t i = t->n_heap++;
-    while (i > 0) {
-        const uint32_t parent = (i - 1) / 4;
-        if (!before(t, &node, &t->heap[parent])) {
-            break;
-        }
-        t->heap[i] = t->heap[parent];
-        i = parent;
-    }
-    t->heap[i] = node;
-}
-
-static void heap_drop_first(tm_timers *t)
-{
-    t->heap[0] = t->heap[--t->n_heap];
-    if (t->n_heap > 1) {
-        sift_down(t, 0);
-    }
-}
-
-static void drop_dead_at_top(tm_timers *t)
-{
-    while (t->n_heap > 0 && timer_at(t, t->heap[0].timer)->next_free == DEAD) {
-        timer_release(t, t->heap[0].timer);
-        heap_drop_first(t);
-        t->n_dead--;
-    }
-}
-
-static void sweep_dead(tm_timers *t)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < t->n_heap; i++) {
-        if (timer_at(t, t->heap[i].timer)->next_free == DEAD) {
-            timer_release(t, t->heap[i].timer);
-        } else {
-            t->heap[n++] = t->heap[i];
-        }
-    }
-    t->n_heap = n;
-    t->n_dead = 0;
-    for (uint32_t i = n / 4 + 1; i-- > 0;) {
-        if (i < n) {
-            sift_down(t, i);
-        }
-    }
-}
+static const tm_timer_queue_ops queue_ops = {
+    .compare = compare_timers, .is_dead = is_dead, .prefetch = prefetch, .release = release};
 
 /* ---- set ---- */
 
@@ -217,63 +132,22 @@ static inline uint32_t cell_hash(uint32_t key_hash, int64_t ns, int64_t timestam
 static inline bool is_same(const tm_timers *t, uint32_t number, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
     const tm_timer *timer = timer_at(t, number);
-    return timer->timestamp == timestamp && timer->ns == ns && timer->hash == kc->hash && timer->key_size == tm_key_ctx_size(kc) &&
-           timer->key_nulls == kc->row->nulls && memcmp(key_bytes(timer), tm_key_ctx_bytes(kc), timer->key_size) == 0;
+    return timer->timestamp == timestamp && timer->ns == ns && timer->hash == kc->hash &&
+           timer->key_size == tm_key_ctx_size(kc) && timer->key_nulls == kc->row->nulls &&
+           memcmp(key_bytes(timer), tm_key_ctx_bytes(kc), timer->key_size) == 0;
 }
 
-/* The cell of this timer, or the empty one where it would go. */
-static uint32_t find_cell(const tm_timers *t, uint32_t hash, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
+/* False: there is no such timer. */
+static bool find(const tm_timers *t, uint32_t hash, const tm_key_ctx *kc, int64_t ns, int64_t timestamp,
+                 uint32_t *out_number)
 {
-    for (uint32_t i = hash & t->set_mask;; i = (i + 1) & t->set_mask) {
-        const tm_timer_cell *c = &t->set[i];
-        if (c->timer == 0 || (c->hash == hash && is_same(t, c->timer - 1, kc, ns, timestamp))) {
-            return i;
+    for (const tm_timer_cell *c = NULL; (c = tm_timer_set_find(&t->set, hash, c)) != NULL;) {
+        if (is_same(t, c->timer - 1, kc, ns, timestamp)) {
+            *out_number = c->timer - 1;
+            return true;
         }
     }
-}
-
-static void grow_set(tm_timers *t)
-{
-    const uint32_t old_size = t->set == NULL ? 0 : t->set_mask + 1;
-    tm_timer_cell *old = t->set;
-    const uint32_t size = old_size == 0 ? SET_MIN : old_size * 2;
-    t->set = wsl_calloc(size, sizeof *t->set);
-    t->set_mask = size - 1;
-    for (uint32_t k = 0; k < old_size; k++) {
-        if (old[k].timer != 0) {
-            uint32_t i = old[k].hash & t->set_mask;
-            while (t->set[i].timer != 0) {
-                i = (i + 1) & t->set_mask;
-            }
-            t->set[i] = old[k];
-        }
-    }
-    free(old);
-}
-
-/* Empties a cell and moves back what had to probe past it. */
-static void erase_cell(tm_timers *t, uint32_t hole)
-{
-    for (uint32_t i = (hole + 1) & t->set_mask; t->set[i].timer != 0; i = (i + 1) & t->set_mask) {
-        const uint32_t home = t->set[i].hash & t->set_mask;
-        if (((i - home) & t->set_mask) >= ((i - hole) & t->set_mask)) {
-            t->set[hole] = t->set[i];
-            hole = i;
-        }
-    }
-    t->set[hole] = (tm_timer_cell){0};
-    t->n_set--;
-}
-
-static void erase_number(tm_timers *t, uint32_t number)
-{
-    const tm_timer *timer = timer_at(t, number);
-    uint32_t i = cell_hash(timer->hash, timer->ns, timer->timestamp) & t->set_mask;
-    while (t->set[i].timer != number + 1) {
-        WSL_DEBUG_ASSERT(t->set[i].timer != 0);
-        i = (i + 1) & t->set_mask;
-    }
-    erase_cell(t, i);
+    return false;
 }
 
 /* ---- the rest ---- */
@@ -287,63 +161,89 @@ static uint64_t prefix_of(const tm_key_ctx *kc)
 
 bool tm_timers_set(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
-    if (t->set == NULL || t->n_set >= t->set_mask / 2) {
-        grow_set(t);
-    }
     const uint32_t hash = cell_hash(kc->hash, ns, timestamp);
-    const uint32_t cell = find_cell(t, hash, kc, ns, timestamp);
-    if (t->set[cell].timer != 0) {
+    uint32_t number;
+    if (find(t, hash, kc, ns, timestamp, &number)) {
         return false;
     }
-    const uint32_t number = timer_new(t, kc, ns, timestamp);
-    t->set[cell] = (tm_timer_cell){.hash = hash, .timer = number + 1};
-    t->n_set++;
-    heap_push(t, (tm_timer_node){
-                     .timestamp = timestamp, .prefix = prefix_of(kc), .group = tm_key_ctx_group(kc), .timer = number});
+    number = timer_new(t, kc, ns, timestamp);
+    tm_timer_set_add(&t->set, hash, number);
+    tm_timer_queue_push(&t->queue, &queue_ops, t,
+                        &(tm_timer_node){.timestamp = timestamp,
+                                         .prefix = prefix_of(kc),
+                                         .group = tm_key_ctx_group(kc),
+                                         .timer = number});
     return true;
 }
 
 bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t timestamp)
 {
-    if (t->set == NULL) {
+    const uint32_t hash = cell_hash(kc->hash, ns, timestamp);
+    uint32_t number;
+    if (!find(t, hash, kc, ns, timestamp, &number)) {
         return false;
     }
-    const uint32_t cell = find_cell(t, cell_hash(kc->hash, ns, timestamp), kc, ns, timestamp);
-    if (t->set[cell].timer == 0) {
-        return false;
-    }
-    timer_at(t, t->set[cell].timer - 1)->next_free = DEAD;
+    tm_timer_set_remove(&t->set, hash, number);
+    timer_at(t, number)->next_free = DEAD;
     t->n_dead++;
-    erase_cell(t, cell);
-    if (t->n_dead > DEAD_MIN && t->n_dead > t->n_heap / 2) {
-        sweep_dead(t);
+    if (t->n_dead > DEAD_MIN && t->n_dead > t->queue.n / 2) {
+        t->n_dead -= tm_timer_queue_sweep(&t->queue, &queue_ops, t);
     }
     return true;
+}
+
+/* The first timer that lives; NULL: none does. */
+static const tm_timer_node *first(tm_timers *t)
+{
+    for (;;) {
+        const tm_timer_node *node = tm_timer_queue_first(&t->queue, &queue_ops, t);
+        if (node == NULL || timer_at(t, node->timer)->next_free != DEAD) {
+            return node;
+        }
+        const uint32_t number = node->timer;
+        tm_timer_queue_drop_first(&t->queue, &queue_ops, t);
+        timer_release(t, number);
+        t->n_dead--;
+    }
 }
 
 bool tm_timers_next(tm_timers *t, int64_t *out_timestamp)
 {
-    drop_dead_at_top(t);
-    if (t->n_heap == 0) {
+    const tm_timer_node *node = first(t);
+    if (node == NULL) {
         return false;
     }
-    *out_timestamp = t->heap[0].timestamp;
+    *out_timestamp = node->timestamp;
     return true;
+}
+
+static void look_ahead(const tm_timers *t)
+{
+    const uint32_t far = tm_timer_queue_ahead(&t->queue, AHEAD);
+    const uint32_t near = tm_timer_queue_ahead(&t->queue, AHEAD / 2);
+    if (far != UINT32_MAX) {
+        prefetch(t, far);
+    }
+    if (near != UINT32_MAX) {
+        const tm_timer *timer = timer_at(t, near);
+        tm_timer_set_prefetch(&t->set, cell_hash(timer->hash, timer->ns, timer->timestamp));
+    }
 }
 
 bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_ns, int64_t *out_timestamp)
 {
-    drop_dead_at_top(t);
-    if (t->n_heap == 0 || t->heap[0].timestamp > up_to) {
+    const tm_timer_node *node = first(t);
+    if (node == NULL || node->timestamp > up_to) {
         return false;
     }
-    const uint32_t number = t->heap[0].timer;
+    const uint32_t number = node->timer;
     const tm_timer *timer = timer_at(t, number);
+    look_ahead(t);
     tm_key_ctx_restore(kc, key_bytes(timer), timer->key_size, timer->key_nulls, timer->hash);
     *out_ns = timer->ns;
     *out_timestamp = timer->timestamp;
-    erase_number(t, number);
-    heap_drop_first(t);
+    tm_timer_set_remove(&t->set, cell_hash(timer->hash, timer->ns, timer->timestamp), number);
+    tm_timer_queue_drop_first(&t->queue, &queue_ops, t);
     timer_release(t, number);
     return true;
 }

@@ -1,11 +1,12 @@
 /*
  * timer_service - timers of a keyed operator in one time domain: a set of (key, namespace, timestamp).
  *
- *     set, delete --> [ set by (key, ns, ts) ] + [ heap by ts, key group, key bytes, ns ] --> pop in that order
+ *     set, delete --> [ set by (key, ns, ts) ] + [ queue by ts, key group, key bytes, ns ] --> pop in that order
  *
- * Setting twice is setting once, one delete removes it. A deleted timer leaves the set at once and the heap when its
- * turn comes, or when the heap holds more deleted timers than live ones and is made anew. Timers and their keys live in
- * slabs: in steady state nothing is allocated.
+ * Setting twice is setting once, one delete removes it. A deleted timer leaves the set at once and the queue when its
+ * turn comes, or when the queue holds more deleted timers than live ones. No call takes long: set and queue grow piece by
+ * piece, and what is sorted at once is bounded (timer_queue.h). Timers and their keys live in slabs: in steady state
+ * nothing is allocated.
  *
  * Threads: one slot loop. Embedded in its owner.
  */
@@ -15,18 +16,8 @@
 
 #include "taskmanager/state/key_ctx.h"
 #include "taskmanager/state/slab.h"
-
-typedef struct tm_timer_node {
-    int64_t timestamp;
-    uint64_t prefix; /* first 8 key bytes as a big-endian number: orders like the bytes */
-    uint32_t group;
-    uint32_t timer;
-} tm_timer_node;
-
-typedef struct tm_timer_cell {
-    uint32_t hash;
-    uint32_t timer; /* number + 1; 0: empty */
-} tm_timer_cell;
+#include "taskmanager/time/timer_queue.h"
+#include "taskmanager/time/timer_set.h"
 
 typedef struct tm_timers {
     tm_region region;
@@ -35,12 +26,9 @@ typedef struct tm_timers {
     uint32_t n_chunks;
     uint32_t n_timers; /* numbers given out so far */
     uint32_t free;     /* number + 1 of the first free timer */
-    tm_timer_node *heap;
-    uint32_t n_heap, heap_capacity;
-    uint32_t n_dead; /* in the heap, deleted */
-    tm_timer_cell *set;
-    uint32_t set_mask;
-    uint32_t n_set; /* live timers */
+    uint32_t n_dead;   /* in the queue, deleted */
+    tm_timer_set set;
+    tm_timer_queue queue;
 } tm_timers;
 
 void tm_timers_init(tm_timers *t);
@@ -55,4 +43,4 @@ bool tm_timers_delete(tm_timers *t, const tm_key_ctx *kc, int64_t ns, int64_t ti
 bool tm_timers_pop(tm_timers *t, int64_t up_to, tm_key_ctx *kc, int64_t *out_ns, int64_t *out_timestamp);
 /* When the first one is due; false: there is none. */
 bool tm_timers_next(tm_timers *t, int64_t *out_timestamp);
-static inline uint32_t tm_timers_count(const tm_timers *t) { return t->n_set; }
+static inline uint32_t tm_timers_count(const tm_timers *t) { return t->set.n; }

@@ -185,7 +185,7 @@ Test(timer_service, does_not_grow_when_timers_are_pushed_back_all_the_time)
         (void)tm_timers_set(&timers, &kc, 0, 1000000 + i);
     }
     cr_assert_eq(tm_timers_count(&timers), 10);
-    cr_assert_lt(timers.n_heap, 4096, "deleted timers are swept out of the heap");
+    cr_assert_lt(timers.queue.n, 4096, "deleted timers are swept out of the queue");
     cr_assert_lt(timers.n_timers, 4096);
     end();
 }
@@ -270,6 +270,55 @@ Test(timer_service, agrees_with_a_dull_list)
     free(l);
     end();
 }
+
+static int by_order(const void *a, const void *b)
+{
+    return is_before(a, b) ? -1 : is_before(b, a) ? 1 : 0;
+}
+
+/* Many timers, set in a random order or by time, a third of them deleted again; more are set while they fire. */
+static void run_many(uint32_t n, uint64_t n_times, bool by_time)
+{
+    dull_timer *all = wsl_zalloc((size_t)n * 2 * sizeof *all);
+    wsl_rng rng;
+    wsl_rng_seed(&rng, n_times);
+    begin(&number_schema, "id");
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const int64_t at = by_time ? i / 4 : (int64_t)wsl_rng_below(&rng, n_times);
+        number_key(i);
+        cr_assert(tm_timers_set(&timers, &kc, i % 2, at));
+        if (i % 3 == 0) {
+            cr_assert(tm_timers_delete(&timers, &kc, i % 2, at));
+        } else {
+            all[kept++] = (dull_timer){i, i % 2, at};
+        }
+    }
+    qsort(all, kept, sizeof *all, by_order);
+    for (uint32_t i = 0; i < kept; i++) {
+        int64_t ns = 0, at = 0;
+        cr_assert(tm_timers_pop(&timers, INT64_MAX, &kc, &ns, &at));
+        cr_assert_eq(at, all[i].at);
+        cr_assert_eq((int64_t)kc.row->slot[0], all[i].id);
+        cr_assert_eq(ns, all[i].ns);
+        if (i % 1000 == 7) { /* for this moment, and for one that has passed: they are next, in that order */
+            number_key(-1);
+            cr_assert(tm_timers_set(&timers, &kc, 0, at - 5));
+            number_key(-2);
+            cr_assert(tm_timers_set(&timers, &kc, 0, at - 6));
+            cr_assert_eq(pop(INT64_MAX), at - 6);
+            cr_assert_eq(pop(INT64_MAX), at - 5);
+        }
+    }
+    cr_assert_eq(pop(INT64_MAX), -1);
+    cr_assert_eq(tm_timers_count(&timers), 0);
+    free(all);
+    end();
+}
+
+Test(timer_service, keeps_the_order_of_many_at_random_times) { run_many(300000, 10000000, false); }
+Test(timer_service, keeps_the_order_of_many_at_few_times) { run_many(200000, 3, false); }
+Test(timer_service, keeps_the_order_of_many_set_by_time) { run_many(200000, 1, true); }
 
 Test(timer_service, fires_a_million_timers_of_one_moment)
 {
