@@ -33,17 +33,31 @@ static inline wsl_status accumulator(tm_slice_op *o, tm_state *s, wsl_row **out_
     return WSL_LIKELY(*out_acc != NULL) ? WSL_OK : find_or_make(o, s, out_acc);
 }
 
-/* Function accumulators of fixed size: the usual case, kept tight. */
+/* Keys that are a slot, accumulators that lie in entries, a function that adds in place: the usual case, kept tight. A
+ * row whose entry is where load expected it does without making its key the current one. */
 static wsl_status add_block_by_function(tm_slice_op *o, tm_state *s, const wsl_row *const *rows, uint32_t from,
                                         uint32_t to)
 {
-    tm_fold *f = &o->fold;
+    tm_fold *const f = &o->fold;
+    tm_key_ctx *const kc = &o->key;
     wsl_status (*const add)(wsl_ctx *, wsl_row *, const wsl_row *) = f->function->add;
+    const uint32_t field = kc->fast_field;
+    const uint32_t offset = o->place.offset;
+    const uint32_t bit = o->place.bit;
     for (uint32_t i = from; i < to; i++) {
         const wsl_row *row = rows[i];
+        const uint32_t is_null = row->nulls >> field & 1;
+        uint8_t *entry = kc->row_entry[i];
+        const tm_entry_fast *e = (const tm_entry_fast *)(const void *)entry;
         wsl_row *acc = NULL;
-        tm_key_ctx_select(&o->key, i, row);
-        WSL_TRY(accumulator(o, s, &acc));
+        tm_key_ctx_prefetch(kc, i + TM_KEY_PREFETCH);
+        if (WSL_LIKELY(e != NULL && e->slot == row->slot[field] &&
+                       (e->bits & (bit | TM_ENTRY_NULL_KEY)) == (bit | is_null << 31))) {
+            acc = (wsl_row *)(void *)(entry + offset);
+        } else {
+            tm_key_ctx_select(kc, i, row);
+            WSL_TRY(find_or_make(o, s, &acc));
+        }
         f->row = row;
         f->ctx.timestamp = row->timestamp;
         const wsl_status status = add(&f->ctx, acc, row);
@@ -91,7 +105,8 @@ static wsl_status add_to(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_row 
     if (o->all) {
         return add_to_one_key(o, s, n, base);
     }
-    const bool by_function = o->fold.in_place && o->fold.kind == TM_FOLD_AGGREGATE && o->event_time;
+    const bool by_function =
+        o->place.bit != 0 && o->fold.in_place && o->fold.kind == TM_FOLD_AGGREGATE && o->event_time;
     o->fold.ctx.has_timestamp = o->event_time;
     for (uint32_t at = 0; at < n; at += TM_KEY_BLOCK) {
         uint32_t bad = 0;
@@ -159,7 +174,9 @@ wsl_status tm_slice_add_group(tm_slice_op *o, const tm_slice_group *g, const wsl
     /* a late firing per row, with all that came before */
     for (uint32_t i = g->from; i < g->from + g->n; i++) {
         WSL_TRY(add_rows(o, p, rows + i, 1, i));
-        tm_fn_ctx_row(&o->out.f, rows[i]);
+        if (!o->all && !tm_key_ctx_make(&o->key, rows[i])) { /* adding need not have done that */
+            return tm_slice_not_our_key(o, rows[i]);
+        }
         WSL_TRY(fire_row(o, p));
     }
     return WSL_OK;

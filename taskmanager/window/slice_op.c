@@ -278,11 +278,14 @@ static bool all_in_piece(const tm_slice_op *o, const wsl_row *const *rows, uint3
 {
     const uint64_t from = o->piece.from;
     const uint64_t count = o->piece.count;
-    bool in = o->piece.class == TM_PIECE_ON_TIME;
-    for (uint32_t i = 0; i < n && in; i++) {
-        in = (rows[i]->flags & WSL_ROW_HAS_TIMESTAMP) && (uint64_t)rows[i]->timestamp - from < count;
+    if (o->piece.class != TM_PIECE_ON_TIME || !is_in(&o->piece, rows[0]) || !is_in(&o->piece, rows[n - 1])) {
+        return false;
     }
-    return in;
+    uint32_t in = WSL_ROW_HAS_TIMESTAMP;
+    for (uint32_t i = 0; i < n; i++) { /* without branches: nearly always all of them */
+        in &= rows[i]->flags & (uint32_t) - ((uint64_t)rows[i]->timestamp - from < count);
+    }
+    return in != 0;
 }
 
 static wsl_status event_rows(tm_slice_op *o, const wsl_row *const *rows, uint32_t n)
