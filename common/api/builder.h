@@ -94,3 +94,13 @@ bool wsl_env_check_input(wsl_env *env, const wsl_stream *stream, const char *nam
 Wsl__Pb__Operator *wsl_env_function_operator(wsl_env *env, const char *kind, const char *name, const wsl_function *fn);
 void wsl_env_add_side(Wsl__Pb__Operator *op, const char *tag, const wsl_schema *schema);
 Wsl__Pb__StateDesc *wsl_env_state(const wsl_state_desc *state);
+
+/* ---- windows; window.c ---- */
+
+struct wsl_windowing;
+struct wsl_window_functions;
+/* Are they of the kinds their roles ask for? If not the environment has failed. */
+bool wsl_env_check_windowing(wsl_env *env, const char *name, const struct wsl_window_functions *functions);
+/* Options, functions by role, and what these bring along: side outputs and states. */
+void wsl_env_add_windowing(Wsl__Pb__Operator *op, const struct wsl_windowing *windows, const char *select,
+                           const struct wsl_window_functions *functions);

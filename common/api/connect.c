@@ -9,6 +9,7 @@
 #include "api/builder.h"
 #include "base/assert.h"
 #include "graph/pb.h"
+#include "graph/window_options.h"
 
 /* The operator over both streams, without a stream of its own yet; NULL after an error. */
 static Wsl__Pb__Operator *over_both(wsl_stream *first, wsl_stream *second, const char *kind, const char *name,
@@ -127,4 +128,50 @@ wsl_stream *wsl_interval_join_late(wsl_stream *joined, const char *left_tag, con
         add_late_side(env, op, 1, "late-right", right_tag);
     }
     return joined;
+}
+
+/* ---- windows of both ---- */
+
+static wsl_status check_windows(const wsl_stream *left, const char *name, const wsl_windowing *windows,
+                                const wsl_window_functions *fn)
+{
+    wsl_env *env = left->env;
+    wsl_windowing copy = *windows;
+    wsl_schema *output = NULL;
+    const wsl_status status = wsl_window_check_types(&copy, NULL, fn, left->schema, NULL, 0, &output, &env->error);
+    wsl_schema_free(output);
+    return status != WSL_OK ? wsl_fail_prefix(&env->error, status, "'%s'", name) : WSL_OK;
+}
+
+static wsl_stream *pair_windows(wsl_keyed_stream *left, wsl_keyed_stream *right, const char *kind, const char *name,
+                                const wsl_windowing *windows, const wsl_function *function, wsl_function_kind fn_kind)
+{
+    WSL_ASSERT(left != NULL && right != NULL && windows != NULL);
+    wsl_env *env = left->stream.env;
+    const wsl_window_functions fn = {.pair = function,
+                                     .trigger = windows->trigger.function,
+                                     .evictor = windows->evictor.function,
+                                     .gap = windows->assigner.gap};
+    if (!wsl_env_check_function(env, name, function, fn_kind) || !wsl_env_check_windowing(env, name, &fn) ||
+        check_windows(&left->stream, name, windows, &fn) != WSL_OK) {
+        return &env->nothing.stream;
+    }
+    Wsl__Pb__Operator *op = over_both(&left->stream, &right->stream, kind, name, function, fn_kind);
+    if (op == NULL) {
+        return &env->nothing.stream;
+    }
+    wsl_env_add_windowing(op, windows, NULL, &fn);
+    return wsl_env_output(env, op);
+}
+
+wsl_stream *wsl_window_join(wsl_keyed_stream *left, wsl_keyed_stream *right, const char *name,
+                            const wsl_windowing *windows, const wsl_function *join)
+{
+    return pair_windows(left, right, "window_join", name, windows, join, WSL_FN_JOIN);
+}
+
+wsl_stream *wsl_co_group(wsl_keyed_stream *left, wsl_keyed_stream *right, const char *name, const wsl_windowing *windows,
+                         const wsl_function *co_group)
+{
+    return pair_windows(left, right, "co_group", name, windows, co_group, WSL_FN_CO_GROUP);
 }

@@ -22,17 +22,16 @@ typedef struct request {
     wsl_window_functions fn;
 } request;
 
-static bool check_role(const request *r, const wsl_function *fn, wsl_function_kind kind)
+static bool check_role(wsl_env *env, const char *name, const wsl_function *fn, wsl_function_kind kind)
 {
-    return fn == NULL || wsl_env_check_function(r->env, r->name, fn, kind);
+    return fn == NULL || wsl_env_check_function(env, name, fn, kind);
 }
 
-static bool check_functions(const request *r)
+bool wsl_env_check_windowing(wsl_env *env, const char *name, const wsl_window_functions *f)
 {
-    const wsl_window_functions *f = &r->fn;
-    return check_role(r, f->reduce, WSL_FN_REDUCE) && check_role(r, f->aggregate, WSL_FN_AGGREGATE) &&
-           check_role(r, f->window, WSL_FN_WINDOW) && check_role(r, f->trigger, WSL_FN_TRIGGER) &&
-           check_role(r, f->evictor, WSL_FN_EVICTOR) && check_role(r, f->gap, WSL_FN_SESSION_GAP);
+    return check_role(env, name, f->reduce, WSL_FN_REDUCE) && check_role(env, name, f->aggregate, WSL_FN_AGGREGATE) &&
+           check_role(env, name, f->window, WSL_FN_WINDOW) && check_role(env, name, f->trigger, WSL_FN_TRIGGER) &&
+           check_role(env, name, f->evictor, WSL_FN_EVICTOR) && check_role(env, name, f->gap, WSL_FN_SESSION_GAP);
 }
 
 static wsl_status derive(request *r, wsl_schema **out_schema)
@@ -73,21 +72,27 @@ static void add_function(Wsl__Pb__Operator *op, const char *state_prefix, const 
     add_states(op, state_prefix, fn);
 }
 
+void wsl_env_add_windowing(Wsl__Pb__Operator *op, const wsl_windowing *windows, const char *select,
+                           const wsl_window_functions *fn)
+{
+    wsl_window_to_options(windows, select, op);
+    wsl_window_name_functions(fn, op);
+    add_function(op, "", fn->reduce);
+    add_function(op, "", fn->aggregate);
+    add_function(op, "", fn->window);
+    add_function(op, "trigger.", fn->trigger);
+    add_function(op, "", fn->evictor);
+}
+
 static wsl_stream *build(request *r)
 {
     wsl_env *env = r->env;
     wsl_schema *output = NULL;
-    if (wsl_env_failed(env) || !check_functions(r) || derive(r, &output) != WSL_OK) {
+    if (wsl_env_failed(env) || !wsl_env_check_windowing(env, r->name, &r->fn) || derive(r, &output) != WSL_OK) {
         return &env->nothing.stream;
     }
     Wsl__Pb__Operator *op = wsl_env_operator(env, r->all ? "window_all" : "window", r->name);
-    wsl_window_to_options(&r->windows, r->select, op);
-    wsl_window_name_functions(&r->fn, op);
-    add_function(op, "", r->fn.reduce);
-    add_function(op, "", r->fn.aggregate);
-    add_function(op, "", r->fn.window);
-    add_function(op, "trigger.", r->fn.trigger);
-    add_function(op, "", r->fn.evictor);
+    wsl_env_add_windowing(op, &r->windows, r->select, &r->fn);
     op->output = wsl_schema_to_pb(output);
     wsl_schema_free(output);
     if (r->windows.late_tag != NULL) {

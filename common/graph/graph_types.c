@@ -340,6 +340,16 @@ static wsl_status derive(const check *c, const wsl_config *config, wsl_schema **
     return wsl_operator_derive(c->kind, config, c->input[0], keys, n_keys, out_schema, c->err);
 }
 
+/* A window whose output is declared: that of two inputs. */
+static wsl_status check_paired_windows(const check *c, const wsl_config *config)
+{
+    WSL_AUTO(wsl_schema) derived = NULL;
+    const wsl_status status =
+        wsl_window_check_operator(c->op, config, c->plugin, c->input[0], (const char *const *)c->first[0]->keys,
+                                  (uint32_t)c->first[0]->n_keys, &derived, c->err);
+    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "'%s'", c->op->name) : WSL_OK;
+}
+
 static wsl_status derive_output(const check *c, const wsl_config *config, wsl_schema **out_schema)
 {
     WSL_AUTO(wsl_schema) declared = NULL;
@@ -415,6 +425,9 @@ static wsl_status check_one(check *c)
         }
         if (c->kind->options == wsl_interval_join_options) {
             WSL_TRY(check_interval_join(c, config));
+        }
+        if (c->kind->options == wsl_window_options && c->kind->two_inputs) {
+            WSL_TRY(check_paired_windows(c, config));
         }
     }
     return c->kind->output == WSL_OUTPUT_NONE ? WSL_OK : derive_output(c, config, &c->schemas[c->op->id]);

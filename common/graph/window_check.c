@@ -190,6 +190,33 @@ static wsl_status check_members(const wsl_window_functions *f, wsl_error *err)
     if (f->gap != NULL && f->gap->session_gap == NULL) {
         return misses(f->gap, ".session_gap", err);
     }
+    if (f->pair != NULL && (f->pair->kind == WSL_FN_JOIN ? f->pair->join == NULL : f->pair->co_group == NULL)) {
+        return misses(f->pair, f->pair->kind == WSL_FN_JOIN ? ".join" : ".co_group", err);
+    }
+    return WSL_OK;
+}
+
+/* Windows of two inputs hold rows of two types. */
+static wsl_status check_pair(const wsl_windowing *w, const char *select, const wsl_window_functions *f, wsl_error *err)
+{
+    if (f->reduce != NULL || f->aggregate != NULL || f->window != NULL || select != NULL) {
+        return wsl_fail(err, WSL_INVALID, "a window of two inputs has a join or co-group function and no other");
+    }
+    if (w->late_tag != NULL) {
+        return wsl_fail(err, WSL_INVALID,
+                        "a window of two inputs has late rows of two types: they are counted, and have no side output");
+    }
+    if (w->trigger.kind == WSL_TRIGGER_DELTA || w->evictor.kind == WSL_EVICTOR_DELTA || f->evictor != NULL) {
+        return wsl_fail(err, WSL_INVALID,
+                        "a window of two inputs has rows of two types, which a delta trigger or evictor, or an evictor "
+                        "of your own, could not tell apart");
+    }
+    const wsl_function *const readers[] = {f->trigger, f->gap};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(readers); i++) {
+        if (readers[i] != NULL && readers[i]->in != NULL) {
+            return wsl_fail(err, WSL_TYPE, "'%s' would be given rows of two types; leave its .in out", readers[i]->name);
+        }
+    }
     return WSL_OK;
 }
 
@@ -197,7 +224,9 @@ static wsl_status check_members(const wsl_window_functions *f, wsl_error *err)
 static wsl_status check_roles(const wsl_windowing *w, const char *select, const wsl_window_functions *f, wsl_error *err)
 {
     const int folds = (f->reduce != NULL) + (f->aggregate != NULL) + (select != NULL);
-    if (folds == 0 && f->window == NULL) {
+    if (f->pair != NULL) {
+        WSL_TRY(check_pair(w, select, f, err));
+    } else if (folds == 0 && f->window == NULL) {
         return wsl_fail(err, WSL_INVALID,
                         "a window needs something to do with its rows: a reduce, aggregate or window function, or an "
                         "aggregate list");
@@ -300,7 +329,7 @@ static wsl_status check_inputs(const wsl_window_functions *f, const wsl_schema *
 static wsl_status output_of(const wsl_window_functions *f, const wsl_schema *input, wsl_schema **out_schema,
                             wsl_error *err)
 {
-    const wsl_schema *result = input;
+    const wsl_schema *result = f->pair != NULL && f->pair->out != NULL ? f->pair->out : input;
     if (f->aggregate != NULL) {
         result = f->aggregate->result != NULL && f->aggregate->out != NULL ? f->aggregate->out : f->aggregate->acc;
         if (f->aggregate->result != NULL && f->aggregate->out == NULL) {

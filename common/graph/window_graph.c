@@ -80,10 +80,18 @@ wsl_status wsl_window_check_operator(Wsl__Pb__Operator *op, const wsl_config *co
     wsl_window_functions functions = {0};
     WSL_TRY(wsl_window_from_config(config, &windows, &select, err));
     WSL_TRY(check_late_side(op, windows.late_tag, input, err));
-    if (plugin == NULL && op->n_functions > 0) {
+    const bool two_inputs = wsl_pb_is_set(op->function);
+    if (plugin == NULL && (op->n_functions > 0 || two_inputs)) {
         *out_schema = NULL;
         return wsl_window_check(&windows, err);
     }
     WSL_TRY(find_functions(op, plugin, &functions, err));
+    if (two_inputs) {
+        const wsl_operator_kind *kind = wsl_operator_kind_find(op->kind);
+        functions.pair = wsl_plugin_function(plugin, op->function, kind->function_kind, err);
+        if (functions.pair == NULL) {
+            return WSL_NOT_FOUND;
+        }
+    }
     return wsl_window_check_types(&windows, select, &functions, input, keys, n_keys, out_schema, err);
 }

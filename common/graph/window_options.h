@@ -24,6 +24,7 @@ typedef struct wsl_window_functions {
     const wsl_function *trigger;
     const wsl_function *evictor;
     const wsl_function *gap;
+    const wsl_function *pair; /* two inputs: the operator's own function, a WSL_JOIN or WSL_CO_GROUP */
 } wsl_window_functions;
 
 /* Adds options for all that is not at its default. select: NULL, or the aggregate list. */

@@ -203,6 +203,7 @@ static wsl_status add_windows(wsl_harness *h, const wsl_harness_options *o, wsl_
     h->windows = (wsl_window_functions){.reduce = o->reduce,
                                         .aggregate = o->aggregate,
                                         .window = o->window,
+                                        .pair = o->function,
                                         .trigger = windows.trigger.function,
                                         .evictor = windows.evictor.function,
                                         .gap = windows.assigner.gap};
@@ -219,10 +220,17 @@ static wsl_status add_windows(wsl_harness *h, const wsl_harness_options *o, wsl_
     return WSL_OK;
 }
 
+static const char *windows_kind(const wsl_harness_options *o)
+{
+    return o->function != NULL ? (o->function->kind == WSL_FN_JOIN ? "window_join" : "co_group")
+           : o->keys != NULL   ? "window"
+                               : "window_all";
+}
+
 static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_error *err)
 {
     const wsl_function *fn = o->function;
-    const char *kind = o->windows != NULL              ? (o->keys != NULL ? "window" : "window_all")
+    const char *kind = o->windows != NULL              ? windows_kind(o)
                        : o->kind != NULL || fn == NULL ? o->kind
                                                        : kind_of(fn);
     if (kind == NULL) {

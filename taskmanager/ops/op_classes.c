@@ -10,6 +10,7 @@ static const tm_op_class *const classes[] = {
     &tm_op_window_all_class,
     &tm_op_co_process_class, &tm_op_keyed_co_process_class,
     &tm_op_broadcast_process_class, &tm_op_keyed_broadcast_process_class, &tm_op_interval_join_class,
+    &tm_op_window_join_class, &tm_op_co_group_class,
 };
 
 const tm_op_class *tm_op_class_find(const char *kind)

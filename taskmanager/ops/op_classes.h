@@ -23,3 +23,5 @@ extern const tm_op_class tm_op_keyed_co_process_class;
 extern const tm_op_class tm_op_broadcast_process_class;
 extern const tm_op_class tm_op_keyed_broadcast_process_class;
 extern const tm_op_class tm_op_interval_join_class;
+extern const tm_op_class tm_op_window_join_class;
+extern const tm_op_class tm_op_co_group_class;

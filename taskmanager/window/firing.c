@@ -38,6 +38,9 @@ static wsl_status add_row(tm_general *g, const wsl_row *row)
 wsl_status tm_contents_add(tm_general *g, const wsl_row *row, uint32_t i)
 {
     use_contents(g);
+    if (g->spec->fn.pair != NULL) {
+        row = tm_pairs_keep(&g->pairs, g->w->input, row);
+    }
     return g->spec->keeps_rows ? add_row(g, row) : tm_fold_into(&g->fold, g->state, g->contents, i);
 }
 
@@ -180,29 +183,17 @@ static wsl_status evict(tm_general *g)
 
 /* ---- giving results ---- */
 
-/* The rows of a window, as its function sees them. */
-typedef struct rows_view {
-    wsl_rows rows;
-    const wsl_row *const *row;
-    uint32_t at;
-} rows_view;
-
-static const wsl_row *view_next(wsl_rows *rows)
+wsl_window_ctx *tm_general_face(tm_general *g)
 {
-    rows_view *v = (rows_view *)(void *)rows;
-    return v->at < rows->count ? v->row[v->at++] : NULL;
-}
-
-static void view_rewind(wsl_rows *rows) { ((rows_view *)(void *)rows)->at = 0; }
-
-static wsl_status call_window(tm_general *g, const wsl_row *const *rows, uint32_t n)
-{
-    rows_view view = {.rows = {.next = view_next, .rewind = view_rewind, .count = n}, .row = rows};
-    tm_fn_ctx *f = &g->out.k.f;
     wsl_window_ctx *w = tm_face_select(&g->out, 0);
     w->state = tm_face_is_open(&g->per_window) ? &tm_face_select(&g->per_window, g->contents_ns)->k : NULL;
-    tm_fn_ctx_no_row(f, true, wsl_window_max_timestamp(&g->window));
-    wsl_status status = g->out.function->window(w, &view.rows);
+    tm_fn_ctx_no_row(&g->out.k.f, true, wsl_window_max_timestamp(&g->window));
+    return w;
+}
+
+wsl_status tm_general_called(tm_general *g, wsl_status status)
+{
+    tm_fn_ctx *f = &g->out.k.f;
     if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
         f->attention = false;
         const bool sent = f->failed == WSL_OK;
@@ -214,6 +205,20 @@ static wsl_status call_window(tm_general *g, const wsl_row *const *rows, uint32_
         f->attention = sent && status == WSL_OK;
     }
     return status;
+}
+
+static wsl_status call_window(tm_general *g, const wsl_row *const *rows, uint32_t n)
+{
+    tm_rows_view view;
+    tm_rows_view_init(&view, rows, n);
+    wsl_window_ctx *w = tm_general_face(g);
+    return tm_general_called(g, g->out.function->window(w, &view.rows));
+}
+
+static wsl_status call_with_rows(tm_general *g)
+{
+    return g->spec->fn.pair != NULL ? tm_pairs_fire(g, g->rows.rows, g->rows.at.n)
+                                    : call_window(g, g->rows.rows, g->rows.at.n);
 }
 
 static wsl_status emit_result(tm_general *g, const wsl_row *acc)
@@ -255,7 +260,7 @@ static wsl_status fire_rows(tm_general *g)
     if (g->rows.at.n == 0) {
         return WSL_OK;
     }
-    WSL_TRY(g->folds ? fold_rows(g) : call_window(g, g->rows.rows, g->rows.at.n));
+    WSL_TRY(g->folds ? fold_rows(g) : call_with_rows(g));
     return evicts && g->spec->evict_after ? evict(g) : WSL_OK;
 }
 

@@ -20,6 +20,7 @@
 #pragma once
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/window/fold.h"
+#include "taskmanager/window/pairs.h"
 #include "taskmanager/window/row_list.h"
 #include "taskmanager/window/sessions.h"
 #include "taskmanager/window/window_op.h"
@@ -73,6 +74,7 @@ struct tm_general {
     const tm_session *merged; /* while a trigger is told of a merge */
     uint32_t n_merged;
 
+    tm_pairs pairs;   /* of two inputs */
     tm_row_list rows; /* of a firing, or of a merge */
     tm_row_list more_rows;
     bool *evicted;
@@ -110,6 +112,9 @@ void tm_contents_clear(tm_general *g);
 /* Those of slot `from` join those of `to`; `from` is left empty. */
 WSL_MUST_CHECK wsl_status tm_contents_merge(tm_general *g, int64_t to, int64_t from);
 WSL_MUST_CHECK wsl_status tm_general_fire(tm_general *g);
+/* Before and after a call of the operator's function for the window in hand. */
+wsl_window_ctx *tm_general_face(tm_general *g);
+WSL_MUST_CHECK wsl_status tm_general_called(tm_general *g, wsl_status status);
 
 /* ---- trigger.c ---- */
 WSL_MUST_CHECK wsl_status tm_trigger_element(tm_general *g, const wsl_row *row, wsl_trigger_result *out);

@@ -169,9 +169,12 @@ static wsl_status take_row(tm_general *g, const wsl_row *row, uint32_t i)
     return WSL_OK;
 }
 
-/* True: the output has no room, the rest has to wait. */
+/* True: the output has no room, or pairs are left; the rest has to wait. */
 static bool must_wait(tm_general *g)
 {
+    if (WSL_UNLIKELY(tm_pairs_wait(&g->pairs))) {
+        return true;
+    }
     if (WSL_LIKELY(!g->out.k.f.attention)) {
         return false;
     }
@@ -219,6 +222,9 @@ static wsl_status general_rows(tm_window_op *w, const wsl_row *const *rows, uint
     uint32_t i = 0;
     bool wait = false;
     g->now_ms = wsl_wall_ms(g->op->env.clock);
+    if (!g->spec->all) {
+        tm_key_ctx_set_input(&g->key, w->input);
+    }
     if (g->folds && !g->spec->keeps_rows) {
         WSL_TRY(tm_fold_batch(&g->fold, rows, n));
     }
@@ -226,7 +232,7 @@ static wsl_status general_rows(tm_window_op *w, const wsl_row *const *rows, uint
         WSL_TRY(take_block(g, rows, n, &i, &wait));
     }
     WSL_TRY(tm_fn_ctx_flush(&g->out.k.f));
-    return i == n ? WSL_OK : tm_op_suspend(g->op, 0, rows + i, n - i);
+    return i == n ? WSL_OK : tm_op_suspend(g->op, w->input, rows + i, n - i);
 }
 
 /* ---- time ---- */
@@ -315,6 +321,13 @@ static wsl_status general_resume(tm_window_op *w)
         g->op->busy = true; /* a wake-up at a bad moment: remember it */
         return WSL_AGAIN;
     }
+    if (tm_pairs_wait(&g->pairs)) {
+        WSL_TRY(tm_pairs_resume(g));
+        if (tm_pairs_wait(&g->pairs)) {
+            g->op->busy = true;
+            return WSL_OK;
+        }
+    }
     if (g->advancing) {
         return advance(g);
     }
@@ -358,7 +371,9 @@ static wsl_status open_state(tm_general *g, wsl_error *err)
     g->contents =
         spec->keeps_rows
             ? add_state(states, &n, (tm_state_spec){.name = "contents", .kind = WSL_STATE_LIST,
-                                                    .schema = g->op->env.input[0], .keeps_timestamps = true})
+                                                    .schema = spec->fn.pair != NULL ? tm_pairs_schema()
+                                                                                    : g->op->env.input[0],
+                                                    .keeps_timestamps = true})
             : add_state(states, &n, (tm_state_spec){.name = "contents", .kind = WSL_STATE_VALUE, .schema = g->fold.acc});
     if (is_session(g)) {
         g->more_sessions = add_state(states, &n, (tm_state_spec){.name = "more-sessions", .kind = WSL_STATE_LIST,
@@ -385,10 +400,12 @@ static bool has_states(const wsl_function *fn) { return fn != NULL && fn->states
 static wsl_status open_functions(tm_general *g, wsl_error *err)
 {
     const wsl_window_functions *fn = &g->spec->fn;
-    WSL_TRY(tm_face_open(&g->out, g, fn->window, false, err));
-    if (has_states(fn->window) && !is_session(g)) {
+    const wsl_function *out = fn->pair != NULL ? fn->pair : fn->window;
+    WSL_TRY(tm_face_open(&g->out, g, out, false, err));
+    g->out.k.f.stamps_all = true;
+    if (has_states(out) && !is_session(g)) {
         /* the same states once more, per window; its open and close have run for `out` */
-        g->per_window_function = *fn->window;
+        g->per_window_function = *out;
         g->per_window_function.open = NULL;
         g->per_window_function.close = NULL;
         WSL_TRY(tm_face_open(&g->per_window, g, &g->per_window_function, true, err));
@@ -413,6 +430,9 @@ static wsl_status general_open(tm_window_op *w, wsl_error *err)
     g->own_trigger = is_session(g) && !spec->purging &&
                      spec->trigger == (spec->event_time ? TM_TRIGGER_EVENT_TIME : TM_TRIGGER_PROCESSING_TIME);
     tm_key_ctx_init(&g->key, op->env.key, op->env.subtask, op->env.parallelism, op->env.max_parallelism);
+    if (op->env.key_1 != NULL) {
+        tm_key_ctx_add_input(&g->key, op->env.key_1);
+    }
     tm_timers_init(&g->event);
     tm_timers_init(&g->processing);
     if (spec->all) {
@@ -443,6 +463,7 @@ static void general_close(tm_window_op *w)
     tm_timers_fini(&g->processing);
     tm_key_ctx_fini(&g->key);
     wsl_vec_fini(&g->sessions.list);
+    tm_pairs_fini(&g->pairs);
     tm_row_list_fini(&g->rows);
     tm_row_list_fini(&g->more_rows);
     free(g->evicted);

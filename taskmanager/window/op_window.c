@@ -1,5 +1,5 @@
 /*
- * The operator of kinds "window" and "window_all": reads what is asked for and chooses the way to run it.
+ * The operator of kinds "window", "window_all", "window_join" and "co_group": reads what is asked for and chooses the way to run it.
  */
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -27,7 +27,8 @@ static wsl_status window_open(tm_op *op, wsl_error *err)
 static wsl_status window_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
     tm_window_op *w = tm_window_op_of(op);
-    WSL_ASSERT(input == 0);
+    WSL_ASSERT(input == 0 || w->spec.fn.pair != NULL);
+    w->input = input;
     WSL_TRY(w->way->on_rows(w, rows, n));
     return tm_late_flush(&w->late);
 }
@@ -74,3 +75,5 @@ static void window_close(tm_op *op)
 
 WINDOW_CLASS(tm_op_window_class, "window");
 WINDOW_CLASS(tm_op_window_all_class, "window_all");
+WINDOW_CLASS(tm_op_window_join_class, "window_join");
+WINDOW_CLASS(tm_op_co_group_class, "co_group");

@@ -47,3 +47,16 @@ void tm_row_list_seal(tm_row_list *l)
         l->rows[i] = (const wsl_row *)(const void *)(l->bytes + l->at.items[i]);
     }
 }
+
+static const wsl_row *view_next(wsl_rows *rows)
+{
+    tm_rows_view *v = (tm_rows_view *)(void *)rows;
+    return v->at < rows->count ? v->row[v->at++] : NULL;
+}
+
+static void view_rewind(wsl_rows *rows) { ((tm_rows_view *)(void *)rows)->at = 0; }
+
+void tm_rows_view_init(tm_rows_view *v, const wsl_row *const *rows, uint32_t n)
+{
+    *v = (tm_rows_view){.rows = {.next = view_next, .rewind = view_rewind, .count = n}, .row = rows};
+}

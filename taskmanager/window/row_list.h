@@ -9,6 +9,7 @@
  */
 #pragma once
 #include <wiesel/row.h>
+#include <wiesel/window.h>
 
 #include "base/vec.h"
 
@@ -24,3 +25,12 @@ void tm_row_list_fini(tm_row_list *l);
 void tm_row_list_clear(tm_row_list *l);
 void tm_row_list_add(tm_row_list *l, const wsl_row *row);
 void tm_row_list_seal(tm_row_list *l);
+
+/* Rows of a window, as its function sees them. */
+typedef struct tm_rows_view {
+    wsl_rows rows; /* first */
+    const wsl_row *const *row;
+    uint32_t at;
+} tm_rows_view;
+
+void tm_rows_view_init(tm_rows_view *v, const wsl_row *const *rows, uint32_t n);

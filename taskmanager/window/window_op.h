@@ -1,6 +1,6 @@
 /*
- * window_op - what the window operators share: one operator class (kinds "window" and "window_all") and two ways to run
- * it, chosen when it opens.
+ * window_op - what the window operators share: one operator class (kinds "window", "window_all", and of two inputs
+ * "window_join" and "co_group") and two ways to run it, chosen when it opens.
  *
  *                     op_window.c
  *             slices /           \ general
@@ -39,6 +39,7 @@ struct tm_window_op {
     tm_op op; /* first */
     tm_window_spec spec;
     tm_late late;
+    uint32_t input; /* that the batch in hand came by */
     const tm_window_way *way;
     void *state;
 };

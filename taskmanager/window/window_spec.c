@@ -111,6 +111,7 @@ wsl_status tm_window_spec_init(tm_window_spec *spec, tm_op *op, wsl_error *err)
     WSL_TRY(wsl_operator_config_new(op->env.desc, op->env.artifact, &spec->config, err));
     WSL_TRY(wsl_window_from_config(spec->config, &w, &spec->select, err));
     WSL_TRY(find_functions(spec, op, err));
+    spec->fn.pair = op->env.function;
     WSL_TRY(check_output(spec, op, &w, err));
     take_trigger(spec, &w, op->env.input[0]);
     take_evictor(spec, &w.evictor, op->env.input[0]);

@@ -12,6 +12,8 @@
  *     co         two sources by key -> counted into one state -> collect
  *     self       one source by key, with itself -> counted into one state -> collect
  *     interval   two sources by key -> pairs with ids at most --keys apart -> collect
+ *     windows    two sources by key -> pairs of windows of 10 * --keys ms -> collect
+ *     groups     the same as groups: rows of both sides -> collect
  *     ex32       five rows and one row -> interval join -> collect
  *     broadcast  events, and rules 0 .. 99 to all subtasks -> how many rules and events each subtask saw -> collect
  *     revalue    events by key, and rules 0 .. 9 to all; each rule adds 1 to the state of all keys -> sums -> collect
@@ -242,6 +244,24 @@ static wsl_status join_events(wsl_ctx *ctx, const wsl_row *left, const wsl_row *
 }
 WSL_JOIN(pairs, .in = &event_schema, .in2 = &event_schema, .out = &pair_schema, .join = join_events);
 
+static wsl_status pair_in_window(wsl_ctx *ctx, const wsl_row *left, const wsl_row *right)
+{
+    wsl_row_writer w = wsl_begin(ctx, &pair_schema, 0);
+    pair_set_left(&w, event_id(left));
+    pair_set_right(&w, event_id(right));
+    return wsl_emit(ctx, &w);
+}
+WSL_JOIN(window_pairs, .in = &event_schema, .in2 = &event_schema, .out = &pair_schema, .join = pair_in_window);
+
+static wsl_status count_group(wsl_window_ctx *w, wsl_rows *left, wsl_rows *right)
+{
+    wsl_row_writer out = wsl_begin(w, &tally_schema, 0);
+    tally_set_key(&out, wsl_row_int64(w->k.key, 0));
+    tally_set_n(&out, (int64_t)wsl_rows_count(left) * 1000000 + wsl_rows_count(right));
+    return wsl_emit(w, &out);
+}
+WSL_CO_GROUP(window_groups, .in = &event_schema, .in2 = &event_schema, .out = &tally_schema, .co_group = count_group);
+
 static wsl_status keep_rule(wsl_broadcast_ctx *b, const wsl_row *in)
 {
     uint64_t memory[8];
@@ -334,6 +354,13 @@ static wsl_stream *two_inputs(wsl_env *env, const char *job, const char *n, cons
         const int64_t apart = strtoll(keys, NULL, 10);
         return wsl_interval_join(wsl_key_by(a, "key"), wsl_key_by(b, "key"), "join", -apart, apart, WSL_BOUNDS_INCLUSIVE,
                                  &pairs);
+    }
+    const wsl_windowing windows = {.assigner = wsl_tumbling(10 * strtoll(keys, NULL, 10))};
+    if (strcmp(job, "windows") == 0) {
+        return wsl_window_join(wsl_key_by(a, "key"), wsl_key_by(b, "key"), "join", &windows, &window_pairs);
+    }
+    if (strcmp(job, "groups") == 0) {
+        return wsl_co_group(wsl_key_by(a, "key"), wsl_key_by(b, "key"), "groups", &windows, &window_groups);
     }
     return strcmp(job, "co") == 0
                ? wsl_keyed_co_process(wsl_key_by(a, "key"), wsl_key_by(b, "key"), "both", &count_both)

@@ -154,6 +154,48 @@ static void check_ex32(mini_cluster *c, uint32_t parallelism)
 
 Test(two_inputs, ex32_at_parallelism_1_and_3) { everywhere(check_ex32); }
 
+/* ---- windows ---- */
+
+typedef struct window_pairs {
+    int64_t rows;
+    bool wrong;
+    int32_t of[EVENTS];
+} window_pairs;
+
+static void add_window_pair(void *arg, const wsl_row *row)
+{
+    window_pairs *p = arg;
+    const int64_t window = 10 * KEYS;
+    p->rows++;
+    p->wrong |= pair_left(row) / window != pair_right(row) / window || pair_left(row) % KEYS != pair_right(row) % KEYS;
+    p->of[pair_left(row)]++;
+}
+
+static void check_windows(mini_cluster *c, uint32_t parallelism)
+{
+    window_pairs *p = calloc(1, sizeof *p);
+    run_job(c, parallelism, "windows", NULL, add_window_pair, p);
+    cr_assert_not(p->wrong);
+    cr_assert_eq(p->rows, EVENTS * 10);
+    for (int i = 0; i < EVENTS; i++) {
+        cr_assert_eq(p->of[i], 10, "at %u: event %d", parallelism, i);
+    }
+    free(p);
+}
+
+static void check_groups(mini_cluster *c, uint32_t parallelism)
+{
+    tallies t = {0};
+    run_job(c, parallelism, "groups", NULL, add_tally, &t);
+    cr_assert_eq(t.rows, EVENTS / 10, "a group per key and window");
+    for (int k = 0; k < KEYS; k++) {
+        cr_assert_eq(t.of[k], (int64_t)EVENTS / KEYS * 1000000 + EVENTS / KEYS);
+    }
+}
+
+Test(two_inputs, a_window_join_gives_all_pairs_of_a_window) { everywhere(check_windows); }
+Test(two_inputs, a_co_group_has_all_rows_of_both_sides) { everywhere(check_groups); }
+
 /* ---- broadcast ---- */
 
 typedef struct spreads {

@@ -57,6 +57,34 @@ static wsl_status all_kinds(wsl_env *env, const wsl_args *args)
     return WSL_OK;
 }
 
+static wsl_status group(wsl_window_ctx *w, wsl_rows *left, wsl_rows *right)
+{
+    (void)right;
+    return wsl_emit(w, wsl_rows_next(left));
+}
+WSL_CO_GROUP(all_of_both, .in = &trade_schema, .in2 = &price_schema, .out = &worth_schema, .co_group = group);
+
+static wsl_status windows(wsl_env *env, const wsl_args *args)
+{
+    (void)args;
+    const wsl_windowing w = {.assigner = wsl_sliding(60000, 10000), .lateness_ms = 5000};
+    wsl_window_join(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "join", &w, &pair);
+    wsl_co_group(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "group", &w, &all_of_both);
+    return WSL_OK;
+}
+
+Test(connect, windows_of_both_say_which_windows_and_which_function)
+{
+    WSL_AUTO(wsl_job_graph) g = built(windows);
+    cr_assert_str_eq(g->operators[2]->kind, "window_join");
+    cr_assert_str_eq(g->operators[2]->function, "pair");
+    cr_assert_str_eq(g->operators[5]->kind, "co_group");
+    cr_assert_str_eq(g->operators[5]->function, "all_of_both");
+    cr_assert_str_eq(option_of(g, 5, "assigner"), "sliding");
+    cr_assert(g->operators[2]->keyed);
+    cr_assert_eq(g->edges[1]->input, 1);
+}
+
 Test(connect, every_operator_has_an_edge_per_input)
 {
     WSL_AUTO(wsl_job_graph) g = built(all_kinds);
@@ -127,6 +155,13 @@ MISTAKE(one_tag_two_types,
                                                  "join", 0, 3, WSL_BOUNDS_INCLUSIVE, &pair),
                                "late", "late"))
 
+MISTAKE(windows_without_size,
+        wsl_co_group(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "group",
+                     &(wsl_windowing){.assigner = wsl_tumbling(0)}, &all_of_both))
+MISTAKE(late_tag_of_two_types,
+        wsl_window_join(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "join",
+                        &(wsl_windowing){.assigner = wsl_tumbling(10), .late_tag = "late"}, &pair))
+
 Test(connect, mistakes_are_refused_with_the_operators_name)
 {
     static const struct {
@@ -144,6 +179,9 @@ Test(connect, mistakes_are_refused_with_the_operators_name)
                         "subtasks; say wsl_broadcast"},
         {late_of_other, "late rows: wsl_interval_join_late takes the stream that wsl_interval_join returned"},
         {no_interval, "'join': no time lies between 3 and 3 ms (lower-exclusive); set lower below upper"},
+        {windows_without_size, "'group': a tumbling window needs a size above 0, not 0 ms"},
+        {late_tag_of_two_types, "'join': a window of two inputs has late rows of two types: they are counted, and have "
+                                "no side output"},
         {one_tag_two_types,
          "side output 'late' of 'join': 'prices' produces (name STRING, value DOUBLE) but 'join' expects (symbol STRING, "
          "quantity INT64): field 1 is called 'name', but 'symbol' is expected"},
