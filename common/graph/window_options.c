@@ -20,8 +20,8 @@ const wsl_option wsl_window_options[] = {
      .help = "What places a row: its timestamp, or the clock when it comes."},
     {.name = "size", .type = WSL_OPT_DURATION, .help = "tumbling, sliding: length of a window. session: the gap that ends one."},
     {.name = "slide", .type = WSL_OPT_DURATION, .help = "sliding: how far apart windows begin."},
-    {.name = "offset", .type = WSL_OPT_DURATION, .default_value = "0",
-     .help = "tumbling, sliding: windows begin at multiples of the size (slide) plus this, which may be negative."},
+    {.name = "offset", .type = WSL_OPT_INT, .default_value = "0",
+     .help = "Milliseconds. tumbling, sliding: windows begin at multiples of the size (slide) plus this, which may be negative."},
     {.name = "count", .type = WSL_OPT_INT, .help = "count: rows of a window."},
     {.name = "count-slide", .type = WSL_OPT_INT, .help = "count: give the last `count` rows at each so many; unset: each row is in one window only."},
     {.name = "lateness", .type = WSL_OPT_DURATION, .default_value = "0",
@@ -118,7 +118,7 @@ static void add_assigner(const wsl_assigner *a, Wsl__Pb__Operator *op)
         add_ms(op, "slide", a->slide_ms);
     }
     if (a->offset_ms != 0) {
-        add_ms(op, "offset", a->offset_ms);
+        add_int(op, "offset", a->offset_ms);
     }
 }
 
@@ -203,7 +203,8 @@ static wsl_status read_assigner(const wsl_config *config, wsl_assigner *a, wsl_e
     }
     WSL_TRY(get_ms(config, "size", &a->size_ms, err));
     WSL_TRY(get_ms(config, "slide", &a->slide_ms, err));
-    return get_ms(config, "offset", &a->offset_ms, err);
+    a->offset_ms = wsl_config_int(config, "offset");
+    return WSL_OK;
 }
 
 /* Options that the choice made elsewhere does not use, so that a slip of the pen is no silence. */

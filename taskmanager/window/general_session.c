@@ -113,7 +113,7 @@ static int64_t due(const tm_general *g, const wsl_window *window)
 static void set_timer(tm_general *g, tm_session *s)
 {
     const int64_t at = due(g, &g->window);
-    if (s->timer > at) {
+    if (s->timer >= at) { /* setting it again does no harm; WSL_TIME_MAX is both "none" and a time */
         s->timer = at;
         tm_general_timer_set(g, g->spec->event_time, at);
     }

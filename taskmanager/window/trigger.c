@@ -67,6 +67,9 @@ static void set_next(tm_general *g, bool event_time, int64_t from)
 {
     const int64_t last = wsl_window_max_timestamp(&g->window);
     int64_t next = tm_time_add(from, g->spec->trigger_interval_ms);
+    if (event_time && g->watermark == WSL_TIME_MAX && last == WSL_TIME_MAX) {
+        next = last; /* the end of the input: not step by step through all of time */
+    }
     next = next < last ? next : last;
     set_number(g, next);
     tm_general_timer_set(g, event_time, next);
@@ -91,13 +94,18 @@ static wsl_trigger_result continuous_element(tm_general *g, bool event_time, int
 static wsl_trigger_result continuous_timer(tm_general *g, bool event_time, int64_t timestamp)
 {
     int64_t next = 0;
-    if (event_time && timestamp == wsl_window_max_timestamp(&g->window)) {
+    const int64_t last = wsl_window_max_timestamp(&g->window);
+    if (event_time && timestamp == last) {
         return WSL_TRIGGER_FIRE;
     }
     if (!get_number(g, &next) || next != timestamp) {
         return WSL_TRIGGER_CONTINUE;
     }
-    set_next(g, event_time, timestamp);
+    if (timestamp >= last) { /* by the clock, of a window that is past: once, not again and again */
+        clear_number(g);
+    } else {
+        set_next(g, event_time, timestamp);
+    }
     return WSL_TRIGGER_FIRE;
 }
 
