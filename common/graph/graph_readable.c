@@ -16,6 +16,7 @@
 #include "graph/graph_check.h"
 #include "graph/job_options.h"
 #include "graph/pb.h"
+#include "graph/window_json.h"
 
 enum { INPUTS_MAX = 64, PLACE_MAX = 200 };
 
@@ -46,7 +47,7 @@ static const char *const kind_keys[] = {"source", "sink", "where", "select", "ag
 static const char *const operator_keys[] = {
     "name",       "from",   "key_by",    "partition", "schema",     "options",     "source",          "sink",
     "where",      "select", "aggregate", "split",     "watermarks", "parallelism", "max_parallelism", "uid",
-    "slot_group", "chain",  "comment",   NULL,
+    "slot_group", "chain",  "comment",   "window",    NULL,
 };
 static const char *const root_keys[] = {
     "name", "comment", "parallelism", "max_parallelism", "chaining", "config", "schemas", "operators", NULL,
@@ -287,7 +288,19 @@ static wsl_status read_kind(const reader *r, node *n, const char *place)
                         "watermarks is needed",
                         place, n->name);
     }
+    if (json_object_get(n->json, "window") != NULL && strcmp(n->kind, "aggregate") != 0) {
+        return wsl_fail(r->err, WSL_INVALID, "%s ('%s'): a \"window\" needs an \"aggregate\"", place, n->name);
+    }
     return WSL_OK;
+}
+
+/* The operator kind: an aggregate in a window is one of its own. */
+static const char *operator_kind(const node *n)
+{
+    if (json_object_get(n->json, "window") == NULL) {
+        return n->kind;
+    }
+    return json_object_get(n->json, "key_by") != NULL ? "window" : "window_all";
 }
 
 static wsl_status read_node(reader *r, uint32_t i, const json_t *json)
@@ -554,8 +567,15 @@ static wsl_status read_what(const reader *r, const node *n, const char *place, W
         const json_t *options = json_object_get(n->json, "options");
         return options != NULL ? add_options(r, op, options, place, "options") : WSL_OK;
     }
+    const json_t *window = json_object_get(n->json, "window");
+    if (window != NULL) {
+        char inner[PLACE_MAX + 16];
+        (void)snprintf(inner, sizeof inner, "%s.window", place);
+        WSL_TRY(wsl_window_from_json(window, inner, op, r->err));
+    }
     const char *option = strcmp(n->kind, "split") == 0        ? "field"
                          : strcmp(n->kind, "watermarks") == 0 ? "timestamp"
+                         : window != NULL                     ? "select"
                                                               : "expr";
     wsl_pb_add_option(&op->options, &op->n_options, option, text);
     return WSL_OK;
@@ -586,7 +606,7 @@ static wsl_status add_operator(reader *r, const node *n)
     *WSL_PB_APPEND(r->graph->operators, r->graph->n_operators) = op;
     place_of(r, n, place);
     wsl_pb_set(&op->name, n->name);
-    wsl_pb_set(&op->kind, n->kind);
+    wsl_pb_set(&op->kind, operator_kind(n));
     WSL_TRY(get_text(r, n->json, place, "uid", &uid));
     WSL_TRY(get_text(r, n->json, place, "slot_group", &slot_group));
     WSL_TRY(get_number(r, n->json, place, "parallelism", WSL_PARALLELISM_MAX, &op->parallelism));
