@@ -67,6 +67,25 @@ class Portfolio(ClusterTest):
         self.assertGreater(len(want["late"]), 100)
         self.check(directories, want, "--out-of-orderness", "0s", "--window", "10s", "--lateness", "5s", "--horizon", "30s")
 
+    def test_windows_of_the_json_graph_give_the_same(self):
+        directories = self.input()
+        everything = expected_portfolio.compute(**directories, out_of_orderness=0, lateness=5000)
+        want = {name: everything[name] for name in ("notional", "late")}
+        self.assertGreater(len(want["late"]), 10)
+        document = json.loads(self.source("examples/portfolio/notional.json").read_text())
+        operators = {operator["name"]: operator for operator in document["operators"]}
+        operators["trades"]["options"] = {"path": str(directories["trades"]), "format": "json"}
+        operators["on-time"]["watermarks"]["bound"] = "0 s"
+        operators["notional"]["window"]["lateness"] = "5 s"
+        for parallelism in PARALLELISMS:
+            with self.subTest(parallelism=parallelism):
+                out = self.dir / f"graph-{parallelism}"
+                for name, sink in (("notional", "out"), ("late", "late")):
+                    operators[sink].update(sink="file", options={"path": str(out / name), "format": "json", "suffix": ".jsonl"})
+                run = self.cluster.run(self.graph(document), "-p", parallelism, "-D", "watermark.emit=per-record")
+                self.assertEqual(run.code, 0, str(run)[:3000])
+                self.assertEqual(expected.compare(want, out), [])
+
     def test_late_trades_are_shown_while_the_job_runs(self):
         directories = self.input()
         late = expected_portfolio.compute(**directories, out_of_orderness=0, window=10000, lateness=5000)["late"]
