@@ -88,12 +88,19 @@ typedef struct cut {
 
 enum { NO_EDGE = WSL_GRAPH_EDGES_MAX };
 
+/* A watermark strategy right behind a source is part of it: it judges the source's splits, and chaining or not must not
+ * change what comes out. */
+static bool is_time_of_source(const Wsl__Pb__Operator *from, const Wsl__Pb__Operator *to)
+{
+    return strcmp(from->kind, "source") == 0 && strcmp(to->kind, "watermarks") == 0;
+}
+
 static bool may_chain(const cut *c, const Wsl__Pb__Edge *edge)
 {
     const wsl_job_graph *graph = c->plan->graph;
     const Wsl__Pb__Operator *from = graph->operators[edge->from];
     const Wsl__Pb__Operator *to = graph->operators[edge->to];
-    return graph->chaining && c->n_inputs[edge->to] == 1 && edge->partition == WSL__PB__PARTITION__FORWARD &&
+    return (graph->chaining || is_time_of_source(from, to)) && c->n_inputs[edge->to] == 1 && edge->partition == WSL__PB__PARTITION__FORWARD &&
            from->parallelism == to->parallelism && strcmp(from->slot_group, to->slot_group) == 0 &&
            from->chain != WSL__PB__CHAIN_POLICY__CHAIN_NEVER && to->chain == WSL__PB__CHAIN_POLICY__CHAIN_ALWAYS &&
            !to->blocking && !wsl_operator_kind_find(to->kind)->heads_chain;

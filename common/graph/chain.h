@@ -4,7 +4,7 @@
  *
  *     chained(a -> b)  <=>  the edge is b's only input, forward, parallelism and slot group are equal,
  *                           a allows successors (not NEVER), b allows a predecessor (ALWAYS, not blocking),
- *                           and the job has chaining on
+ *                           and the job has chaining on (or b is the watermark strategy of the source a)
  *
  * Threads: any.
  */

@@ -21,6 +21,9 @@
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/ops/op_classes.h"
 
+/* Once a split had to wait for others the reader is asked for no more rows at once: none of them can be stopped. */
+enum { ALIGNED_ROWS = 32 };
+
 /* A split being read; its number is its place. */
 typedef struct reading_split {
     char *name; /* NULL: the place is free */
@@ -43,6 +46,7 @@ typedef struct op_source {
     uint32_t reading_capacity, n_reading, n_paused;
     uint32_t current;  /* split of the rows emitted now; TM_NO_SPLIT */
     uint32_t implicit; /* the one that stands for a reader that does not speak of splits; TM_NO_SPLIT */
+    bool careful; /* splits are told to wait now and then */
     bool reader_open;
     bool started;
     wsl_status failed;
@@ -123,6 +127,7 @@ static void source_pause_split(tm_op *op, uint32_t split, bool pause)
     if (was == is) {
         return;
     }
+    s->careful = true;
     s->n_paused += is ? 1u : UINT32_MAX;
     const wsl_reader_class *reader = op->env.source->reader;
     if (reader->pause_split != NULL) {
@@ -389,7 +394,9 @@ static wsl_status poll_reader(op_source *s, wsl_error *err)
     if (s->failed != WSL_OK) {
         return s->failed;
     }
-    return s->op.env.source->reader->poll(s->reader, &s->ctx, s->op.shared->rows_per_step, err);
+    const uint32_t rows = s->op.shared->rows_per_step;
+    return s->op.env.source->reader->poll(s->reader, &s->ctx, s->careful && rows > ALIGNED_ROWS ? ALIGNED_ROWS : rows,
+                                          err);
 }
 
 static wsl_status source_resume(tm_op *op)
