@@ -2,19 +2,28 @@
 
 #include <inttypes.h>
 
-enum { TIMERS_PER_STEP = 512 };
+enum {
+    TIMERS_PER_STEP = 512,
+    TIMERS_PER_LOOK = 16, /* at the clock */
+    STEP_NS = 2000000,
+    CLEAN_MS = 1000,
+    CLEAN_ENTRIES = 1024,
+};
 _Static_assert((int)TM_KEY_BATCH >= (int)TM_BATCH_ROWS, "a batch fits into the key context");
 
 static tm_keyed *self(wsl_keyed_ctx *k) { return (tm_keyed *)(void *)k; }
 
 /* ---- timers, as functions see them ---- */
 
-/* Asks to be woken for the first processing-time timer, if nobody has for that time or an earlier one. */
+/* Asks to be woken for the first processing-time timer, or for cleaning up, if nobody has for that time or an earlier one. */
 static void arm(tm_keyed *k)
 {
     int64_t next;
     tm_op *op = k->f.op;
-    if (!tm_timers_next(&k->processing, &next) || next >= k->armed) {
+    if (!tm_timers_next(&k->processing, &next) || next > k->clean_at) {
+        next = k->clean_at;
+    }
+    if (next >= k->armed) {
         return;
     }
     k->armed = next;
@@ -82,13 +91,14 @@ wsl_status tm_keyed_open(tm_keyed *k, tm_op *op, const wsl_schema *value, wsl_er
     }
     tm_timers_init(&k->event);
     tm_timers_init(&k->processing);
-    k->armed = WSL_TIME_MAX;
+    k->armed = k->clean_at = WSL_TIME_MAX;
     k->f.k.keyed_ops = &keyed_ops;
     k->f.k.key = k->key.row;
     if (value == NULL && op->env.function != NULL) {
         k->descs = op->env.function->states;
     }
     WSL_TRY(tm_keyed_states_open(k, op, value, err));
+    k->has_ttl = k->state->ops->has_ttl(k->state);
     if (value != NULL || (k->descs != NULL && k->descs[0] != NULL)) {
         k->first_place = k->state->ops->value_place(k->state, 0);
         k->first = value == NULL && k->first_place.bit != 0 ? k->descs[0] : NULL;
@@ -128,11 +138,41 @@ static wsl_status not_our_key(tm_keyed *k, const wsl_row *row)
 wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_end)
 {
     uint32_t bad = 0;
+    if (WSL_UNLIKELY(k->has_ttl && at == 0)) {
+        tm_keyed_clean_up(k, 2 * n);
+    }
     if (WSL_UNLIKELY(!k->state->ops->load(k->state, rows, n, at, &bad))) {
         return not_our_key(k, rows[bad]);
     }
     *out_end = n - at < TM_KEY_BLOCK ? n : at + TM_KEY_BLOCK;
     return WSL_OK;
+}
+
+/* ---- expired state ---- */
+
+void tm_keyed_clean_up(tm_keyed *k, uint32_t max_entries)
+{
+    const tm_op *op = k->f.op;
+    const wsl_ctx *ctx = tm_fn_ctx_of(&k->f);
+    const int64_t now_ms = wsl_wall_ms(op->env.clock);
+    k->state->time =
+        (tm_state_time){.processing_ms = now_ms, .watermark = ctx->watermark, .row_ms = ctx->watermark};
+    k->state->ops->clean_up(k->state, max_entries);
+    k->f.k.key = k->key.row; /* it made others current */
+    if (k->clean_at == WSL_TIME_MAX) {
+        k->clean_at = now_ms + CLEAN_MS;
+        arm(k);
+    }
+}
+
+/* Nothing came for a while. */
+static void clean_in_peace(tm_keyed *k, int64_t now_ms)
+{
+    if (now_ms < k->clean_at) {
+        return;
+    }
+    tm_keyed_clean_up(k, CLEAN_ENTRIES);
+    k->clean_at = k->state->ops->keys(k->state) == 0 ? WSL_TIME_MAX : now_ms + CLEAN_MS;
 }
 
 /* ---- all keys ---- */
@@ -179,9 +219,13 @@ static wsl_status fire(tm_keyed *k, bool event_time, int64_t up_to, bool *out_do
 {
     tm_op *op = k->f.op;
     tm_timers *timers = event_time ? &k->event : &k->processing;
+    const int64_t begin_ns = wsl_now_ns(op->env.clock);
     *out_done = false;
     for (uint32_t i = 0; i < TIMERS_PER_STEP; i++) {
         int64_t ns = 0, timestamp = 0;
+        if (i % TIMERS_PER_LOOK == TIMERS_PER_LOOK - 1 && wsl_now_ns(op->env.clock) - begin_ns > STEP_NS) {
+            break;
+        }
         if (!tm_timers_pop(timers, up_to, &k->key, &ns, &timestamp)) {
             *out_done = true;
             break;
@@ -222,6 +266,9 @@ static wsl_status advance(tm_keyed *k)
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark)
 {
     k->f.k.ctx.watermark = watermark;
+    if (WSL_UNLIKELY(k->has_ttl)) {
+        tm_keyed_clean_up(k, CLEAN_ENTRIES / 16);
+    }
     return advance(k);
 }
 
@@ -229,11 +276,13 @@ static wsl_status fire_due(tm_keyed *k)
 {
     tm_op *op = k->f.op;
     bool done = false;
-    WSL_TRY(fire(k, false, wsl_wall_ms(op->env.clock) - 1, &done));
+    const int64_t now_ms = wsl_wall_ms(op->env.clock);
+    WSL_TRY(fire(k, false, now_ms - 1, &done));
     op->busy = !done;
     if (!done) {
         return WSL_OK;
     }
+    clean_in_peace(k, now_ms);
     k->armed = WSL_TIME_MAX;
     arm(k);
     return WSL_AGAIN;
@@ -248,7 +297,7 @@ wsl_status tm_keyed_resume(tm_keyed *k)
     if (k->advancing) {
         return advance(k);
     }
-    if (tm_timers_count(&k->processing) == 0) {
+    if (tm_timers_count(&k->processing) == 0 && k->clean_at == WSL_TIME_MAX) {
         k->f.op->busy = false;
         return WSL_AGAIN;
     }

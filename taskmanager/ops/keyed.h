@@ -5,8 +5,10 @@
  * A batch is worked on in blocks of TM_KEY_BLOCK rows: the state of a block's keys is on its way before the callback
  * runs row by row (tm_keyed_block, tm_keyed_select).
  *
- * Timers fire in runs of at most TIMERS_PER_STEP; what is left sets op->busy and goes on in resume. The watermark is
- * passed on after all its timers have fired. Processing-time timer t fires once the clock shows t + 1.
+ * Timers fire in runs that are bounded in number and time; what is left sets op->busy and goes on in resume. The watermark
+ * is passed on after all its timers have fired. Processing-time timer t fires once the clock shows t + 1.
+ *
+ * State that has expired is looked for a little before each batch, at each watermark, and once a second if nothing comes.
  *
  * Threads: one slot loop.
  */
@@ -30,6 +32,8 @@ typedef struct tm_keyed {
     bool advancing; /* the watermark waits for timers */
     bool visiting;  /* tm_keyed_each_key: no timers */
     int64_t armed;  /* processing time for which a wake-up was asked; WSL_TIME_MAX: none */
+    int64_t clean_at; /* when expired state is looked for next if nothing comes; WSL_TIME_MAX: there is none to expire */
+    bool has_ttl;
 } tm_keyed;
 
 /* value: NULL, or the schema of the one state of an operator that is no user function with states. */
@@ -70,6 +74,9 @@ static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
  * Ends with the first status that is not WSL_OK. */
 wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
                              wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg);
+
+/* Looks for expired state: at about max_entries values. Between batches; called by tm_keyed_block, too. */
+void tm_keyed_clean_up(tm_keyed *k, uint32_t max_entries);
 
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark);
 /* The rest of a watermark's timers, then due processing-time timers. */
