@@ -333,6 +333,7 @@ static wsl_status general_resume(tm_window_op *w)
     }
     if (tm_timers_count(&g->processing) == 0) {
         g->op->busy = false;
+        g->armed = WSL_TIME_MAX; /* what was asked for has been deleted since */
         return WSL_AGAIN;
     }
     return fire_due(g);
