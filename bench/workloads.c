@@ -2,12 +2,13 @@
  * workloads - the benchmark's jobs, as any user would write them: a source connector of their own that makes events from
  * their index, and functions. What is measured is the engine: source -> (keyed exchange) -> operator -> fold.
  *
- *     --workload stateless | running | tumbling | sliding | latency     --n EVENTS     --keys K
+ *     --workload stateless | running | tumbling | sliding | session | latency     --n EVENTS     --keys K
  *     tumbling, sliding: --size DURATION --slide DURATION --per-ms EVENTS (of one ms of event time)
  *     latency: --rate EVENTS_PER_S --t0 NS (CLOCK_MONOTONIC) --warmup EVENTS --tick-us US
  *
  * Event i: key = mix(i) mod K, value = mix(i) >> 40, timestamp = i / per-ms (1000) ms. Subtask p of P makes i = p, p+P,
- * p+2P... The last operator folds results into sums and sends them to the client when its input has ended.
+ * p+2P... Of session key = (mix(i) mod 50) * 20 + (i / 100000) mod 20: groups of 50 keys take turns of 100 ms each, and are
+ * silent for longer than the gap (--size, 1s). The last operator folds results into sums and sends them to the client when its input has ended.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ typedef struct generator {
     uint64_t period_ns; /* 0: as fast as possible */
     int64_t t0_ns;
     int64_t tick_ns;
+    bool takes_turns; /* groups of keys do */
 } generator;
 
 static const wsl_option generator_options[] = {
@@ -53,6 +55,7 @@ static const wsl_option generator_options[] = {
      .help = "Events of one ms of event time."},
     {.name = "rate", .type = WSL_OPT_INT, .default_value = "0", .help = "Events per second; 0: no limit."},
     {.name = "t0", .type = WSL_OPT_INT, .default_value = "0", .help = "When event 0 is due, ns of CLOCK_MONOTONIC."},
+    {.name = "turns", .type = WSL_OPT_BOOL, .default_value = "false", .help = "20 groups of 50 keys take turns, 100000 events each."},
     {.name = "tick-us", .type = WSL_OPT_INT, .default_value = "0", .help = "Time from one wake-up to the next, at least; 0: at each event."},
     {0},
 };
@@ -69,12 +72,14 @@ static wsl_status generator_open(void *self, wsl_source_ctx *ctx, wsl_error *err
     g->t0_ns = wsl_config_int(ctx->config, "t0");
     g->per_ms = (uint64_t)wsl_config_int(ctx->config, "per-ms");
     g->tick_ns = wsl_config_int(ctx->config, "tick-us") * 1000;
+    g->takes_turns = wsl_config_bool(ctx->config, "turns");
     return WSL_OK;
 }
 
 /* The divisors are constants in each copy. */
 static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_source_ctx *ctx, uint64_t until,
-                                                             uint64_t keys, uint64_t per_ms, uint32_t max_rows)
+                                                             uint64_t keys, uint64_t per_ms, bool takes_turns,
+                                                             uint32_t max_rows)
 {
     const uint32_t size = wsl_row_fixed_size(event_n_fields);
     uint64_t i = g->next;
@@ -90,7 +95,7 @@ static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_s
         wsl_row *row = (wsl_row *)(void *)ctx->out_tip;
         *row = (wsl_row){.size = size, .flags = WSL_ROW_HAS_TIMESTAMP, .timestamp = (int64_t)(i / per_ms)};
         row->slot[event_f_id] = i;
-        row->slot[event_f_key] = m % keys;
+        row->slot[event_f_key] = takes_turns ? m % 50 * 20 + i / 100000 % 20 : m % keys;
         row->slot[event_f_value] = m >> 40;
         const wsl_status status = ctx->ops->emit(ctx, row);
         if (status != WSL_OK) {
@@ -110,34 +115,43 @@ static int64_t next_wake(const generator *g, uint32_t parallelism)
     return g->t0_ns + (int64_t)(g->next * g->period_ns) + more * step_ns;
 }
 
+static wsl_status make_until(generator *g, wsl_source_ctx *ctx, uint64_t until, uint32_t max_rows)
+{
+    if (g->takes_turns) {
+        return make(g, ctx, until, 1, g->per_ms, true, max_rows);
+    }
+    switch (g->per_ms == 1000 ? g->keys : 0) {
+    case 1:
+        return make(g, ctx, until, 1, 1000, false, max_rows);
+    case 1000:
+        return make(g, ctx, until, 1000, 1000, false, max_rows);
+    case 100000:
+        return make(g, ctx, until, 100000, 1000, false, max_rows);
+    case 1000000:
+        return make(g, ctx, until, 1000000, 1000, false, max_rows);
+    default:
+        return make(g, ctx, until, g->keys, g->per_ms, false, max_rows);
+    }
+}
+
 static wsl_status generator_poll(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_error *err)
 {
     (void)err;
     generator *g = self;
-    uint64_t until = g->n;
-    if (g->period_ns > 0) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        const int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-        const int64_t due = now_ns < g->t0_ns ? 0 : (now_ns - g->t0_ns) / (int64_t)g->period_ns + 1;
-        if ((uint64_t)due <= g->next && g->next < g->n) {
-            ctx->ops->wake_at(ctx, next_wake(g, ctx->parallelism));
-            return WSL_AGAIN;
-        }
-        until = (uint64_t)due < g->n ? (uint64_t)due : g->n;
+    if (g->period_ns == 0) {
+        return make_until(g, ctx, g->n, max_rows);
     }
-    switch (g->per_ms == 1000 ? g->keys : 0) {
-    case 1:
-        return make(g, ctx, until, 1, 1000, max_rows);
-    case 1000:
-        return make(g, ctx, until, 1000, 1000, max_rows);
-    case 100000:
-        return make(g, ctx, until, 100000, 1000, max_rows);
-    case 1000000:
-        return make(g, ctx, until, 1000000, 1000, max_rows);
-    default:
-        return make(g, ctx, until, g->keys, g->per_ms, max_rows);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    const uint64_t due = now_ns < g->t0_ns ? 0 : (uint64_t)(now_ns - g->t0_ns) / g->period_ns + 1;
+    const uint64_t until = due < g->n ? due : g->n;
+    const wsl_status status = make_until(g, ctx, until, max_rows);
+    if (status == WSL_OK && g->next >= until) {
+        ctx->ops->wake_at(ctx, next_wake(g, ctx->parallelism));
+        return WSL_AGAIN;
     }
+    return status;
 }
 
 static void generator_close(void *self, wsl_source_ctx *ctx)
@@ -349,6 +363,7 @@ WSL_JOB(env, args)
     const bool is_latency = strcmp(workload, "latency") == 0;
     const bool is_tumbling = strcmp(workload, "tumbling") == 0;
     const bool is_sliding = strcmp(workload, "sliding") == 0;
+    const bool is_session = strcmp(workload, "session") == 0;
     const char *keys = wsl_arg(args, "keys",
                                is_latency || is_sliding           ? "1000"
                                : is_tumbling                      ? "100000"
@@ -362,6 +377,7 @@ WSL_JOB(env, args)
     wsl_stream *events = wsl_from(env, "events", "bench_events", &event_schema,
                                   WSL_OPTIONS({"n", n}, {"keys", keys}, {"rate", rate}, {"t0", t0},
                                               {"per-ms", wsl_arg(args, "per-ms", "1000")},
+                                              {"turns", is_session ? "true" : NULL},
                                               {"tick-us", wsl_arg(args, "tick-us", "0")}));
     wsl_stream *results = NULL;
     if (strcmp(workload, "stateless") == 0) {
@@ -371,10 +387,11 @@ WSL_JOB(env, args)
         wsl_stream *counts = wsl_keyed_process(wsl_key_by(events, "key"), "running", &running);
         wsl_set_uid(counts, "running");
         results = wsl_process(counts, "fold", &fold_counts);
-    } else if (is_tumbling || is_sliding) {
-        const int64_t size = wsl_arg_duration(args, "size", is_tumbling ? 1000 : 10000);
-        const wsl_windowing windows = {
-            .assigner = is_tumbling ? wsl_tumbling(size) : wsl_sliding(size, wsl_arg_duration(args, "slide", 1000))};
+    } else if (is_tumbling || is_sliding || is_session) {
+        const int64_t size = wsl_arg_duration(args, "size", is_sliding ? 10000 : 1000);
+        const wsl_windowing windows = {.assigner = is_tumbling  ? wsl_tumbling(size)
+                                                   : is_session ? wsl_session(size)
+                                                                : wsl_sliding(size, wsl_arg_duration(args, "slide", 1000))};
         wsl_stream *timed_events = wsl_watermarks(events, "on-time", wsl_monotonous_timestamps(NULL));
         wsl_stream *counts = wsl_window_aggregate(wsl_key_by(timed_events, "key"), workload, &windows, &windowed, NULL);
         wsl_set_uid(counts, workload);
@@ -390,7 +407,7 @@ WSL_JOB(env, args)
         };
         wsl_set_config(results, &config, sizeof config);
     } else {
-        return wsl_env_fail(env, "there is no workload '%s': stateless, running, tumbling, sliding or latency",
+        return wsl_env_fail(env, "there is no workload '%s': stateless, running, tumbling, sliding, session or latency",
                             workload);
     }
     wsl_set_parallelism(wsl_collect(results, "results"), 1);

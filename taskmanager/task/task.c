@@ -394,10 +394,21 @@ static void publish(tm_task *t, int64_t now_ns)
 
 static void watch_fd(tm_task *t);
 
+/* A task that a step cannot bring forward: what could has said so to none of the tm_task_on functions, and no time is
+ * up. A slot steps all its tasks whatever woke it, so this is asked often. */
+static bool rests(const tm_task *t, int64_t now_ns)
+{
+    return t->resting && now_ns < t->deadline && (!t->unpublished || now_ns < t->next_sample_ns) &&
+           !tm_chain_has_pending(t->chain) && !atomic_load_explicit(&t->poked, memory_order_acquire);
+}
+
 tm_step tm_task_step(tm_task *t, int64_t *now_ns)
 {
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return TM_STEP_ENDED;
+    }
+    if (rests(t, *now_ns)) {
+        return TM_STEP_IDLE;
     }
     const int64_t before = *now_ns;
     atomic_store_explicit(&t->shared.stepping_since_ns, before, memory_order_relaxed);
@@ -419,6 +430,7 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
         end(t, WSL__PB__TASK_STATE__TASK_FINISHED);
         return step;
     }
+    t->resting = step == TM_STEP_IDLE;
     publish(t, after);
     watch_fd(t);
     if (step != TM_STEP_RAN) {
@@ -468,6 +480,7 @@ void tm_task_on_channel(tm_task *t, tm_channel_end *end_of)
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return;
     }
+    t->resting = false;
     if (end_of == &end_of->channel->consumer) {
         tm_gate_on_news(t->gate, end_of->channel);
         return;
@@ -486,7 +499,7 @@ void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, 
     if (op == NULL || op->cls->on_split == NULL) {
         return;
     }
-    t->source_waits = false;
+    t->source_waits = t->resting = false;
     const wsl_status status = op->cls->on_split(op, split, no_more);
     if (status != WSL_OK) {
         fail_with_error(t, status);
@@ -502,6 +515,7 @@ void tm_task_on_limit(tm_task *t, uint32_t operator_id, int64_t limit)
     if (op == NULL || op->cls->on_limit == NULL) {
         return;
     }
+    t->resting = false;
     const wsl_status status = op->cls->on_limit(op, limit);
     if (status != WSL_OK) {
         fail_with_error(t, status);
@@ -580,7 +594,7 @@ void tm_task_unwatch(tm_task *t)
     t->fd = -1;
 }
 
-void tm_task_on_fd(tm_task *t) { t->source_waits = false; }
+void tm_task_on_fd(tm_task *t) { t->source_waits = t->resting = false; }
 int tm_task_fd(const tm_task *t) { return t->fd; }
 
 static void host_request_split(tm_op_host *host, tm_op *op, const char *finished)
@@ -645,6 +659,7 @@ static void host_end_of_client_data(tm_op_host *host, tm_op *op)
 void tm_task_on_collect_ack(tm_task *t, uint32_t operator_id, uint64_t sequence)
 {
     tm_task_collect *c = find_collect(t, operator_id);
+    t->resting = false;
     while (c != NULL && c->acknowledged < sequence && c->acknowledged < c->sent) {
         c->acknowledged++;
         c->unacknowledged_bytes -= c->bytes[c->acknowledged % TM_COLLECT_MESSAGES_MAX];

@@ -83,6 +83,7 @@ struct tm_task {
     tm_output **outputs;
     uint32_t n_outputs;
     bool is_source;
+    bool resting;         /* the last step found nothing to do, and nothing has come since */
     bool source_waits;    /* said AGAIN; until a wake-up */
     bool input_ended;     /* the end was delivered to the head */
     bool wants_flush;
