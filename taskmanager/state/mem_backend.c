@@ -81,6 +81,10 @@ static void mem_state_free(tm_state *s)
     tm_mem_spaces_free(m);
     tm_mem_walk_fini(&m->spare_walk);
     tm_mem_ahead_free(m->ahead);
+    for (uint32_t i = 0; i < m->n_states; i++) {
+        free(m->areas[i].canonical);
+    }
+    free(m->map_key);
     free(m->expired);
     free(m);
 }
@@ -163,6 +167,25 @@ static uint32_t lay_out(tm_mem_state *m, const tm_state_spec *states, uint32_t h
     return at;
 }
 
+/* How keys of a map are brought into canonical form, if they have to be. */
+static wsl_status describe_map_key(tm_mem_area *a, const tm_state_spec *state, wsl_error *err)
+{
+    const wsl_schema *key = state->key;
+    const char *fields[WSL_KEY_FIELDS_MAX];
+    wsl_key_spec spec;
+    bool has_float = false;
+    for (uint32_t i = 0; i < key->n_fields && i < WSL_KEY_FIELDS_MAX; i++) {
+        fields[i] = key->fields[i].name;
+        has_float = has_float || key->fields[i].type.id == WSL_T_FLOAT || key->fields[i].type.id == WSL_T_DOUBLE;
+    }
+    const wsl_status status = wsl_key_spec_init(&spec, key, fields, key->n_fields, err);
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(err, status, "the key of the map state '%s'", state->name);
+    }
+    a->canonical = a->key.has_variable || has_float ? wsl_memdup(&spec, sizeof spec) : NULL;
+    return WSL_OK;
+}
+
 wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_state_spec *states, uint32_t n_states, bool namespaces,
                             tm_state **out_state, wsl_error *err)
 {
@@ -178,6 +201,16 @@ wsl_status tm_mem_state_new(tm_key_ctx *key, const tm_state_spec *states, uint32
     m->ahead = tm_mem_ahead_new();
     m->payload = lay_out(m, states, key->fast ? TM_ENTRY_FAST_HEADER : TM_ENTRY_GENERAL_HEADER);
     tm_chunk_pool_init(&m->pool);
+    for (uint32_t i = 0; i < n_states; i++) {
+        wsl_status status = WSL_OK;
+        if (m->areas[i].kind == WSL_STATE_MAP) {
+            status = describe_map_key(&m->areas[i], &states[i], err);
+        }
+        if (status != WSL_OK) {
+            mem_state_free(&m->state);
+            return status;
+        }
+    }
     if (!namespaces) {
         (void)tm_mem_space_make_now(m);
     }

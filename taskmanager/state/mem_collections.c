@@ -3,6 +3,7 @@
  * changes there were when it looked last (2), and the key's entry (3), which stays while no key is added; 0: it has ended.
  * What has expired goes as the walk comes by; if it is shown once more, it goes at the next step.
  */
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/state/mem_internal.h"
 
@@ -90,6 +91,23 @@ uint32_t tm_mem_list_state_size(tm_state *s, uint32_t state)
 
 /* ---- maps ---- */
 
+/* Equal values may lie in a row in several ways (the order of strings, -0.0), but in one way in the canonical form. */
+static const wsl_row *canonical(tm_mem_state *m, const tm_mem_area *a, const wsl_row *key)
+{
+    if (WSL_LIKELY(a->canonical == NULL)) {
+        return key;
+    }
+    const uint32_t room = key->size + a->key.fixed;
+    if (m->map_key_capacity < room) {
+        free(m->map_key);
+        m->map_key = wsl_alloc(room);
+        m->map_key_capacity = room;
+    }
+    const uint32_t size = wsl_key_extract(a->canonical, key, m->map_key, m->map_key_capacity);
+    WSL_ASSERT(size != 0);
+    return m->map_key;
+}
+
 /* An item whose time has come: what is returned for it. */
 static const wsl_row *last_value(tm_mem_state *m, uint8_t *entry, uint32_t state, const wsl_row *key,
                                  const tm_map_item *item)
@@ -110,7 +128,11 @@ const wsl_row *tm_mem_map_state_get(tm_state *s, uint32_t state, const wsl_row *
     tm_mem_state *m = tm_mem_self(s);
     const tm_mem_area *a = &m->areas[state];
     uint8_t *entry = entry_with(m, state);
-    tm_map_item *item = entry != NULL ? tm_mem_map_find(tm_mem_map_in(entry, a), key) : NULL;
+    if (entry == NULL || !tm_mem_fits(&a->key, key)) {
+        return NULL;
+    }
+    key = canonical(m, a, key);
+    tm_map_item *item = tm_mem_map_find(tm_mem_map_in(entry, a), key);
     if (item == NULL) {
         return NULL;
     }
@@ -132,6 +154,7 @@ wsl_status tm_mem_map_state_put(tm_state *s, uint32_t state, const wsl_row *key,
     if (!tm_mem_fits(&a->key, key) || !tm_mem_fits(&a->value, value)) {
         return WSL_TYPE;
     }
+    key = canonical(m, a, key);
     uint8_t *entry = entry_for(m, state, sizeof(tm_mem_map));
     tm_mem_map *map = tm_mem_map_in(entry, a);
     a->changes++;
@@ -151,12 +174,12 @@ void tm_mem_map_state_remove(tm_state *s, uint32_t state, const wsl_row *key)
     tm_mem_state *m = tm_mem_self(s);
     tm_mem_area *a = &m->areas[state];
     uint8_t *entry = entry_with(m, state);
-    if (entry == NULL) {
+    if (entry == NULL || !tm_mem_fits(&a->key, key)) {
         return;
     }
     tm_mem_map *map = tm_mem_map_in(entry, a);
     a->changes++;
-    (void)tm_mem_map_remove(map, &m->now->slab, key);
+    (void)tm_mem_map_remove(map, &m->now->slab, canonical(m, a, key));
     if (map->n == 0) {
         tm_mem_unset(m, entry, state);
     }

@@ -34,7 +34,8 @@ typedef struct tm_mem_area {
     uint32_t offset;     /* in the entry */
     uint32_t size;       /* VALUE: of an inline row; 0: a pointer to it */
     tm_mem_shape value;
-    tm_mem_shape key; /* MAP */
+    tm_mem_shape key;        /* MAP */
+    wsl_key_spec *canonical; /* MAP: keys are brought into canonical form; NULL: their bytes are that already */
     bool keeps;       /* rows keep their timestamps */
     bool stamped;     /* has a time to live */
     wsl_ttl ttl;
@@ -66,6 +67,8 @@ typedef struct tm_mem_state {
     tm_chunk_pool pool; /* of their memory */
     tm_mem_ahead *ahead;
     tm_mem_walk spare_walk; /* memory of the last walk that ended */
+    wsl_row *map_key; /* in canonical form */
+    uint32_t map_key_capacity;
     wsl_row *expired;       /* a copy of a row that was returned for the last time */
     uint32_t expired_capacity;
     bool has_ttl;

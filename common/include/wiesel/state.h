@@ -160,7 +160,8 @@ static inline uint32_t wsl_list_size(wsl_keyed_ctx *k, const wsl_state_desc *sta
     return k->keyed_ops->list_size(k, state);
 }
 
-/* ---- map: keys and values are rows of the state's two types ---- */
+/* ---- map: keys and values are rows of the state's two types; keys are equal if all their fields are. At most 16 fields, no
+ * MAP among them ---- */
 
 static inline const wsl_row *wsl_map_get(wsl_keyed_ctx *k, const wsl_state_desc *state, const wsl_row *key)
 {

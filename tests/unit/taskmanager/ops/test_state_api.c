@@ -430,6 +430,43 @@ Test(state_api, keeps_copies_and_ends_a_walk_when_its_state_changes)
     wsl_harness_free(h);
 }
 
+/* ---- keys of maps ---- */
+
+WSL_ROW(two_texts, (string, first), (double, d), (string, second));
+WSL_MAP_STATE(by_texts, "by-texts", &two_texts_schema, &number_schema);
+
+static wsl_status equal_keys(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    uint64_t memory[3][32];
+    wsl_row_writer w;
+    (void)wsl_row_writer_init(&w, memory[0], sizeof memory[0], two_texts_n_fields);
+    two_texts_set_first(&w, wsl_str_of("one"));
+    two_texts_set_d(&w, 0.0);
+    two_texts_set_second(&w, wsl_str_of("and another one"));
+    WSL_TRY(wsl_map_put(k, &by_texts, w.row, number_row(memory[2], command_a(in))));
+    (void)wsl_row_writer_init(&w, memory[1], sizeof memory[1], two_texts_n_fields);
+    two_texts_set_second(&w, wsl_str_of("and another one"));
+    two_texts_set_first(&w, wsl_str_of("one"));
+    two_texts_set_d(&w, -0.0);
+    const wsl_row *value = wsl_map_get(k, &by_texts, w.row);
+    const int64_t n = value != NULL ? number_n(value) : -1;
+    wsl_map_remove(k, &by_texts, w.row);
+    wsl_state_iter it;
+    wsl_state_each(k, &by_texts, &it);
+    wsl_row_writer out = wsl_begin(k, &answer_schema, 0);
+    answer_set_text(&out, wsl_str_of(n == command_a(in) && !wsl_state_next(&it) ? "equal" : "different"));
+    return wsl_emit(k, &out);
+}
+WSL_KEYED_PROCESS(state_equal_keys, .in = &command_schema, .out = &answer_schema, .states = WSL_STATES(&by_texts),
+                  .keyed_process = equal_keys);
+
+Test(state_api, keys_of_maps_are_equal_if_their_fields_are)
+{
+    begin(&state_equal_keys);
+    EXPECT(ask_with("x", "", 5), "equal");
+    wsl_harness_free(h);
+}
+
 /* ---- what is refused ---- */
 
 static wsl_status misuse(wsl_keyed_ctx *k, const wsl_row *in)
