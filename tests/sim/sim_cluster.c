@@ -3,6 +3,8 @@
  */
 #include "sim_cluster.h"
 
+#include "library_fs.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,7 @@ struct sim_cluster {
     wsl_rng seam_rng; /* of the JobManager */
     wsl_config *config;
     wsl_mem_fs *fs;
+    library_fs libraries; /* the same for TaskManagers, with job libraries on the disk, too */
     wsl_sim_network *network;
     wsl_transport *jm_transport;
     jm *jm;
@@ -114,7 +117,7 @@ static void start_tm(sim_cluster *c, uint32_t i)
     wsl_rng_seed(&t->rng, c->options.seed * 1000 + i * 100 + t->lives++);
     const tm_options options = {
         .config = c->config,
-        .seams = {.clock = &c->clock.clock, .rng = &t->rng, .fs = wsl_mem_fs_seam(c->fs), .transport = t->transport},
+        .seams = {.clock = &c->clock.clock, .rng = &t->rng, .fs = &c->libraries.fs, .transport = t->transport},
         .proc = &sim_proc,
         .pid = 100 + i,
         .jobmanager = "sim://jobmanager",
@@ -204,6 +207,7 @@ sim_cluster *sim_cluster_new(const sim_cluster_options *options)
     wsl_manual_clock_init(&c->clock, INT64_C(1700000000000));
     wsl_rng_seed(&c->rng, options->seed ^ UINT64_C(0x5151));
     c->fs = wsl_mem_fs_new(&c->clock.clock);
+    library_fs_init(&c->libraries, wsl_mem_fs_seam(c->fs));
     make_config(c);
     make_network(c);
     start_jm(c);
