@@ -71,7 +71,7 @@ typedef struct reader {
 static void *read_all_the_time(void *arg)
 {
     reader *r = arg;
-    int64_t last = 0;
+    int64_t last = -1; /* not there yet */
     while (!atomic_load(&r->stop)) {
         uint32_t n;
         uint64_t errors;
