@@ -16,9 +16,8 @@ static void print_vertex(cli *c, const json_t *vertex, json_int_t now_ms)
     if (json_is_integer(since_ms)) {
         (void)snprintf(since, sizeof since, "%.1f s", (double)(now_ms - json_integer_value(since_ms)) / 1000);
     }
-    (void)fprintf(c->out, "%-23s  %10s  %s\n    %s\n",
-                  cli_event_time_text(json_object_get(vertex, "watermark"), when), since,
-                  json_string_value(json_object_get(vertex, "name")),
+    (void)fprintf(c->out, "%-23s  %10s  %s\n    %s\n", cli_event_time_text(json_object_get(vertex, "watermark"), when),
+                  since, json_string_value(json_object_get(vertex, "name")),
                   json_string_value(json_object_get(vertex, "reason")));
 }
 

@@ -93,9 +93,8 @@ wsl_status jm_alignment_new(const wsl_job_plan *plan, const wsl_config *job_conf
     a->interval_ns = wsl_config_duration_ns(job_config, "pipeline.watermark-alignment.update-interval");
     for (size_t i = 0; i < plan->graph->n_operators; i++) {
         const Wsl__Pb__Operator *op = plan->graph->operators[i];
-        const char *group = strcmp(op->kind, "watermarks") == 0
-                                ? wsl_pb_option(op->options, op->n_options, "alignment-group")
-                                : NULL;
+        const char *group =
+            strcmp(op->kind, "watermarks") == 0 ? wsl_pb_option(op->options, op->n_options, "alignment-group") : NULL;
         if (group != NULL && group[0] != '\0') {
             WSL_TRY(add_member(a, plan, op, group, err));
         }

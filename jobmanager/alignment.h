@@ -29,8 +29,8 @@ typedef struct jm_alignment_job {
 
 void jm_alignment_free(jm_alignment *a);
 WSL_DEFINE_AUTO(jm_alignment)
-/* *out_alignment is NULL if no strategy of the plan has a group. The plan outlives it. WSL_INVALID: a strategy with a group
- * that is not chained right behind a source, and so cannot make one wait. */
+/* *out_alignment is NULL if no strategy of the plan has a group. The plan outlives it. WSL_INVALID: a strategy with a
+ * group that is not chained right behind a source, and so cannot make one wait. */
 WSL_MUST_CHECK wsl_status jm_alignment_new(const wsl_job_plan *plan, const wsl_config *job_config,
                                            const jm_alignment_job *job, jm_alignment **out_alignment, wsl_error *err);
 

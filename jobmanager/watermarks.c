@@ -100,23 +100,25 @@ static const Wsl__Pb__GeneratorMetrics *slowest_generator(const Wsl__Pb__TaskMet
     return slowest;
 }
 
-static void say_generator(const jm_job *job, jm_hold *h, const Wsl__Pb__TaskMetrics *m, int64_t now_ms, wsl_strbuf *s)
+/* What of that strategy, one of the last hop's, holds the others back. */
+static void say_generator(const jm_job *job, jm_hold *h, const Wsl__Pb__GeneratorMetrics *g, int64_t now_ms,
+                          wsl_strbuf *s)
 {
     const jm_hop *last = &h->hops[h->n_hops - 1];
-    h->generator = slowest_generator(m);
-    if (h->generator->operator_ < job->plan->graph->n_operators) {
-        wsl_strbuf_printf(s, "strategy '%s' of ", job->plan->graph->operators[h->generator->operator_]->name);
+    h->generator = g;
+    if (g->operator_ < job->plan->graph->n_operators) {
+        wsl_strbuf_printf(s, "strategy '%s' of ", job->plan->graph->operators[g->operator_]->name);
     }
     add_task(s, job, last->vertex, last->subtask);
     wsl_strbuf_puts(s, ": ");
-    if (h->generator->n_splits > 0) {
-        h->split = h->generator->splits[0];
+    if (g->n_splits > 0) {
+        h->split = g->splits[0];
         say_split(h, now_ms, s);
-        if (h->generator->reading > 1) {
-            wsl_strbuf_printf(s, " (of %u being read)", h->generator->reading);
+        if (g->reading > 1) {
+            wsl_strbuf_printf(s, " (of %u being read)", g->reading);
         }
     } else {
-        wsl_strbuf_printf(s, "it reads no split at the moment%s", h->generator->idle ? " and is idle" : "");
+        wsl_strbuf_printf(s, "it reads no split at the moment%s", g->idle ? " and is idle" : "");
     }
 }
 
@@ -173,8 +175,8 @@ static uint32_t slowest_subtask(const jm_vertex *v)
 static void add_hop(const jm_job *job, jm_hold *h, uint32_t vertex, uint32_t subtask)
 {
     const jm_vertex *v = &job->graph.vertices[vertex];
-    h->hops[h->n_hops++] = (jm_hop){vertex, subtask, jm_subtask_watermark(v, subtask),
-                                    jm_subtask_watermark_since(v, subtask)};
+    h->hops[h->n_hops++] =
+        (jm_hop){vertex, subtask, jm_subtask_watermark(v, subtask), jm_subtask_watermark_since(v, subtask)};
 }
 
 /* Where a channel comes from. False: the report names what is not in this job. */
@@ -193,8 +195,7 @@ static void say_why_it_works(const jm_job *job, const jm_hop *at, const jm_task_
     char text[64];
     add_task(s, job, at->vertex, at->subtask);
     wsl_strbuf_printf(s, ", which has %s in work (%.0f %% busy, %.0f %% backpressured)",
-                      time_text(m->last->input_watermark, text), m->rates.busy_ms / 10,
-                      m->rates.backpressured_ms / 10);
+                      time_text(m->last->input_watermark, text), m->rates.busy_ms / 10, m->rates.backpressured_ms / 10);
 }
 
 /* One step back. False: the cause is found and said. */
@@ -204,17 +205,18 @@ static bool go_back(const jm_job *job, jm_hold *h, int64_t now_ms, wsl_strbuf *s
     const jm_vertex *v = &job->graph.vertices[at->vertex];
     const jm_task_metrics *m = &v->subtasks[at->subtask].metrics;
     const bool first = h->n_hops == 1;
+    const Wsl__Pb__GeneratorMetrics *g = slowest_generator(m->last);
     if (jm_vertex_is_source(v)) {
-        if (m->last->n_generators > 0) {
-            say_generator(job, h, m->last, now_ms, s);
+        if (g != NULL) {
+            say_generator(job, h, g, now_ms, s);
         } else {
             add_task(s, job, at->vertex, at->subtask);
             wsl_strbuf_puts(s, ", a source without watermark strategy");
         }
         return false;
     }
-    if (!first && m->last->n_generators > 0) {
-        say_generator(job, h, m->last, now_ms, s);
+    if (!first && g != NULL) {
+        say_generator(job, h, g, now_ms, s);
         return false;
     }
     if (!first && m->last->input_watermark > m->last->output_watermark) {

@@ -1,7 +1,7 @@
 /*
- * watermarks - why a vertex's watermark stands where it stands: followed back from its slowest subtask to the input channel
- * that holds it back, from there to the subtask that feeds the channel, and so on, to a split of a source or whatever else
- * is the cause.
+ * watermarks - why a vertex's watermark stands where it stands: followed back from its slowest subtask to the input
+ * channel that holds it back, from there to the subtask that feeds the channel, and so on, to a split of a source or
+ * whatever else is the cause.
  *
  *     vertex --slowest subtask--> channel with the smallest watermark --> its producer --> ... --> strategy --> split
  *

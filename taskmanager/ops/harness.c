@@ -111,7 +111,7 @@ static void init_host(wsl_harness *h)
 static const char *kind_of(const wsl_function *fn)
 {
     for (const wsl_operator_kind *k = wsl_operator_kinds(); k->name != NULL; k++) {
-        if (k->takes_function && k->function_kind == fn->kind) {
+        if (k->function_kind == fn->kind && (k->takes_function || fn->kind == WSL_FN_WATERMARKS)) {
             return k->name;
         }
     }

@@ -2,13 +2,13 @@
  * op_source - runs a connector's reader. Rows are built in an arena of 64 KiB and sent on when it is full, when there
  * are TM_BATCH_ROWS of them, or when the reader has nothing more for now.
  *
- * A reader that is handed splits is idle (gives no watermarks) whenever it has none and the JobManager has said that there
- * is none for it, so that a subtask without splits holds nobody back. While its question is unanswered it may get any
- * split, so it is not idle yet.
+ * A reader that is handed splits is idle (gives no watermarks) whenever it has none and the JobManager has said that
+ * there is none for it, so that a subtask without splits holds nobody back. While its question is unanswered it may get
+ * any split, so it is not idle yet.
  *
- * Which split rows are of goes to the operators right behind as events between the rows (tm_split_event). A split that a
- * watermark strategy pauses is the reader's to leave alone (pause_split); a reader that cannot is not polled while all
- * splits it reads are paused.
+ * Which split rows are of goes to the operators right behind as events between the rows (tm_split_event). A split that
+ * a watermark strategy pauses is the reader's to leave alone (pause_split); a reader that cannot is not polled while
+ * all splits it reads are paused.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -46,7 +46,7 @@ typedef struct op_source {
     uint32_t reading_capacity, n_reading, n_paused;
     uint32_t current;  /* split of the rows emitted now; TM_NO_SPLIT */
     uint32_t implicit; /* the one that stands for a reader that does not speak of splits; TM_NO_SPLIT */
-    bool careful; /* splits are told to wait now and then */
+    bool careful;      /* splits are told to wait now and then */
     bool reader_open;
     bool started;
     wsl_status failed;
@@ -274,8 +274,8 @@ static void source_from_split(wsl_source_ctx *ctx, uint32_t split)
         return;
     }
     if (split >= s->reading_capacity || s->reading[split].name == NULL) {
-        s->failed = tm_op_fail(&s->op, WSL_INTERNAL, "its reader reads from split %" PRIu32 ", which it did not start",
-                               split);
+        s->failed =
+            tm_op_fail(&s->op, WSL_INTERNAL, "its reader reads from split %" PRIu32 ", which it did not start", split);
         return;
     }
     (void)flush_rows(s);

@@ -75,7 +75,8 @@ static wsl_status open_custom(op_watermarks *w, tm_split_rule *rule, wsl_error *
 {
     const tm_op_env *env = &w->op.env;
     if (env->function == NULL || (env->function->on_event == NULL && env->function->on_periodic == NULL)) {
-        return wsl_fail(err, WSL_INVALID, "strategy custom needs a WSL_WATERMARKS function with on_event or on_periodic");
+        return wsl_fail(err, WSL_INVALID,
+                        "strategy custom needs a WSL_WATERMARKS function with on_event or on_periodic");
     }
     rule->bound_ms = TM_GIVEN;
     rule->local_size = env->function->local_size;
@@ -421,8 +422,7 @@ static void add_report(tm_generator_report *out, const tm_split_time *s)
         return;
     }
     tm_split_report *r = &out->splits[at];
-    *r = (tm_split_report){
-        .watermark = watermark, .since_ms = s->since_ms, .idle = s->gen.idle, .paused = s->paused};
+    *r = (tm_split_report){.watermark = watermark, .since_ms = s->since_ms, .idle = s->gen.idle, .paused = s->paused};
     (void)snprintf(r->name, sizeof r->name, "%s", s->name);
 }
 

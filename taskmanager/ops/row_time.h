@@ -23,8 +23,8 @@ typedef struct tm_row_time {
 void tm_row_time_fini(tm_row_time *t); /* zeroed, or whatever init left */
 /* text: name of a field or expression of type TIMESTAMP or INT64; NULL or "": rows keep theirs. */
 WSL_MUST_CHECK wsl_status tm_row_time_init(tm_row_time *t, const char *text, const wsl_schema *in, wsl_error *err);
-/* *out_rows has n rows with their timestamps; it is `rows` itself, or `room` (place for n). A row whose value is NULL has
- * no timestamp. An error of the expression: *out_bad is the row it is about. */
+/* *out_rows has n rows with their timestamps; it is `rows` itself, or `room` (place for n). A row whose value is NULL
+ * has no timestamp. An error of the expression: *out_bad is the row it is about. */
 WSL_MUST_CHECK wsl_status tm_row_time_stamp(tm_row_time *t, const wsl_row *const *rows, uint32_t n,
                                             const wsl_row **room, const wsl_row *const **out_rows, uint32_t *out_bad,
                                             wsl_error *err);

@@ -22,7 +22,7 @@ typedef struct tm_split_time {
     bool used;
     bool paused; /* told to wait, by alignment */
     char *name;
-    void *local; /* of a custom generator; NULL without one */
+    void *local;      /* of a custom generator; NULL without one */
     int64_t seen;     /* watermark when it was last looked at for a report ... */
     int64_t since_ms; /* ... and since when it is that; 0: never advanced */
 } tm_split_time;

@@ -128,7 +128,8 @@ static bool is_over(void *arg)
 static const char two_splits[] =
     "{\"name\": \"two splits\", \"parallelism\": 2, \"config\": {\"watermark.emit\": \"%s\"},"
     "\"schemas\": {\"row\": {\"k\": \"BIGINT\", \"t\": \"BIGINT\"}}, \"operators\": ["
-    "{\"name\": \"rows\", \"source\": \"file\", \"schema\": \"row\", \"options\": {\"path\": \"/in\", \"format\": \"json\"}},"
+    "{\"name\": \"rows\", \"source\": \"file\", \"schema\": \"row\", \"options\": {\"path\": \"/in\", \"format\": "
+    "\"json\"}},"
     "{\"name\": \"timed\", \"watermarks\": {\"timestamp\": \"t\"}},"
     "{\"name\": \"counts\", \"key_by\": \"k\", \"aggregate\": \"k, COUNT(*) AS n\"},"
     "{\"name\": \"out\", \"sink\": \"collect\", \"parallelism\": 1}]}";
@@ -176,17 +177,20 @@ static const char two_speeds[] =
     "{\"name\": \"two speeds\", \"parallelism\": 1, \"config\": {\"watermark.emit\": \"per-record\","
     "\"pipeline.watermark-alignment.update-interval\": \"50 ms\"},"
     "\"schemas\": {\"row\": {\"t\": \"BIGINT\"}}, \"operators\": ["
-    "{\"name\": \"slow\", \"source\": \"datagen\", \"schema\": \"row\", \"options\": {\"fields\": \"t sequence 0 step 100\","
+    "{\"name\": \"slow\", \"source\": \"datagen\", \"schema\": \"row\", \"options\": {\"fields\": \"t sequence 0 step "
+    "100\","
     " \"number-of-rows\": \"4000\", \"rows-per-second\": \"200\"}},"
     "{\"name\": \"slow-time\", \"watermarks\": {\"timestamp\": \"t\"%s}},"
     "{\"name\": \"slow-out\", \"sink\": \"blackhole\"},"
-    "{\"name\": \"fast\", \"source\": \"datagen\", \"schema\": \"row\", \"options\": {\"fields\": \"t sequence 0 step 2000\","
+    "{\"name\": \"fast\", \"source\": \"datagen\", \"schema\": \"row\", \"options\": {\"fields\": \"t sequence 0 step "
+    "2000\","
     " \"number-of-rows\": \"300\", \"rows-per-second\": \"200\"}},"
     "{\"name\": \"fast-time\", \"watermarks\": {\"timestamp\": \"t\"%s}},"
     "{\"name\": \"fast-out\", \"sink\": \"blackhole\"}]}";
 
-/* The first interval is free; after that a report and an answer may each be an interval and a message late. What is due when
- * a source may go on comes in one poll of at most 32 rows, and numbers of two TaskManagers can be half a second apart. */
+/* The first interval is free; after that a report and an answer may each be an interval and a message late. What is due
+ * when a source may go on comes in one poll of at most 32 rows, and numbers of two TaskManagers can be half a second
+ * apart. */
 enum { DRIFT_MS = 5000, SLACK_MS = 50000, POLL_ROWS = 32 };
 
 typedef struct race {
@@ -224,7 +228,8 @@ static int64_t run_race(uint64_t seed, const char *options, bool *out_paused)
     experiment_init(&r->x, seed);
     (void)snprintf(text, sizeof text, two_speeds, options, options);
     submit(&r->x, graph_of(text));
-    cr_assert(sim_cluster_run(r->x.c, race_is_over, r, 600 * WSL_NS_PER_S), "seed %llu hangs", (unsigned long long)seed);
+    cr_assert(sim_cluster_run(r->x.c, race_is_over, r, 600 * WSL_NS_PER_S), "seed %llu hangs",
+              (unsigned long long)seed);
     const int64_t worst = r->worst;
     *out_paused = r->paused;
     sim_cluster_free(r->x.c);
@@ -238,12 +243,13 @@ Test(watermarks, aligned_sources_stay_together)
         bool paused = false;
         const int64_t worst = run_race(seed, ", \"alignment-group\": \"g\", \"max-drift\": \"5 s\"", &paused);
         cr_assert(paused, "seed %llu", (unsigned long long)seed);
-        cr_assert_leq(worst, DRIFT_MS + SLACK_MS + 2000 * POLL_ROWS, "seed %llu: %lld ms ahead", (unsigned long long)seed,
-                      (long long)worst);
+        cr_assert_leq(worst, DRIFT_MS + SLACK_MS + 2000 * POLL_ROWS, "seed %llu: %lld ms ahead",
+                      (unsigned long long)seed, (long long)worst);
         cr_log_info("seed %llu: %lld ms ahead at most", (unsigned long long)seed, (long long)worst);
     }
     bool paused = false;
     const int64_t free_worst = run_race(1, "", &paused);
     cr_assert_not(paused);
-    cr_assert_gt(free_worst, DRIFT_MS + SLACK_MS + 2000 * POLL_ROWS, "without alignment they part: %lld", (long long)free_worst);
+    cr_assert_gt(free_worst, DRIFT_MS + SLACK_MS + 2000 * POLL_ROWS, "without alignment they part: %lld",
+                 (long long)free_worst);
 }

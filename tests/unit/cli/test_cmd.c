@@ -51,6 +51,9 @@ Test(cmd, wrong_usage_is_one_sentence_and_exit_code_2)
     fails(RUN("cancle", "x"), 2, "\"cancle\" is not a valid verb; did you mean 'cancel'?");
     fails(RUN("run"), 2, "what is missing is a job (.so, .c or .json)");
     fails(RUN("cancel"), 2, "what is missing is the id of the job to cancel");
+    fails(RUN("late"), 2, "what is missing is the id of the job");
+    fails(RUN("watermarks", "a", "b"), 2, "unexpected argument 'b'");
+    fails(RUN("late", "a", "--operator", ""), 2, "--operator needs a value that is not empty");
     fails(RUN("run", "a.so", "b"), 2, "unexpected argument 'b': arguments of a job stand behind --");
     fails(RUN("list", "--runing"), 2, "did you mean '--running'?");
     fails(RUN("list", "-m", "nowhere"), 2, "'nowhere' is not the address of a JobManager");
@@ -74,6 +77,8 @@ Test(cmd, nobody_there_is_exit_code_3)
 {
     fails(RUN("list", "-m", "127.0.0.1:1"), 3, "no JobManager answers at http://127.0.0.1:1 (connection refused)");
     fails(RUN("cancel", "ab", "-m", "127.0.0.1:1"), 3, "deploy/start-cluster.sh");
+    fails(RUN("watermarks", "ab", "-m", "127.0.0.1:1"), 3, "no JobManager answers");
+    fails(RUN("late", "ab", "-m", "127.0.0.1:1"), 3, "no JobManager answers");
     fails(RUN("wait", "-m", "127.0.0.1:1", "--timeout", "20"), 3, "waited 20 ms");
 }
 

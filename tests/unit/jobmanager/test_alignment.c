@@ -5,7 +5,8 @@
 #include "graph/job_options.h"
 #include "jobmanager/alignment.h"
 
-/* Two sources of group "g" with different drifts, one of group "other", one without. Operators are numbered in order. */
+/* Two sources of group "g" with different drifts, one of group "other", one without. Operators are numbered in order.
+ */
 #define TIMED(name, options)                                                                                           \
     "{\"name\":\"" name "\",\"source\":\"datagen\",\"schema\":\"s\"},"                                                 \
     "{\"name\":\"" name "-time\",\"watermarks\":{\"timestamp\":\"t\"" options "}},"                                    \
@@ -14,7 +15,9 @@
     "{\"name\":\"aligned\",\"parallelism\":2,\"schemas\":{\"s\":{\"k\":\"STRING\",\"t\":\"BIGINT\"}},"                 \
     "\"operators\":[" operators "]}"
 static const char graph_text[] = GRAPH(TIMED("a", ",\"alignment-group\":\"g\",\"max-drift\":\"1 s\"") "," TIMED(
-    "b", ",\"alignment-group\":\"g\",\"max-drift\":\"5 s\"") "," TIMED("c", ",\"alignment-group\":\"other\"") "," TIMED("d", ""));
+    "b", ",\"alignment-group\":\"g\",\"max-drift\":\"5 s\"") "," TIMED("c",
+                                                                       ",\"alignment-group\":\"other\"") "," TIMED("d",
+                                                                                                                   ""));
 
 enum { A = 1, B = 4, C = 7, D = 10, SECOND = 1000 };
 
@@ -228,8 +231,9 @@ Test(alignment, goes_through_the_jobmanager_to_the_subtasks_that_run)
     kit_init(&k);
     tm_join(&t, &k, "10.0.0.1:5000-abcdef", 4);
     const wsl_id job = kit_submit(
-        &k, "{\"name\":\"aligned\",\"schemas\":{\"s\":{\"k\":\"STRING\",\"t\":\"BIGINT\"}},\"operators\":[" TIMED(
-                "a", ",\"alignment-group\":\"g\",\"max-drift\":\"1 s\"") "," TIMED("b", ",\"alignment-group\":\"g\"") "]}");
+        &k,
+        "{\"name\":\"aligned\",\"schemas\":{\"s\":{\"k\":\"STRING\",\"t\":\"BIGINT\"}},\"operators\":[" TIMED(
+            "a", ",\"alignment-group\":\"g\",\"max-drift\":\"1 s\"") "," TIMED("b", ",\"alignment-group\":\"g\"") "]}");
     cr_assert_eq(tm_answer_deployments(&t, WSL__PB__TASK_STATE__TASK_RUNNING), 2u);
     report(&t, &job, 0, 0, A, 50000);
     report(&t, &job, 1, 0, B, 30000);

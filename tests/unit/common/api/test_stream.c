@@ -33,6 +33,13 @@ static uint32_t first(const wsl_row *in, uint32_t n)
 WSL_PROCESS(same, .process = pass, .sides = WSL_SIDES({"late", &late_schema}, {"odd", &word_schema}));
 WSL_PROCESS(to_word, .in = &word_schema, .out = &word_schema, .process = pass, .blocking = true);
 WSL_FILTER(some, .in = &word_schema, .filter = keep);
+static void on_word(wsl_watermark_ctx *w, const wsl_row *row, int64_t timestamp_ms)
+{
+    (void)row;
+    wsl_emit_watermark(w, timestamp_ms);
+}
+WSL_WATERMARKS(by_word, .in = &word_schema, .on_event = on_word);
+WSL_WATERMARKS(by_nothing, .in = &word_schema);
 WSL_KEYED_PROCESS(count, .in = &word_schema, .out = &counted_schema, .states = WSL_STATES(&seen, &last),
                   .keyed_process = each);
 WSL_REDUCE(sum, .in = &counted_schema, .reduce = fold);
@@ -198,6 +205,10 @@ static wsl_status expressions(wsl_env *env, const wsl_args *args)
     cr_assert_str_eq(wsl_stream_schema(parts)->fields[0].name, "part");
     wsl_watermarks(in, "mono", wsl_monotonous_timestamps(NULL));
     wsl_watermarks(in, "only", wsl_timestamps_only("ts"));
+    wsl_watermarks(in, "aligned", wsl_with_alignment(wsl_monotonous_timestamps("ts"), "group", 3000));
+    wsl_stream *custom =
+        wsl_watermarks(wsl_select(in, "words", "symbol AS word"), "custom", wsl_custom_watermarks(NULL, &by_word));
+    wsl_set_config(custom, "cfg", 3);
     return WSL_OK;
 }
 
@@ -209,6 +220,12 @@ Test(stream, expression_operators_carry_their_text_and_derive_their_type)
     cr_assert_str_eq(option_of(g, 1, "bound"), "15000 ms");
     cr_assert_str_eq(option_of(g, 1, "idleness"), "2000 ms");
     cr_assert_str_eq(option_of(g, 1, "emit"), "per-record");
+    cr_assert_str_eq(option_of(g, 1, "alignment-group"), "(unset)");
+    cr_assert_str_eq(option_of(g, 8, "alignment-group"), "group");
+    cr_assert_str_eq(option_of(g, 8, "max-drift"), "3000 ms");
+    cr_assert_str_eq(option_of(g, 10, "strategy"), "custom");
+    cr_assert_str_eq(g->operators[10]->function, "by_word");
+    cr_assert_eq(g->operators[10]->config.len, 3u);
     cr_assert_str_eq(option_of(g, 2, "expr"), "quantity > 0");
     cr_assert_eq(g->operators[3]->output->n_fields, 2);
     cr_assert_str_eq(g->operators[3]->output->fields[1]->name, "q2");
@@ -357,6 +374,11 @@ MISTAKE(no_schema, wsl_from(env, "in", "file", NULL, WSL_NO_OPTIONS))
 MISTAKE(union_mismatch, wsl_print(wsl_union(words(env), wsl_from_int64s(env, "numbers", NULL, 0)), "out"))
 MISTAKE(same_uid, wsl_set_uid(words(env), "u"); wsl_set_uid(wsl_from_int64s(env, "n", NULL, 0), "u"))
 MISTAKE(negative_bound, wsl_watermarks(words(env), "w", wsl_bounded_out_of_orderness(NULL, -1)))
+MISTAKE(no_generator, wsl_watermarks(words(env), "w", wsl_custom_watermarks(NULL, NULL)))
+MISTAKE(filter_as_generator, wsl_watermarks(words(env), "w", wsl_custom_watermarks(NULL, &some)))
+MISTAKE(silent_generator, wsl_watermarks(words(env), "w", wsl_custom_watermarks(NULL, &by_nothing)))
+MISTAKE(aligned_later, wsl_watermarks(wsl_filter(words(env), "f", &some), "w",
+                                      wsl_with_alignment(wsl_monotonous_timestamps(NULL), "g", 1)))
 MISTAKE(partitioner_kind, wsl_partition(words(env), &some))
 MISTAKE(words_of_its_own, wsl_env_fail(env, "today is %s", "Sunday"); words(env))
 MISTAKE(two_mistakes, wsl_map(words(env), "first", &some); wsl_map(words(env), "second", NULL))
@@ -392,6 +414,11 @@ Test(stream, mistakes_are_refused_with_the_operators_name)
          "STRING): field 1 is called 'value', but 'word' is expected"},
         {same_uid, "'words' and 'n' have the same uid 'u'; a uid names one operator"},
         {negative_bound, "'w': a watermark strategy with bound -1 ms and idleness 0 ms is not possible"},
+        {no_generator, "'w': its function was not declared with WSL_WATERMARKS"},
+        {filter_as_generator, "'w': 'some' is a WSL_FILTER, but a WSL_WATERMARKS is needed here"},
+        {silent_generator, "'w': 'by_nothing' has neither on_event nor on_periodic"},
+        {aligned_later, "'w': alignment needs a strategy that makes watermarks right behind a source, the name of a group and "
+                        "a drift that is not negative"},
         {partitioner_kind, "'partitioner': 'some' is a WSL_FILTER, but a WSL_PARTITION is needed here"},
         {words_of_its_own, "today is Sunday"},
         {two_mistakes, "'first': 'some' is a WSL_FILTER, but a WSL_PROCESS is needed here"},

@@ -53,6 +53,8 @@ Test(file_source, reads_a_directory_in_order_of_time_and_name_and_ends)
     cr_assert_eq(read_all(&s, &found, &err), WSL_END, "%s", err.text);
     cr_assert_str_eq(s.log.data, "{n=1, s=b}\n{n=2, s=NULL}\n{n=3, s=NULL}\n");
     cr_assert_eq(s.n_finished, 2);
+    cr_assert_eq(s.n_started, 2, "each split takes part in watermarks while it is read");
+    cr_assert_str_eq(s.started, "/in/a.json");
     source_fini(&s);
     splits_fini(&found);
     splits_init(&found, &w, &wsl_file_source, OPTIONS("path=/in", "recursive=true"));

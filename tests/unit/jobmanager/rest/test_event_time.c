@@ -8,11 +8,11 @@
 
 /* Two sources with strategies -> (hash) keyed -> sink; vertices: 0 and 1 sources, 2 the keyed one. */
 #define OPERATORS                                                                                                      \
-    "{\"name\":\"flow\",\"parallelism\":2,\"schemas\":{\"s\":{\"k\":\"STRING\",\"t\":\"BIGINT\"}},\"operators\":["      \
+    "{\"name\":\"flow\",\"parallelism\":2,\"schemas\":{\"s\":{\"k\":\"STRING\",\"t\":\"BIGINT\"}},\"operators\":["     \
     "{\"name\":\"trades\",\"source\":\"datagen\",\"schema\":\"s\"},"                                                   \
     "{\"name\":\"on-time\",\"watermarks\":{\"timestamp\":\"t\"}},"                                                     \
     "{\"name\":\"prices\",\"source\":\"datagen\",\"schema\":\"s\"},"                                                   \
-    "{\"name\":\"net\",\"from\":[\"on-time\",\"prices\"],\"key_by\":\"k\",\"aggregate\":\"k, COUNT(*) AS n\"},"         \
+    "{\"name\":\"net\",\"from\":[\"on-time\",\"prices\"],\"key_by\":\"k\",\"aggregate\":\"k, COUNT(*) AS n\"},"        \
     "{\"name\":\"out\",\"sink\":\"blackhole\"}]}"
 
 enum { TRADES = 0, PRICES = 1, NET = 2, ON_TIME_OP = 1, NET_OP = 3 };
@@ -232,11 +232,12 @@ Test(event_time, the_minimum_is_followed_back_to_its_input_subtask_and_split)
     kit_advance(&s.k, 11000);
     json_t *j = ask(&s, "/wiesel/v1/jobs/%s/watermarks", NULL, 200);
     const json_t *v = vertex_of(j, NET);
-    cr_assert_str_eq(text(v, "reason"),
-                     "subtask 1 of 'net -> Sink: out' stands at 2025-11-21 09:01:00.000 for 12.0 s, held back by strategy "
-                     "'on-time' of subtask 1 of 'Source: trades -> on-time': its split 'trades/7.json' stands at "
-                     "2025-11-21 09:01:00.000 for 12.0 s (of 2 being read)",
-                     "%s", text(v, "reason"));
+    cr_assert_str_eq(
+        text(v, "reason"),
+        "subtask 1 of 'net -> Sink: out' stands at 2025-11-21 09:01:00.000 for 12.0 s, held back by strategy "
+        "'on-time' of subtask 1 of 'Source: trades -> on-time': its split 'trades/7.json' stands at "
+        "2025-11-21 09:01:00.000 for 12.0 s (of 2 being read)",
+        "%s", text(v, "reason"));
     cr_assert_eq(json_integer_value(json_object_get(v, "watermark")), T);
     cr_assert_eq(json_integer_value(json_object_get(v, "since")), 1700000000000);
     const json_t *path = json_object_get(v, "path");
@@ -266,9 +267,10 @@ Test(event_time, a_source_without_strategy_is_named)
     json_t *j = ask(&s, "/wiesel/v1/jobs/%s/watermarks", NULL, 200);
     cr_assert(json_is_null(json_object_get(vertex_of(j, NET), "watermark")));
     cr_assert(json_is_null(json_object_get(vertex_of(j, NET), "split")));
-    cr_assert_str_eq(text(vertex_of(j, NET), "reason"),
-                     "subtask 0 of 'net -> Sink: out' has no watermark yet, held back by subtask 1 of 'Source: prices', a "
-                     "source without watermark strategy");
+    cr_assert_str_eq(
+        text(vertex_of(j, NET), "reason"),
+        "subtask 0 of 'net -> Sink: out' has no watermark yet, held back by subtask 1 of 'Source: prices', a "
+        "source without watermark strategy");
     json_decref(j);
     teardown(&s);
 }
@@ -284,7 +286,8 @@ Test(event_time, idle_and_ended_inputs_and_those_catching_up_are_passed_over)
     n->channel[2].idle = true;
     n->channel[3].ended = true;
     send(&s, n);
-    expect_reason(&s, NET, "'Source: trades -> on-time': its split 'trades/1.json' stands at 2025-11-21 09:01:09.000 for 1.0 s");
+    expect_reason(&s, NET,
+                  "'Source: trades -> on-time': its split 'trades/1.json' stands at 2025-11-21 09:01:09.000 for 1.0 s");
     n = net_numbers(&s, 0, T);
     for (uint32_t i = 0; i < 4; i++) {
         n->channel[i].idle = true;
@@ -317,8 +320,7 @@ Test(event_time, buffers_on_their_way_and_splits_that_wait_are_told)
     add_split(n, "trades/0.json", T)->paused = true;
     n->generator.limit = T - 1000;
     send(&s, n);
-    expect_reason(&s, TRADES,
-                  "told to wait because its alignment group allows no more than 2025-11-21 09:00:59.000");
+    expect_reason(&s, TRADES, "told to wait because its alignment group allows no more than 2025-11-21 09:00:59.000");
     n = numbers_of(&s, TRADES, 0, INT64_MIN, INT64_MIN);
     (void)add_split(n, "trades/0.json", INT64_MIN);
     send(&s, n);
@@ -426,7 +428,8 @@ Test(event_time, late_rows_of_one_operator_or_vertex_can_be_asked_for)
     j = ask(&s, "/jobs/%s", NULL, 200);
     for (uint32_t v = 0; v < 3; v++) {
         const json_t *vertex = json_array_get(json_object_get(j, "vertices"), v);
-        (void)snprintf(path, sizeof path, "/jobs/%s/vertices/%s/wiesel/late", wsl_id_text(&s.job, id), text(vertex, "id"));
+        (void)snprintf(path, sizeof path, "/jobs/%s/vertices/%s/wiesel/late", wsl_id_text(&s.job, id),
+                       text(vertex, "id"));
         json_t *late = ask(&s, path, NULL, 200);
         cr_assert_eq(json_array_size(json_object_get(late, "operators")), v == NET ? 1u : 0u);
         json_decref(late);
