@@ -83,6 +83,7 @@ static uint32_t next_row(const tm_key_ctx *kc) { return kc->place == TM_KEY_NO_P
 
 void tm_key_ctx_entries_moved(tm_key_ctx *kc)
 {
+    kc->moves++;
     kc->entry = NULL;
     for (uint32_t i = next_row(kc); i < kc->n_loaded; i++) {
         kc->row_entry[i] = NULL;
@@ -91,6 +92,7 @@ void tm_key_ctx_entries_moved(tm_key_ctx *kc)
 
 void tm_key_ctx_entry_gone(tm_key_ctx *kc, const void *entry)
 {
+    kc->moves++;
     kc->entry = NULL;
     for (uint32_t i = next_row(kc); i < kc->n_loaded; i++) {
         kc->row_entry[i] = kc->row_entry[i] == entry ? NULL : kc->row_entry[i];

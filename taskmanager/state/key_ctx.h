@@ -48,6 +48,7 @@ typedef struct tm_key_ctx {
     uint32_t place; /* in the batch, or TM_KEY_NO_PLACE */
     void *entry;    /* the backend's; NULL: not looked up yet, or there is none. A general key's may be another key's */
     const void *owner; /* the table that entry and row_entry are of */
+    uint32_t moves;    /* goes up when entries of that table may have moved or gone */
 
     /* the batch, filled by the backend */
     uint32_t n_loaded; /* rows for which row_entry is known */

@@ -68,6 +68,91 @@ static wsl_status add_block_by_function(tm_slice_op *o, tm_state *s, const wsl_r
     return WSL_OK;
 }
 
+/*
+ * Few keys are found without the backend: their entries are remembered by a few bits of the key, one each. Whether it
+ * is the key's is seen from the entry itself. Entries stay where they are until key_ctx counts a move. Where too many
+ * keys share a place, the next groups go the usual way.
+ */
+enum { FEW_KEYS = TM_SLICE_CACHE / 4, SMALL_GROUP = 32, REST = 64 };
+
+static void forget_cached(tm_slice_cache *c, const tm_key_ctx *kc, int64_t ns)
+{
+    memset(c->entry, 0, sizeof c->entry);
+    c->ns = ns;
+    c->owner = kc->owner;
+    c->moves = kc->moves;
+}
+
+static inline uint8_t **cached_at(tm_slice_cache *c, uint64_t slot)
+{
+    return &c->entry[slot * UINT64_C(0x9E3779B97F4A7C15) >> (64 - TM_SLICE_CACHE_BITS)];
+}
+
+static __attribute__((noinline)) wsl_status fill_cache(tm_slice_op *o, tm_state *s, const wsl_row *row, uint8_t **at,
+                                                       wsl_row **out_acc)
+{
+    tm_slice_cache *c = o->cache;
+    if (WSL_UNLIKELY(!tm_key_ctx_make(&o->key, row))) {
+        return tm_slice_not_our_key(o, row);
+    }
+    WSL_TRY(find_or_make(o, s, out_acc));
+    if (o->key.moves != c->moves) {
+        forget_cached(c, &o->key, c->ns);
+    }
+    *at = (uint8_t *)*out_acc - o->place.offset;
+    return WSL_OK;
+}
+
+static wsl_status add_cached(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_row *const *rows, uint32_t n)
+{
+    tm_fold *const f = &o->fold;
+    tm_key_ctx *const kc = &o->key;
+    tm_slice_cache *const c = o->cache;
+    wsl_status (*const add)(wsl_ctx *, wsl_row *, const wsl_row *) = f->function->add;
+    const uint32_t field = kc->fast_field;
+    const uint32_t offset = o->place.offset;
+    const uint32_t bit = o->place.bit;
+    uint32_t misses = 0;
+    uint32_t bad = 0;
+    if (WSL_UNLIKELY(!s->ops->load(s, rows, 1, 0, &bad))) { /* key_ctx is told of this table's moves from now on */
+        return tm_slice_not_our_key(o, rows[bad]);
+    }
+    if (c->ns != ns || c->owner != kc->owner || c->moves != kc->moves) {
+        forget_cached(c, kc, ns);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const wsl_row *row = rows[i];
+        const uint64_t slot = row->slot[field];
+        uint8_t **at = cached_at(c, slot);
+        const tm_entry_fast *e = (const tm_entry_fast *)(const void *)*at;
+        wsl_row *acc = NULL;
+        if (WSL_LIKELY(e != NULL && e->slot == slot &&
+                       (e->bits & (bit | TM_ENTRY_NULL_KEY)) == (bit | (row->nulls >> field & 1) << 31))) {
+            acc = (wsl_row *)(void *)(*at + offset);
+        } else {
+            misses++;
+            WSL_TRY(fill_cache(o, s, row, at, &acc));
+        }
+        f->row = row;
+        f->ctx.timestamp = row->timestamp;
+        const wsl_status status = add(&f->ctx, acc, row);
+        if (WSL_UNLIKELY(status != WSL_OK || f->failed != WSL_OK)) {
+            return tm_fold_said(f, status, row);
+        }
+    }
+    c->rest = misses > n / 4 ? REST : 0;
+    return WSL_OK;
+}
+
+static bool is_worth_caching(tm_slice_op *o, const tm_state *s, uint32_t n)
+{
+    if (o->cache->rest > 0) {
+        o->cache->rest--;
+        return false;
+    }
+    return n >= SMALL_GROUP && s->ops->keys_here(s) <= FEW_KEYS;
+}
+
 static wsl_status add_block(tm_slice_op *o, tm_state *s, const wsl_row *const *rows, uint32_t from, uint32_t to,
                             uint32_t base)
 {
@@ -108,6 +193,9 @@ static wsl_status add_to(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_row 
     const bool by_function =
         o->place.bit != 0 && o->fold.in_place && o->fold.kind == TM_FOLD_AGGREGATE && o->event_time;
     o->fold.ctx.has_timestamp = o->event_time;
+    if (by_function && s == o->state && is_worth_caching(o, s, n)) {
+        return add_cached(o, s, ns, rows, n);
+    }
     for (uint32_t at = 0; at < n; at += TM_KEY_BLOCK) {
         uint32_t bad = 0;
         if (WSL_UNLIKELY(!s->ops->load(s, rows, n, at, &bad))) {

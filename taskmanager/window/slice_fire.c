@@ -231,6 +231,7 @@ static void drop_old(tm_slice_op *o)
             return;
         }
         s->ops->drop_namespace(s, ns);
+        o->cache->owner = NULL;
         if (o->mode == TM_SLICE_SHARED) {
             tm_slice_drop_nodes(o, ns);
         }

@@ -33,6 +33,17 @@ typedef struct tm_piece {
     int64_t newest;
 } tm_piece;
 
+enum { TM_SLICE_CACHE_BITS = 13, TM_SLICE_CACHE = 1 << TM_SLICE_CACHE_BITS };
+
+/* Entries of a table of few keys, by key: see slice_add.c. */
+typedef struct tm_slice_cache {
+    int64_t ns;
+    const void *owner; /* the table; NULL: nothing is cached */
+    uint32_t moves;    /* of key_ctx, when nothing had moved yet */
+    uint32_t rest;     /* groups for which it is not worth looking */
+    uint8_t *entry[TM_SLICE_CACHE];
+} tm_slice_cache;
+
 enum { TM_SLICE_GROUPS = 64 }; /* pieces of one batch that are told apart at once */
 
 /* Rows of one batch and one piece. */
@@ -81,6 +92,7 @@ typedef struct tm_slice_op {
     tm_fold fold;
     tm_state *state; /* value 0: the accumulator; namespace: number of the slice or window */
     tm_value_place place;
+    tm_slice_cache *cache;
 
     /* the window function, if there is one */
     const wsl_function *function;

@@ -51,6 +51,7 @@ static wsl_status open_state(tm_slice_op *o, wsl_error *err)
         WSL_TRY(tm_mem_state_new(&o->key, &value, 1, true, &o->tree, err));
     }
     o->place = o->state->ops->value_place(o->state, 0);
+    o->cache = wsl_zalloc(sizeof *o->cache);
     return WSL_OK;
 }
 
@@ -94,6 +95,7 @@ static void slices_close(tm_window_op *w)
     tm_state_free(o->state);
     tm_state_free(o->tree);
     tm_key_ctx_fini(&o->key);
+    free(o->cache);
     o->state = o->tree = NULL;
 }
 
