@@ -1,0 +1,63 @@
+/*
+ * op_state - state of an operator subtask that belongs to no key: lists that are dealt out anew when the parallelism changes,
+ * and how any state is dealt out.
+ *
+ *     old subtasks    [a b c]  [d e]
+ *     SPLIT, 3 new    [a b] [c d] [e]         all elements in the order of old subtasks, cut into even contiguous parts, the
+ *                                             first ones get what is left over; at the same parallelism each keeps its own
+ *     UNION, 3 new    [a b c d e] three times, at the same parallelism, too
+ *     BROADCAST       new subtask i takes what old subtask i mod (number of old ones) had; all had the same
+ *     KEYED           key groups go to whoever owns them now
+ *
+ * What comes out is pieces of what old subtasks had, in the order in which the new one has it.
+ *
+ * Threads: lists: one slot loop; the rest: any, no state.
+ */
+#pragma once
+#include <wiesel/row.h>
+#include <wiesel/status.h>
+#include <wiesel/type.h>
+
+typedef enum tm_op_state_kind { TM_OP_STATE_SPLIT = 1, TM_OP_STATE_UNION = 2 } tm_op_state_kind;
+
+/* ---- one list ---- */
+
+typedef struct tm_op_list tm_op_list;
+
+void tm_op_list_free(tm_op_list *l);
+/* Name and schema outlive it. */
+tm_op_list *tm_op_list_new(const char *name, const wsl_schema *schema, tm_op_state_kind kind);
+WSL_DEFINE_AUTO(tm_op_list)
+
+/* A copy, without what belongs to a stream. WSL_TYPE: not a row of the schema; *err says why. */
+WSL_MUST_CHECK wsl_status tm_op_list_add(tm_op_list *l, const wsl_row *row, wsl_error *err);
+void tm_op_list_clear(tm_op_list *l);
+uint32_t tm_op_list_size(const tm_op_list *l);
+const char *tm_op_list_name(const tm_op_list *l);
+tm_op_state_kind tm_op_list_kind(const tm_op_list *l);
+
+/* In the order in which they were added. Zeroed begins; NULL: no more. The list must not change meanwhile. */
+typedef struct tm_op_list_walk {
+    void *chunk;
+    uint32_t offset;
+    uint32_t begun;
+} tm_op_list_walk;
+const wsl_row *tm_op_list_next(const tm_op_list *l, tm_op_list_walk *walk);
+
+/* ---- dealing out ---- */
+
+/* `n` elements of old subtask `subtask`, from number `from` on; KEYED: key groups. */
+typedef struct tm_op_piece {
+    uint32_t subtask;
+    uint64_t from;
+    uint64_t n;
+} tm_op_piece;
+
+/* What new subtask `subtask` of n_new gets of the lists of n_old subtasks, which have sizes[i] elements. out has room for n_old
+ * pieces; how many there are is returned. Pieces are not empty. */
+uint32_t tm_deal_out_list(tm_op_state_kind kind, const uint64_t *sizes, uint32_t n_old, uint32_t subtask, uint32_t n_new,
+                          tm_op_piece *out);
+/* Whose broadcast state it takes. */
+static inline uint32_t tm_deal_out_broadcast(uint32_t n_old, uint32_t subtask) { return subtask % n_old; }
+/* Its key groups, by old owner. */
+uint32_t tm_deal_out_keyed(uint32_t max_parallelism, uint32_t n_old, uint32_t subtask, uint32_t n_new, tm_op_piece *out);
