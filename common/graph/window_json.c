@@ -4,6 +4,7 @@
 
 #include <wiesel/config.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/suggest.h"
@@ -155,6 +156,7 @@ wsl_status wsl_window_from_json(const json_t *window, const char *place, Wsl__Pb
         return wsl_fail(err, WSL_INVALID, "%s: an object is expected, like {\"tumbling\": \"30 s\"}", place);
     }
     WSL_TRY(choose(window, place, &a, err));
+    WSL_ASSERT(a != NULL);
     add(op, "assigner", a->name);
     json_object_foreach((json_t *)(uintptr_t)window, key, value)
     {
