@@ -410,14 +410,14 @@ static void usage(FILE *out)
 {
     fputs("usage: wiesel-bench WORKLOAD [options]\n\n"
           "Runs a workload on a cluster of its own on this machine and prints one JSON line per run.\n\n"
-          "  WORKLOAD            stateless, running, tumbling, sliding, latency, wordcount or json\n"
+          "  WORKLOAD            stateless, running, tumbling, sliding, session, latency, wordcount or json\n"
           "  -p P                parallelism (1)\n"
           "  -n N                events (10000000; latency: 1000000)\n"
           "  --taskmanagers T    TaskManager processes (P)\n"
           "  --slots S           slots of each (1)\n"
           "  --local             whole cluster in one process instead\n"
           "  --keys K            number of keys (as the workload says)\n"
-          "  --size D --slide D  tumbling (1s), sliding (10s, 1s): windows\n"
+          "  --size D --slide D  tumbling (1s), sliding (10s, 1s): windows; session (1s): gap\n"
           "  --per-ms E          tumbling, sliding: events of one ms of event time (1000)\n"
           "  --in DIR            wordcount, json: the input files, all of them; r2 is the number of events in them\n"
           "  --rate R            latency: events per second (50000)\n"
@@ -491,7 +491,7 @@ static void parse(bench *b, int argc, char **argv)
             exit(2);
         }
     }
-    const char *const known[] = {"stateless", "running", "tumbling", "sliding", "latency", "wordcount", "json"};
+    const char *const known[] = {"stateless", "running", "tumbling", "sliding", "session", "latency", "wordcount", "json"};
     for (size_t i = 0; b->workload != NULL && i < WSL_ARRAY_LEN(known); i++) {
         if (strcmp(b->workload, known[i]) == 0) {
             return;

@@ -111,23 +111,39 @@ static wsl_status merge_rows(tm_general *g, int64_t to, int64_t from)
     return WSL_OK;
 }
 
+/* A copy of the folded value of that slot, which is left empty; NULL: there is none. */
+static const wsl_row *take_value(tm_general *g, int64_t from)
+{
+    g->contents_ns = from;
+    use_contents(g);
+    const wsl_row *value = g->state->ops->value_get(g->state, g->contents);
+    if (value == NULL) {
+        return NULL;
+    }
+    tm_row_list_clear(&g->rows);
+    tm_row_list_add(&g->rows, value);
+    tm_row_list_seal(&g->rows);
+    tm_contents_clear(g);
+    return g->rows.rows[0];
+}
+
 wsl_status tm_contents_merge(tm_general *g, int64_t to, int64_t from)
 {
     if (g->spec->keeps_rows) {
         return merge_rows(g, to, from);
     }
-    g->contents_ns = from;
-    use_contents(g);
-    const wsl_row *other = g->state->ops->value_get(g->state, g->contents);
-    tm_row_list_clear(&g->rows);
-    if (other != NULL) {
-        tm_row_list_add(&g->rows, other);
-        tm_row_list_seal(&g->rows);
-    }
-    tm_contents_clear(g);
+    const wsl_row *other = take_value(g, from);
     g->contents_ns = to;
     use_contents(g);
-    return other == NULL ? WSL_OK : tm_fold_merge_into(&g->fold, g->state, g->contents, g->rows.rows[0]);
+    return other == NULL ? WSL_OK : tm_fold_merge_into(&g->fold, g->state, g->contents, other);
+}
+
+wsl_status tm_contents_move(tm_general *g, int64_t to, int64_t from)
+{
+    const wsl_row *value = take_value(g, from);
+    g->contents_ns = to;
+    use_contents(g);
+    return value == NULL ? WSL_OK : g->state->ops->value_put(g->state, g->contents, value);
 }
 
 /* ---- evicting ---- */

@@ -7,7 +7,8 @@
  *
  * State of a window lies in a namespace of one tm_state: the window's start (time windows), 0 (global windows), or for
  * sessions, which come and go key by key, the number of a slot: a key with three open sessions uses the slots 0, 1, 2. The
- * key's list of sessions lies in namespace 0, so that the usual key, with one session, has all of it in one entry.
+ * key's list of sessions lies in namespace 0, so that the session that most rows are for, in slot 0, has all of it in one
+ * entry.
  *
  * Timers are (key, namespace, time); a session's namespace is its serial number, which it changes whenever it grows if its
  * trigger could tell.
@@ -71,6 +72,7 @@ struct tm_general {
     int64_t next_serial;
     int64_t next_arrival;
     tm_value_place session_place, contents_place;
+    const void *loaded; /* the table in which load found the keys' entries */
     const tm_session *merged; /* while a trigger is told of a merge */
     uint32_t n_merged;
 
@@ -111,6 +113,8 @@ WSL_MUST_CHECK wsl_status tm_contents_add(tm_general *g, const wsl_row *row, uin
 void tm_contents_clear(tm_general *g);
 /* Those of slot `from` join those of `to`; `from` is left empty. */
 WSL_MUST_CHECK wsl_status tm_contents_merge(tm_general *g, int64_t to, int64_t from);
+/* A folded value changes its slot; `to` is empty. */
+WSL_MUST_CHECK wsl_status tm_contents_move(tm_general *g, int64_t to, int64_t from);
 WSL_MUST_CHECK wsl_status tm_general_fire(tm_general *g);
 /* Before and after a call of the operator's function for the window in hand. */
 wsl_window_ctx *tm_general_face(tm_general *g);

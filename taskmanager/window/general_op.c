@@ -203,6 +203,7 @@ static wsl_status take_block(tm_general *g, const wsl_row *const *rows, uint32_t
         if (WSL_UNLIKELY(!g->state->ops->load(g->state, rows, n, i, &bad))) {
             return not_our_key(g, rows[bad]);
         }
+        g->loaded = g->key.owner;
         end = n - i < TM_KEY_BLOCK ? n : i + TM_KEY_BLOCK;
     }
     for (; i < end && !*out_wait; i++) {
@@ -365,10 +366,6 @@ static wsl_status open_state(tm_general *g, wsl_error *err)
     const bool remembers = t == TM_TRIGGER_COUNT || t == TM_TRIGGER_DELTA || t == TM_TRIGGER_CONTINUOUS_EVENT_TIME ||
                            t == TM_TRIGGER_CONTINUOUS_PROCESSING_TIME;
     g->trigger_value = g->first_session = g->more_sessions = g->arrivals = TM_NO_STATE;
-    if (is_session(g)) {
-        g->first_session = add_state(states, &n, (tm_state_spec){.name = "session", .kind = WSL_STATE_VALUE,
-                                                                 .schema = tm_session_schema()});
-    }
     g->contents =
         spec->keeps_rows
             ? add_state(states, &n, (tm_state_spec){.name = "contents", .kind = WSL_STATE_LIST,
@@ -376,6 +373,10 @@ static wsl_status open_state(tm_general *g, wsl_error *err)
                                                                                     : g->op->env.input[0],
                                                     .keeps_timestamps = true})
             : add_state(states, &n, (tm_state_spec){.name = "contents", .kind = WSL_STATE_VALUE, .schema = g->fold.acc});
+    if (is_session(g)) {
+        g->first_session = add_state(states, &n, (tm_state_spec){.name = "session", .kind = WSL_STATE_VALUE,
+                                                                 .schema = tm_session_schema()});
+    }
     if (is_session(g)) {
         g->more_sessions = add_state(states, &n, (tm_state_spec){.name = "more-sessions", .kind = WSL_STATE_LIST,
                                                                  .schema = tm_session_schema()});

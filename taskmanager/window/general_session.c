@@ -16,7 +16,9 @@
 
 /* ---- sessions as rows of state ---- */
 
-WSL_ROW(session_row, (int64, start), (int64, end), (int64, timer), (int64, serial), (int64, slots), (int64, more));
+/* others_end: of the key's first row, the latest end of its other sessions, or WSL_TIME_MIN if it has none. What each row of
+ * input looks at comes first. */
+WSL_ROW(session_row, (int64, start), (int64, end), (int64, timer), (int64, slots), (int64, others_end), (int64, serial));
 
 const wsl_schema *tm_session_schema(void) { return &session_row_schema; }
 
@@ -31,14 +33,16 @@ static tm_session from_row(const wsl_row *row)
                         .trigger_slot = (uint32_t)(slots >> 32)};
 }
 
-static void to_row(const tm_session *s, uint32_t more, wsl_row *row)
+static bool has_others(const wsl_row *first) { return session_row_others_end(first) != WSL_TIME_MIN; }
+
+static void to_row(const tm_session *s, int64_t others_end, wsl_row *row)
 {
     row->slot[session_row_f_start] = (uint64_t)s->start;
     row->slot[session_row_f_end] = (uint64_t)s->end;
     row->slot[session_row_f_timer] = (uint64_t)s->timer;
     row->slot[session_row_f_serial] = (uint64_t)s->serial;
     row->slot[session_row_f_slots] = (uint64_t)s->trigger_slot << 32 | s->slot;
-    row->slot[session_row_f_more] = more;
+    row->slot[session_row_f_others_end] = (uint64_t)others_end;
 }
 
 static void load(tm_general *g)
@@ -50,7 +54,7 @@ static void load(tm_general *g)
     if (first == NULL) {
         return;
     }
-    const bool more = session_row_more(first) != 0;
+    const bool more = has_others(first);
     wsl_vec_push(&g->sessions.list, from_row(first));
     if (more) {
         tm_state_walk walk = {0};
@@ -67,27 +71,30 @@ static wsl_status store(tm_general *g)
     const uint32_t n = g->sessions.list.n;
     state->ops->use(state, 0);
     const wsl_row *before = state->ops->value_get(state, g->first_session);
-    if (before != NULL && session_row_more(before) != 0) {
+    if (before != NULL && has_others(before)) {
         state->ops->clear(state, g->more_sessions);
     }
     if (n == 0) {
         state->ops->clear(state, g->first_session);
         return WSL_OK;
     }
-    for (uint32_t i = 1; i < n; i++) { /* the usual key has its only session in slot 0 */
-        if (g->sessions.list.items[i].slot == 0) {
+    int64_t others_end = WSL_TIME_MIN;
+    for (uint32_t i = 1; i < n; i++) {
+        tm_session *at = &g->sessions.list.items[i];
+        if (at->slot == 0) { /* its contents lie beside the first row */
             const tm_session swap = g->sessions.list.items[0];
-            g->sessions.list.items[0] = g->sessions.list.items[i];
-            g->sessions.list.items[i] = swap;
+            g->sessions.list.items[0] = *at;
+            *at = swap;
         }
+        others_end = at->end > others_end ? at->end : others_end;
     }
-    to_row(&g->sessions.list.items[0], n - 1, state->ops->value_update(state, g->first_session));
+    to_row(&g->sessions.list.items[0], others_end, state->ops->value_update(state, g->first_session));
     for (uint32_t i = 1; i < n; i++) {
         struct {
             wsl_row row;
             uint64_t slots[session_row_n_fields];
         } row = {.row = {.size = sizeof row}};
-        to_row(&g->sessions.list.items[i], 0, &row.row);
+        to_row(&g->sessions.list.items[i], WSL_TIME_MIN, &row.row);
         WSL_TRY(state->ops->list_add(state, g->more_sessions, &row.row));
     }
     return WSL_OK;
@@ -133,6 +140,19 @@ static wsl_status row_gap(tm_general *g, const wsl_row *row, int64_t *out_gap)
     return WSL_OK;
 }
 
+/* The newest session of a key is the one that most rows are for, so it gets slot 0; a folded value that lies there moves. */
+static wsl_status vacate_first_slot(tm_general *g)
+{
+    for (uint32_t i = 0; i < g->sessions.list.n && g->own_trigger && !g->spec->keeps_rows; i++) {
+        tm_session *s = &g->sessions.list.items[i];
+        if (s->slot == 0) {
+            s->slot = tm_sessions_free_slot(&g->sessions);
+            return tm_contents_move(g, s->slot, 0);
+        }
+    }
+    return WSL_OK;
+}
+
 static tm_session *add_session(tm_general *g, int64_t start, int64_t end)
 {
     const tm_session s = {
@@ -141,7 +161,7 @@ static tm_session *add_session(tm_general *g, int64_t start, int64_t end)
         .timer = WSL_TIME_MAX,
         .serial = g->next_serial++,
         .slot = tm_sessions_free_slot(&g->sessions),
-        .trigger_slot = tm_sessions_free_trigger_slot(&g->sessions),
+        .trigger_slot = g->own_trigger ? 0 : tm_sessions_free_trigger_slot(&g->sessions),
     };
     wsl_vec_push(&g->sessions.list, s);
     return &g->sessions.list.items[g->sessions.list.n - 1];
@@ -228,25 +248,60 @@ static __attribute__((noinline)) wsl_status slow_row(tm_general *g, const wsl_ro
         *out_late = true;
         return WSL_OK;
     }
+    WSL_TRY(vacate_first_slot(g));
     return into_session(g, add_session(g, start, end), row, i);
 }
 
-/* The usual row: its key has one session, which it makes longer, and all of that lies in the key's entry. */
-static inline wsl_row *usual_session(const tm_general *g)
+/*
+ * The usual row: it makes the session in slot 0 longer or falls into it, and is after all others of its key (which wait for
+ * the watermark); then nothing moves but the end of the window. Quickest if all of that lies in the key's entry, which load
+ * has found.
+ */
+static inline wsl_row *session_in_entry(const tm_general *g, wsl_row **out_acc)
 {
     uint8_t *entry = g->key.entry;
     const tm_value_place *s = &g->session_place;
     const tm_value_place *c = &g->contents_place;
-    if (WSL_UNLIKELY(entry == NULL || g->key.owner != s->owner || !g->own_trigger || !g->fold.in_place)) {
-        return NULL;
-    }
     const uint32_t both = s->bit | c->bit;
-    const uint32_t bits = *(const uint32_t *)(const void *)(entry + s->bits_offset);
-    if (WSL_UNLIKELY((bits & both) != both || s->bit == 0 || c->bit == 0)) {
+    if (WSL_UNLIKELY(entry == NULL || g->key.owner != g->loaded || s->bit == 0 || c->bit == 0 || !g->fold.in_place)) {
         return NULL;
     }
-    wsl_row *row = (wsl_row *)(void *)(entry + s->offset);
-    return row->slot[session_row_f_slots] == 0 && row->slot[session_row_f_more] == 0 ? row : NULL;
+    const uint32_t bits = *(const uint32_t *)(const void *)(entry + s->bits_offset);
+    if (WSL_UNLIKELY((bits & both) != both)) {
+        return NULL;
+    }
+    *out_acc = (wsl_row *)(void *)(entry + c->offset);
+    return (wsl_row *)(void *)(entry + s->offset);
+}
+
+static inline bool grow_usual(const tm_general *g, wsl_row *s, int64_t start, int64_t end)
+{
+    const int64_t s_start = session_row_start(s);
+    const int64_t s_end = session_row_end(s);
+    const int64_t new_end = end > s_end ? end : s_end;
+    const bool touches = start <= s_end && s_start <= end;
+    /* open still, and its timer is not after its end */
+    const bool waits = new_end - 1 > tm_general_clock(g, g->spec->event_time) && session_row_timer(s) < new_end;
+    const bool alone = session_row_slots(s) == 0 && start > session_row_others_end(s);
+    if (WSL_UNLIKELY(!touches || !waits || !alone || new_end == WSL_TIME_MAX)) {
+        return false;
+    }
+    s->slot[session_row_f_start] = (uint64_t)(start < s_start ? start : s_start);
+    s->slot[session_row_f_end] = (uint64_t)new_end;
+    return true;
+}
+
+/* The same by asking the state: keys or contents of variable size. */
+static wsl_status other_row(tm_general *g, const wsl_row *row, uint32_t i, int64_t start, int64_t end, bool *out_late)
+{
+    tm_state *state = g->state;
+    state->ops->use(state, 0);
+    if (g->own_trigger && state->ops->value_get(state, g->first_session) != NULL &&
+        grow_usual(g, state->ops->value_update(state, g->first_session), start, end)) {
+        g->contents_ns = 0;
+        return tm_contents_add(g, row, i);
+    }
+    return slow_row(g, row, i, start, end, out_late);
 }
 
 wsl_status tm_general_session_row(tm_general *g, const wsl_row *row, uint32_t i, bool *out_late)
@@ -257,23 +312,12 @@ wsl_status tm_general_session_row(tm_general *g, const wsl_row *row, uint32_t i,
         WSL_TRY(row_gap(g, row, &gap));
     }
     const int64_t end = tm_time_add(start, gap);
-    wsl_row *s = usual_session(g);
-    if (WSL_UNLIKELY(s == NULL)) {
-        return slow_row(g, row, i, start, end, out_late);
+    wsl_row *acc = NULL;
+    wsl_row *s = g->own_trigger ? session_in_entry(g, &acc) : NULL;
+    if (WSL_LIKELY(s != NULL && grow_usual(g, s, start, end))) {
+        return tm_fold_add_in_place(&g->fold, acc, i);
     }
-    const int64_t s_start = session_row_start(s);
-    const int64_t s_end = session_row_end(s);
-    const int64_t new_end = end > s_end ? end : s_end;
-    const bool touches = start <= s_end && s_start <= end;
-    /* open still, and its timer is not after its end */
-    const bool waits = new_end - 1 > tm_general_clock(g, g->spec->event_time) && session_row_timer(s) < new_end;
-    if (WSL_UNLIKELY(!touches || !waits || new_end == WSL_TIME_MAX)) {
-        return slow_row(g, row, i, start, end, out_late);
-    }
-    s->slot[session_row_f_start] = (uint64_t)(start < s_start ? start : s_start);
-    s->slot[session_row_f_end] = (uint64_t)new_end;
-    wsl_row *acc = (wsl_row *)(void *)((uint8_t *)g->key.entry + g->contents_place.offset);
-    return tm_fold_add_in_place(&g->fold, acc, i);
+    return other_row(g, row, i, start, end, out_late);
 }
 
 /* ---- timers ---- */
