@@ -108,17 +108,28 @@ static wsl_status run_steps(tm_slice_op *o, bool *out_done)
 
 /* ---- emitting ---- */
 
+/* Once per window, not per key. */
+static inline void find_bounds(tm_slice_op *o, int64_t window)
+{
+    if (!o->has_bounds || o->emitted != window) {
+        o->has_bounds = true;
+        o->emitted = window;
+        o->bounds = tm_slices_window(&o->slices, window);
+        o->last_time = tm_slice_last_time(&o->slices, window);
+    }
+}
+
 static wsl_status emit(tm_slice_op *o, const wsl_row *acc, int64_t window)
 {
     const wsl_row *row = NULL;
     tm_fn_ctx *f = &o->out.f;
-    const wsl_window bounds = tm_slices_window(&o->slices, window);
-    tm_fn_ctx_no_row(f, true, tm_slice_last_time(&o->slices, window));
+    find_bounds(o, window);
+    tm_fn_ctx_no_row(f, true, o->last_time);
     if (o->function != NULL) {
-        WSL_TRY(tm_fold_result(&o->fold, acc, o->key.row, &bounds, NULL, &row));
+        WSL_TRY(tm_fold_result(&o->fold, acc, o->key.row, &o->bounds, NULL, &row));
         return tm_slice_function_call(o, window, row);
     }
-    WSL_TRY(tm_fold_result(&o->fold, acc, o->key.row, &bounds, f, &row));
+    WSL_TRY(tm_fold_result(&o->fold, acc, o->key.row, &o->bounds, f, &row));
     return tm_fn_ctx_emit(tm_fn_ctx_of(f), row);
 }
 

@@ -59,7 +59,7 @@ static wsl_window_ctx *select_window(tm_slice_op *o, int64_t window)
 {
     wsl_window_ctx *w = &o->out.f.w;
     set_key(&o->out, &o->key);
-    w->window = tm_slices_window(&o->slices, window);
+    w->window = o->has_bounds && o->emitted == window ? o->bounds : tm_slices_window(&o->slices, window);
     w->state = NULL;
     if (o->has_window_state) {
         set_key(&o->per_window, &o->key);

@@ -136,6 +136,10 @@ typedef struct tm_slice_op {
     uint64_t merged_at; /* changes when merged_parts were merged into TM_SLICE_RESULT */
     tm_slice_part *merged_parts;
     uint32_t n_merged_parts, merged_capacity;
+    int64_t emitted; /* window that is emitted, ... */
+    bool has_bounds; /* ... whose bounds are known: */
+    wsl_window bounds;
+    int64_t last_time;
     tm_slice_part result; /* where the window's accumulators are in the end */
     uint64_t keys_done;
     uint8_t *copy; /* of an accumulator that is merged into another table */
