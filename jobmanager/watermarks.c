@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "base/assert.h"
 #include "base/strbuf.h"
 
 static const Wsl__Pb__TaskMetrics *metrics_of(const jm_vertex *v, uint32_t subtask)
@@ -85,11 +84,10 @@ static void say_split(const jm_hold *h, int64_t now_ms, wsl_strbuf *s)
     }
 }
 
-/* The strategy that is furthest behind, those that are not idle first. There is one at least. */
+/* The strategy that is furthest behind, those that are not idle first; NULL: there is none. */
 static const Wsl__Pb__GeneratorMetrics *slowest_generator(const Wsl__Pb__TaskMetrics *m)
 {
-    WSL_ASSERT(m->n_generators > 0);
-    const Wsl__Pb__GeneratorMetrics *slowest = m->generators[0];
+    const Wsl__Pb__GeneratorMetrics *slowest = m->n_generators > 0 ? m->generators[0] : NULL;
     for (size_t i = 1; i < m->n_generators; i++) {
         const Wsl__Pb__GeneratorMetrics *g = m->generators[i];
         if ((slowest->idle && !g->idle) ||
