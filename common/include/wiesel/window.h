@@ -178,7 +178,11 @@ typedef struct wsl_windowing {
 } wsl_windowing;
 
 /* A WSL_REDUCE or WSL_AGGREGATE function folds each row as it comes; then a WSL_WINDOW function, if not NULL, is given the
- * one result and the window. wsl_window_process keeps all rows until the window fires. */
+ * one result and the window. wsl_window_process keeps all rows until the window fires.
+ *
+ * Sliding windows that overlap share their work: rows are folded by pieces of time, which are merged by .reduce or .merge. So
+ * the result of these must not depend on the order of rows; an aggregate without .merge sees each window's rows in order of
+ * arrival. */
 wsl_stream *wsl_window_reduce(wsl_keyed_stream *stream, const char *name, const wsl_windowing *windows,
                               const wsl_function *reduce, const wsl_function *window);
 wsl_stream *wsl_window_aggregate(wsl_keyed_stream *stream, const char *name, const wsl_windowing *windows,
