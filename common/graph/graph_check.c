@@ -63,7 +63,7 @@ static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_ki
         return wsl_fail(err, WSL_INVALID, "'%s' needs function '%s', but the job has no library", op->name,
                         op->function);
     }
-    if (op->n_states > 0 && !kind->keyed) {
+    if (op->n_states > 0 && !kind->keyed && !kind->single) {
         return wsl_fail(err, WSL_INVALID, "'%s' keeps state '%s' but its input is not keyed; key it with key_by",
                         op->name, op->states[0]->name);
     }
