@@ -299,6 +299,7 @@ wsl_status tm_keyed_resume(tm_keyed *k)
     }
     if (tm_timers_count(&k->processing) == 0 && k->clean_at == WSL_TIME_MAX) {
         k->f.op->busy = false;
+        k->armed = WSL_TIME_MAX; /* what was asked for has been deleted since */
         return WSL_AGAIN;
     }
     return fire_due(k);
