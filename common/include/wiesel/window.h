@@ -229,8 +229,8 @@ struct wsl_window_ctx {
 };
 
 struct wsl_window_ops {
-    /* Makes the windows' state one: the trigger's state `desc` of each merged window is folded by the reduce or aggregate
-     * state it is. */
+    /* Makes the windows' state one: what the reducing or list state `state` holds for each merged window is added to what it
+     * holds for the window they became. Other kinds are refused. */
     wsl_status (*merge_state)(wsl_window_ctx *w, const wsl_state_desc *state);
 };
 
