@@ -37,6 +37,8 @@ typedef struct tm_op_env tm_op_env;
 struct tm_late_samples;           /* window/late_samples.h */
 typedef struct tm_output tm_output; /* net/output.h: partitioner and channels of one outgoing edge */
 struct tm_generator_report;         /* time/time_report.h */
+struct tm_snapshot;                 /* ckpt/snapshot.h */
+struct tm_restore;                  /* ckpt/restore.h */
 
 enum { TM_BATCH_ROWS = 512 }; /* rows of one batch at most */
 #define TM_NO_SPLIT UINT32_MAX
@@ -119,6 +121,16 @@ struct tm_op_class {
     wsl_status (*on_limit)(tm_op *op, int64_t limit); /* of its alignment group: splits above it wait */
     void (*report_time)(tm_op *op, int64_t now_ms, struct tm_generator_report *out); /* watermark strategies */
     wsl_status (*flush)(tm_op *op); /* the task has nothing else to do (sinks write out) */
+    /* What it remembers, at a barrier: everything before it was worked on, nothing of it is pending. NULL: it remembers nothing.
+     * An operator with `holds_rows` is asked with rows in hand or queued, too, and puts them in. */
+    wsl_status (*snapshot)(tm_op *op, struct tm_snapshot *out);
+    bool holds_rows;
+    /* After open, before the first row: what it remembered. It takes every section it is given. NULL like snapshot. */
+    wsl_status (*restore)(tm_op *op, struct tm_restore *in);
+    /* The checkpoint is durable: what waited for it may be seen by others. May come late, twice, or (after a failure) not at
+     * all: then restore brings what was pending. NULL: nothing waits. */
+    wsl_status (*checkpoint_complete)(tm_op *op, uint64_t checkpoint);
+    void (*checkpoint_aborted)(tm_op *op, uint64_t checkpoint); /* NULL: nothing to take back */
     void (*close)(tm_op *op);       /* always called once if open was */
 };
 

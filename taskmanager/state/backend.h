@@ -22,6 +22,9 @@
 enum { TM_STATES_MAX = 31 }; /* states of one operator */
 
 typedef struct tm_state tm_state;
+struct tm_op;            /* ops/operator.h */
+struct tm_snapshot;      /* ckpt/snapshot.h */
+struct tm_restore_piece; /* ckpt/restore.h */
 
 typedef struct tm_state_spec {
     const char *name;
@@ -95,6 +98,14 @@ typedef struct tm_state_ops {
     /* Background cleanup of expired state: goes on where it stopped, looks at about max_entries values, elements or entries
      * of maps. Not while a batch or a walk is under way: it makes other keys current. */
     void (*clean_up)(tm_state *s, uint32_t max_entries);
+
+    /* ---- checkpoints ---- */
+    /* Puts all it holds now into a section of that name, as a walk: what is changed before its turn is copied first. One
+     * snapshot at a time. */
+    void (*snapshot)(tm_state *s, struct tm_snapshot *out, struct tm_op *op, const char *name);
+    /* Adds what the section holds (nothing of it is there yet). Rows of older schemas are brought to today's; a state that is not
+     * known any more is an error. Several sections may be added one after the other. */
+    wsl_status (*restore)(tm_state *s, const struct tm_restore_piece *piece, wsl_error *err);
 
     uint64_t (*keys)(const tm_state *s);  /* of all namespaces */
     uint64_t (*keys_here)(const tm_state *s); /* of the current one */

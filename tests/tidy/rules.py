@@ -6,7 +6,7 @@ A path prefix ends with '/' for a folder or is a whole file name; the longest pr
 # ---- floors: who may include whom ----------------------------------------------------------------------------------
 
 # Where a quoted include can point. "common/" is an include path of its own: "base/alloc.h" is common/base/alloc.h.
-GENERATED = {"control.pb-c.h": "proto", "job_graph.pb-c.h": "proto"}
+GENERATED = {"control.pb-c.h": "proto", "job_graph.pb-c.h": "proto", "checkpoint.pb-c.h": "proto"}
 
 PUBLIC = "common/include/wiesel/"
 
@@ -20,19 +20,20 @@ FLOORS = {
     "net": ("common/net/", ["base", "data", "proto"]),
     "plugin": ("common/plugin/", ["base", "connector"]),
     "graph": ("common/graph/", ["base", "data", "expr", "format", "plugin", "proto"]),
+    "ckpt": ("common/ckpt/", ["base", "data", "graph", "proto"]),
     "api": ("common/api/", ["base", "data", "expr", "format", "graph", "plugin", "proto"]),
     # Connectors look like those of users: public headers, the seams of base, and the formats.
     "connector": ("common/connector/", ["base", "format"]),
     "proto": ("proto/", []),
-    "jobmanager": ("jobmanager/", ["base", "data", "expr", "format", "net", "plugin", "graph", "api", "proto"]),
-    "taskmanager": ("taskmanager/", ["base", "data", "expr", "format", "net", "plugin", "graph", "api", "proto"]),
-    "cli": ("cli/", ["base", "data", "expr", "format", "net", "plugin", "graph", "api", "proto", "jobmanager", "taskmanager"]),
+    "jobmanager": ("jobmanager/", ["base", "data", "expr", "format", "net", "plugin", "graph", "ckpt", "api", "proto"]),
+    "taskmanager": ("taskmanager/", ["base", "data", "expr", "format", "net", "plugin", "graph", "ckpt", "api", "proto"]),
+    "cli": ("cli/", ["base", "data", "expr", "format", "net", "plugin", "graph", "ckpt", "api", "proto", "jobmanager", "taskmanager"]),
     "bench": ("bench/", ["base", "data", "expr", "format", "net", "plugin", "graph", "api", "taskmanager", "cli"]),
     # Examples are what job authors read: public headers only. The generator is a program of ours.
     "examples": ("examples/", []),
     "gen": ("examples/gen/", ["base"]),
     "deploy": ("deploy/", ["base"]),
-    "tests": ("tests/", ["public", "base", "data", "expr", "format", "net", "plugin", "graph", "api", "connector", "proto",
+    "tests": ("tests/", ["public", "base", "data", "expr", "format", "net", "plugin", "graph", "ckpt", "api", "connector", "proto",
                          "jobmanager", "taskmanager", "cli", "bench", "examples", "gen", "deploy"]),
 }
 

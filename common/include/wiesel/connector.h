@@ -6,7 +6,12 @@
  * splits. A source without splits (socket, datagen, collection) has no enumerator: every reader begins by itself and
  * uses subtask and parallelism to take its share.
  *
- * A SINK has writers in slots (committers come with checkpoints).
+ * A SINK has writers in slots. One that makes its output visible in two steps (prepare at a checkpoint's barrier, commit when it
+ * is complete) is exactly-once; one without these may repeat output after a failure.
+ *
+ * CHECKPOINTS. At a barrier a reader saves the splits in its hands with the position behind the last row it has emitted, an
+ * enumerator what it has discovered. What they saved comes back before anything else after a failure, in as many pieces as
+ * there were old subtasks to take over from (none, one, several if the parallelism changed).
  *
  * Threads: enumerators on the JobManager's loop, readers and writers on their slot's loop. No callback blocks longer than
  * one read or write of a local file takes.
@@ -34,6 +39,12 @@ typedef struct wsl_split {
 
 enum { WSL_SPLIT_SIZE_MAX = 64 << 10, WSL_SPLIT_NAME_MAX = 512 };
 
+/* Where something is saved to; add copies. */
+typedef struct wsl_saver wsl_saver;
+struct wsl_saver {
+    void (*add)(wsl_saver *saver, const wsl_split *piece);
+};
+
 /* ---- enumerator ---- */
 
 typedef struct wsl_enum_ctx wsl_enum_ctx;
@@ -53,6 +64,10 @@ typedef struct wsl_enumerator_class {
      * with err->retriable set is logged and tried again, any other fails the job. */
     wsl_status (*discover)(void *self, wsl_enum_ctx *ctx, int64_t *out_next_ms, wsl_error *err);
     void (*close)(void *self);
+    /* What it needs so as not to find again what it has found (splits themselves are kept by the JobManager). NULL: nothing. */
+    void (*snapshot)(void *self, wsl_enum_ctx *ctx, wsl_saver *save);
+    /* After open, before the first discover. */
+    wsl_status (*restore)(void *self, wsl_enum_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
 } wsl_enumerator_class;
 
 /* ---- reader ---- */
@@ -106,6 +121,12 @@ typedef struct wsl_reader_class {
     /* Watermark alignment: that split (a number of split_started) is too far ahead of others; emit nothing of it until told
      * to go on. NULL: the reader is not polled while all splits it reads are too far ahead. */
     void (*pause_split)(void *self, wsl_source_ctx *ctx, uint32_t split, bool pause);
+    /* Between two polls: each split in its hands that is not finished, as add_split will take it again, with the position behind
+     * the last row emitted. A reader without an enumerator saves whatever tells it where to go on. NULL: it cannot, and begins
+     * anew after a failure. */
+    wsl_status (*snapshot)(void *self, wsl_source_ctx *ctx, wsl_saver *save, wsl_error *err);
+    /* After open, of a reader without an enumerator: what such readers saved. NULL: pieces go to add_split. */
+    wsl_status (*restore)(void *self, wsl_source_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
 } wsl_reader_class;
 
 typedef struct wsl_source_class {
@@ -131,6 +152,7 @@ struct wsl_sink_ctx {
     struct wsl_format *format; /* encoder */
     const char *operator_name;
     const char *job_id;              /* 32 hex digits */
+    bool checkpoints;                /* the job takes them: prepare and commit will be called */
     uint32_t subtask;
     uint32_t parallelism;
     void *host;                      /* the task's, for the two functions below */
@@ -153,6 +175,16 @@ typedef struct wsl_writer_class {
     /* The input ended: make everything durable and visible. */
     wsl_status (*finish)(void *self, wsl_sink_ctx *ctx, wsl_error *err);
     void (*close)(void *self, wsl_sink_ctx *ctx); /* after finish, cancel or failure */
+    /* A barrier: what was written up to here becomes visible when that checkpoint is complete. Saves what restore needs for that.
+     * All of it is durable, though not visible, when this returns. NULL: rows are visible at once, and come again after a
+     * failure. */
+    wsl_status (*prepare)(void *self, wsl_sink_ctx *ctx, uint64_t checkpoint, wsl_saver *save, wsl_error *err);
+    /* That checkpoint is complete: all that was prepared for it or an earlier one becomes visible. Doing so twice is doing it
+     * once. */
+    wsl_status (*commit)(void *self, wsl_sink_ctx *ctx, uint64_t checkpoint, wsl_error *err);
+    /* After open, before the first row: what was saved for the checkpoint that is gone back to. Commits what was pending then
+     * and drops what came later. */
+    wsl_status (*restore)(void *self, wsl_sink_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
 } wsl_writer_class;
 
 typedef struct wsl_sink_class {

@@ -35,7 +35,8 @@
     X(STATE,       "not possible in the current state")                             \
     X(USER,        "user code failed")                                              \
     X(UNSUPPORTED, "not supported")                                                 \
-    X(INTERNAL,    "a bug in Wiesel")
+    X(INTERNAL,    "a bug in Wiesel")                                                  \
+    X(CORRUPT,     "stored bytes are damaged")
 /* clang-format on */
 
 typedef enum wsl_status {

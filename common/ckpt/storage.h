@@ -1,0 +1,38 @@
+/*
+ * storage - checkpoints in directories. See README.md for the layout.
+ *
+ *     prepare  -> chk-N/ exists and is empty of metadata
+ *     publish  -> chk-N/_metadata is durable: the one step at which a checkpoint comes to be
+ *     discard  -> metadata goes first, then the files: what is found half removed is no checkpoint
+ *
+ * Paths: "file:///dir" or "/dir".
+ *
+ * Threads: any; calls block on disk.
+ */
+#pragma once
+#include <wiesel/status.h>
+
+#include "base/fs.h"
+#include "base/id.h"
+#include "checkpoint.pb-c.h"
+
+/* The directory behind an option's value: malloc'ed, absolute, without "file://". WSL_INVALID: another scheme. */
+WSL_MUST_CHECK wsl_status wsl_ckpt_dir(const char *value, char **out_dir, wsl_error *err);
+/* "<dir>/<job>", "<dir>/<job>/chk-<id>": malloc'ed. */
+char *wsl_ckpt_job_dir(const char *dir, const wsl_id *job);
+char *wsl_ckpt_path(const char *job_dir, uint64_t checkpoint);
+
+WSL_MUST_CHECK wsl_status wsl_ckpt_prepare(wsl_fs *fs, const char *chk_dir, wsl_error *err);
+WSL_MUST_CHECK wsl_status wsl_ckpt_publish(wsl_fs *fs, const char *chk_dir, const Wsl__Pb__CheckpointMeta *meta,
+                                           wsl_error *err);
+/* From a checkpoint's directory, or the path of its _metadata. */
+WSL_MUST_CHECK wsl_status wsl_ckpt_load(wsl_fs *fs, const char *path, Wsl__Pb__CheckpointMeta **out_meta, wsl_error *err);
+/* Removes chk-N/ with its exclusive files; files elsewhere (shared/) are the registry's. Nothing there: WSL_OK. */
+WSL_MUST_CHECK wsl_status wsl_ckpt_discard(wsl_fs *fs, const char *chk_dir, wsl_error *err);
+
+/* Ids of the directories chk-N below a job's directory that have a _metadata, ascending; malloc'ed. */
+WSL_MUST_CHECK wsl_status wsl_ckpt_list(wsl_fs *fs, const char *job_dir, uint64_t **out_ids, uint32_t *out_n,
+                                        wsl_error *err);
+/* Reads and checks every file that the metadata names; the first damage is told, with the path. */
+WSL_MUST_CHECK wsl_status wsl_ckpt_verify(wsl_fs *fs, const char *job_dir, const Wsl__Pb__CheckpointMeta *meta,
+                                          wsl_error *err);

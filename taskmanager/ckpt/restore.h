@@ -1,0 +1,41 @@
+/*
+ * restore - what the operators of a task begin with: sections of a TaskSnapshot, dealt out to this task already.
+ *
+ *     for each operator, consumers first, after open: cls->restore(op, r):
+ *         while (tm_restore_next(r, &piece) == WSL_OK)      sections of this operator, in the order of old subtasks
+ *             while (wsl_section_reader_next(piece.reader, ...) == WSL_OK) ...
+ *
+ * A section that an operator does not take is an error ("state 'x' of operator 'y' is not known any more"): state is never
+ * dropped silently. Schemas as they were written are in the reader; rows are brought to today's schemas with data/migrate.h.
+ *
+ * Threads: one slot loop. Reads block.
+ */
+#pragma once
+#include "base/fs.h"
+#include "ckpt/section_reader.h"
+#include "taskmanager/ops/operator.h"
+
+typedef struct tm_restore tm_restore;
+
+typedef struct tm_restore_piece {
+    const Wsl__Pb__Section *section;
+    uint32_t subtask; /* old */
+    wsl_section_reader *reader;
+} tm_restore_piece;
+
+/* WSL_END: no more. The last piece's reader ends with the next call. */
+WSL_MUST_CHECK wsl_status tm_restore_next(tm_restore *r, tm_restore_piece *out_piece);
+/* Puts the sentence of a reader's failure into the task's error. */
+wsl_status tm_restore_failed(tm_restore *r, wsl_status status);
+wsl_error *tm_restore_error(tm_restore *r);
+
+/* ---- for the task and the harness ---- */
+
+/* Checks all files first. snapshot outlives it. Paths in it are absolute (or content). */
+WSL_MUST_CHECK wsl_status tm_restore_new(wsl_fs *fs, const Wsl__Pb__TaskSnapshot *snapshot, tm_restore **out_restore,
+                                         wsl_error *err);
+void tm_restore_free(tm_restore *r);
+/* Calls cls->restore of each operator of the chain that has state in it; an operator without that function is an error. Sets
+ * watermarks of inputs to what they were (only for judging rows late: they are not sent on). */
+struct tm_chain;
+WSL_MUST_CHECK wsl_status tm_restore_chain(tm_restore *r, struct tm_chain *chain);

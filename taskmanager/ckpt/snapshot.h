@@ -1,0 +1,80 @@
+/*
+ * snapshot - what one task gives to a checkpoint: sections of records per operator (ckpt/record.h).
+ *
+ *     begin --> operators: tm_snapshot_section, records | tm_snapshot_walk --> step, step, ... --> sealed
+ *                                                                              (abort at any time)
+ *
+ * In tm_op_class.snapshot an operator opens its sections and puts what is small and must be of this moment; for tables it
+ * registers a walk, which is stepped between batches until it says that it is done. A section is open for records until
+ * its walk is done (or, without walk, until snapshot returns); several may be open at once.
+ *
+ * KEYED and timer sections: records come by key group, ascending; tm_section_group says so before the first of each group.
+ *
+ * Where the bytes go is the sink's business: memory (harness, tests, small state), or chunks to the writer.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include <wiesel/row.h>
+#include <wiesel/state.h>
+#include <wiesel/status.h>
+
+#include "checkpoint.pb-c.h"
+#include "ckpt/record.h"
+#include "taskmanager/ops/operator.h"
+
+typedef struct tm_snapshot tm_snapshot;
+typedef struct tm_section tm_section;
+
+/* Takes whole chunks; false: not now, the walk rests (full() is asked before each step). */
+typedef struct tm_snapshot_sink {
+    void *arg;
+    bool (*full)(void *arg);
+    void (*write)(void *arg, uint32_t section, const void *bytes, size_t size); /* copies; never blocks, never fails here */
+} tm_snapshot_sink;
+
+typedef struct tm_section_spec {
+    Wsl__Pb__SectionKind kind;
+    const char *name;                 /* unique per operator and kind: "state", "timers", "splits"; copied */
+    uint32_t version;                 /* of the meaning of its records; 1 at first */
+    Wsl__Pb__StateDesc *const *states; /* KEYED: by index; LIST, UNION, BROADCAST: one; else NULL. Borrowed until sealed */
+    uint32_t n_states;
+    const wsl_schema *key;            /* KEYED, timers */
+} tm_section_spec;
+
+/* ---- for operators ---- */
+
+tm_section *tm_snapshot_section(tm_snapshot *s, tm_op *op, const tm_section_spec *spec);
+/* What follows is of that key group, which is not below the last one. */
+void tm_section_group(tm_section *section, uint32_t group);
+void tm_section_key(tm_section *section, uint32_t hash, const wsl_row *key);
+void tm_section_space(tm_section *section, int64_t ns);
+/* tag: VALUE or ELEMENT; the element boundaries of LIST and UNION are kept. */
+void tm_section_row(tm_section *section, wsl_record_tag tag, uint32_t state, int64_t number, const wsl_row *row);
+void tm_section_entry(tm_section *section, uint32_t state, int64_t number, const wsl_row *key, const wsl_row *value);
+void tm_section_timer(tm_section *section, int64_t timestamp, int64_t ns, const wsl_row *key);
+void tm_section_bytes(tm_section *section, uint32_t state, int64_t number, const void *bytes, size_t size);
+
+/* step: puts about max_bytes more; true: done. cancel: the snapshot was given up, what it holds is freed; exactly one of "step
+ * said done" and cancel ends a walk. */
+typedef struct tm_snapshot_walk {
+    void *arg;
+    bool (*step)(void *arg, tm_section *section, uint32_t max_bytes);
+    void (*cancel)(void *arg);
+} tm_snapshot_walk;
+void tm_snapshot_add_walk(tm_snapshot *s, tm_section *section, const tm_snapshot_walk *walk);
+
+/* ---- for the task and the harness ---- */
+
+/* dir: how files will be named in the handles is the sink's; see writer.h. */
+tm_snapshot *tm_snapshot_new(uint64_t checkpoint, const tm_snapshot_sink *sink);
+void tm_snapshot_free(tm_snapshot *s); /* aborts walks that are not done */
+uint64_t tm_snapshot_checkpoint(const tm_snapshot *s);
+/* Begins the state of that operator (its watermark is noted); cls->snapshot follows. */
+void tm_snapshot_operator(tm_snapshot *s, tm_op *op);
+/* Goes on with the walks, one after the other: about max_bytes. True: all are done and everything was written to the sink. */
+bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes);
+bool tm_snapshot_done(const tm_snapshot *s);
+/* Once done: the handles, file 0 of which is what the sink has made of it (path, size, checksum are filled in by whoever knows).
+ * Malloc'ed, for free_unpacked. */
+Wsl__Pb__TaskSnapshot *tm_snapshot_handles(const tm_snapshot *s);

@@ -1,0 +1,53 @@
+/*
+ * writer - writes state files away from the slots: chunks in, one file per task and checkpoint out, synced.
+ *
+ *     slot: open, put chunk, put chunk, ..., finish  --mail-->  writer thread: append, checksum, sync  --letter-->  slot: done
+ *
+ * Small state (all sections together at most `inline_max`) makes no file: it is handed back as bytes. A file is named
+ * "<vertex>-<subtask>-<random>.state" so that no two attempts write the same one. Sections lie one after the other in the file:
+ * chunks of sections that are written at the same time are gathered per section and laid out at the end of each (the first
+ * open one goes straight to the file, the others wait in memory or in temporary files beside it).
+ *
+ * With threads == 0 (simulator, tests) everything happens inside the calls, in order.
+ *
+ * Errors (disk full, sync failed) end the file: it is removed, and the sentence comes with the letter.
+ *
+ * Threads: tm_writer_* of one file from one slot; the pool's threads inside.
+ */
+#pragma once
+#include <wiesel/status.h>
+
+#include "base/fs.h"
+#include "base/mailbox.h"
+#include "checkpoint.pb-c.h"
+#include "taskmanager/ckpt/snapshot.h"
+
+typedef struct tm_writer_pool tm_writer_pool;
+typedef struct tm_writer tm_writer;
+
+typedef struct tm_writer_pool_options {
+    wsl_fs *fs;
+    uint32_t threads;
+    uint32_t inline_max;     /* bytes */
+    uint64_t in_flight_max;  /* bytes of chunks of one file that wait; then full() */
+} tm_writer_pool_options;
+
+tm_writer_pool *tm_writer_pool_new(const tm_writer_pool_options *options);
+void tm_writer_pool_free(tm_writer_pool *pool); /* all writers are closed */
+
+typedef struct tm_writer_result {
+    wsl_letter letter; /* first */
+    tm_writer *writer;
+    wsl_status status;
+    wsl_error error;
+    Wsl__Pb__StateFile file; /* status WSL_OK: path (or content), size, checksum; malloc'ed parts, taken by the receiver */
+    uint64_t *offsets;       /* per section: where it begins; malloc'ed */
+    uint64_t write_ns;       /* from the first chunk to durable */
+} tm_writer_result;
+
+/* dir is chk-N; the path in the result begins with its last part ("chk-7/..."). done gets one tm_writer_result after finish. */
+tm_writer *tm_writer_open(tm_writer_pool *pool, const char *dir, const char *stem, wsl_mailbox *done);
+tm_snapshot_sink tm_writer_sink(tm_writer *w);
+void tm_writer_finish(tm_writer *w);
+/* Gives it up at any time before the result was received: the file is removed, no result comes. After the result: just frees. */
+void tm_writer_close(tm_writer *w);
