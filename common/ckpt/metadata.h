@@ -1,7 +1,7 @@
 /*
  * metadata - the file _metadata: 32 bytes of header, then a CheckpointMeta.
  *
- *     | "WIESELCK" | u32 format version | u32 0 | u64 length | u64 XXH64 of the length bytes that follow |
+ *     | "WIESELCK" | u32 format version | u32 0 | u64 length | u64 XXH3 (64 bits) of the length bytes that follow |
  *
  * What is read is checked whole: header, checksum, then meaning (file indices, offsets within files, key groups in order and
  * below max_parallelism, names and sizes within limits). So whoever has a CheckpointMeta can use it without checking again.
