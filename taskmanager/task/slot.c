@@ -12,7 +12,10 @@
 #include "base/assert.h"
 
 enum {
-    SLICE_NS = 200000,                  /* how long one call of step may go on */
+    /* How long one call of step may go on. Where slot and network share a thread, buffers and credits come and go between
+     * two calls only: the way there and back takes four slices, and must be shorter than a channel's credits last. They
+     * last some 500 us of a fast job; with slices of 200 us two processes waited for each other in turns. */
+    SLICE_NS = 50000,
     FD_POLL_NS = 10 * WSL_NS_PER_MS,    /* without a loop that watches descriptors */
 };
 
