@@ -17,6 +17,7 @@
  *     VALUE         time of last use; 0 without TTL           row
  *     ELEMENT       as VALUE                                  row
  *     ENTRY         as VALUE                                  key row, value row
+ *     BYTES         for the operator                          u64 length, then that many bytes
  *
  * A row of an element that keeps its timestamp has it in its header, as everywhere.
  *
@@ -64,4 +65,10 @@ static inline int64_t wsl_record_namespace(const wsl_record *r) { return *(const
 static inline const wsl_row *wsl_record_timer_key(const wsl_record *r)
 {
     return (const wsl_row *)(const void *)((const int64_t *)wsl_record_body(r) + 1);
+}
+/* BYTES */
+static inline wsl_str wsl_record_bytes(const wsl_record *r)
+{
+    const uint64_t *length = wsl_record_body(r);
+    return (wsl_str){(const char *)(length + 1), (uint32_t)*length};
 }

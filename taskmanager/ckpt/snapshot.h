@@ -6,7 +6,8 @@
  *
  * In tm_op_class.snapshot an operator opens its sections and puts what is small and must be of this moment; for tables it
  * registers a walk, which is stepped between batches until it says that it is done. A section is open for records until
- * its walk is done (or, without walk, until snapshot returns); several may be open at once.
+ * its walk is done (or, without walk, until snapshot returns); several may be open at once. Walks take place one after the
+ * other, so that sections lie in the file one after the other; what a section was given before its turn waits in memory.
  *
  * KEYED and timer sections: records come by key group, ascending; tm_section_group says so before the first of each group.
  *
@@ -26,11 +27,11 @@
 typedef struct tm_snapshot tm_snapshot;
 typedef struct tm_section tm_section;
 
-/* Takes whole chunks; false: not now, the walk rests (full() is asked before each step). */
+/* Where the bytes of all sections go, in order. */
 typedef struct tm_snapshot_sink {
     void *arg;
-    bool (*full)(void *arg);
-    void (*write)(void *arg, uint32_t section, const void *bytes, size_t size); /* copies; never blocks, never fails here */
+    bool (*full)(void *arg); /* walks rest while it says so; may be NULL */
+    void (*write)(void *arg, const void *bytes, size_t size); /* copies; never blocks, never fails here */
 } tm_snapshot_sink;
 
 typedef struct tm_section_spec {
@@ -66,15 +67,24 @@ void tm_snapshot_add_walk(tm_snapshot *s, tm_section *section, const tm_snapshot
 
 /* ---- for the task and the harness ---- */
 
-/* dir: how files will be named in the handles is the sink's; see writer.h. */
 tm_snapshot *tm_snapshot_new(uint64_t checkpoint, const tm_snapshot_sink *sink);
 void tm_snapshot_free(tm_snapshot *s); /* aborts walks that are not done */
 uint64_t tm_snapshot_checkpoint(const tm_snapshot *s);
 /* Begins the state of that operator (its watermark is noted); cls->snapshot follows. */
 void tm_snapshot_operator(tm_snapshot *s, tm_op *op);
-/* Goes on with the walks, one after the other: about max_bytes. True: all are done and everything was written to the sink. */
+/* After the last operator. Goes on with the sections: about max_bytes; nothing while the sink is full. True: all were written. */
 bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes);
 bool tm_snapshot_done(const tm_snapshot *s);
-/* Once done: the handles, file 0 of which is what the sink has made of it (path, size, checksum are filled in by whoever knows).
- * Malloc'ed, for free_unpacked. */
-Wsl__Pb__TaskSnapshot *tm_snapshot_handles(const tm_snapshot *s);
+uint64_t tm_snapshot_bytes(const tm_snapshot *s); /* written so far */
+/* Once done: the handles, all in file 0, which is `file` (taken: its texts and bytes are malloc'ed). For free_unpacked. */
+Wsl__Pb__TaskSnapshot *tm_snapshot_handles(const tm_snapshot *s, Wsl__Pb__StateFile *file);
+
+/* ---- in memory ---- */
+
+typedef struct tm_memory_sink {
+    uint8_t *data;
+    size_t size, capacity;
+} tm_memory_sink;
+tm_snapshot_sink tm_memory_sink_of(tm_memory_sink *m); /* *m zeroed */
+/* All of it: the rest of the walks, the handles with the bytes as content of file 0. Frees the snapshot. */
+Wsl__Pb__TaskSnapshot *tm_snapshot_finish_in_memory(tm_snapshot *s, tm_memory_sink *m);

@@ -4,9 +4,7 @@
  *     slot: open, put chunk, put chunk, ..., finish  --mail-->  writer thread: append, checksum, sync  --letter-->  slot: done
  *
  * Small state (all sections together at most `inline_max`) makes no file: it is handed back as bytes. A file is named
- * "<vertex>-<subtask>-<random>.state" so that no two attempts write the same one. Sections lie one after the other in the file:
- * chunks of sections that are written at the same time are gathered per section and laid out at the end of each (the first
- * open one goes straight to the file, the others wait in memory or in temporary files beside it).
+ * "<vertex>-<subtask>-<random>.state" so that no two attempts write the same one.
  *
  * With threads == 0 (simulator, tests) everything happens inside the calls, in order.
  *
@@ -41,7 +39,6 @@ typedef struct tm_writer_result {
     wsl_status status;
     wsl_error error;
     Wsl__Pb__StateFile file; /* status WSL_OK: path (or content), size, checksum; malloc'ed parts, taken by the receiver */
-    uint64_t *offsets;       /* per section: where it begins; malloc'ed */
     uint64_t write_ns;       /* from the first chunk to durable */
 } tm_writer_result;
 
