@@ -82,6 +82,28 @@ static wsl_status check_peers(const Wsl__Pb__Edge *edge, size_t n, Wsl__Pb__Peer
     return WSL_OK;
 }
 
+/* Texts only: what sections mean is checked by whoever uses them (wsl_task_snapshot_check, ckpt/metadata.h). */
+static wsl_status check_snapshot(const Wsl__Pb__TaskSnapshot *s, wsl_error *err)
+{
+    for (size_t i = 0; i < s->n_files; i++) {
+        WSL_TRY(check_text("a state file's path", s->files[i]->path, 4 * WSL_CONTROL_NAME_MAX, err));
+    }
+    for (size_t i = 0; i < s->n_operators; i++) {
+        WSL_TRY(check_text("an operator's uid", s->operators[i]->uid, WSL_CONTROL_NAME_MAX, err));
+        for (size_t k = 0; k < s->operators[i]->n_sections; k++) {
+            WSL_TRY(check_text("a section's name", s->operators[i]->sections[k]->name, WSL_CONTROL_NAME_MAX, err));
+        }
+    }
+    return WSL_OK;
+}
+
+/* ids begin with 1 */
+static wsl_status check_checkpoint(const Wsl__Pb__TaskId *task, uint64_t checkpoint, wsl_error *err)
+{
+    WSL_TRY(check_task(task, err));
+    return checkpoint != 0 ? WSL_OK : wsl_fail(err, WSL_FORMAT, "the checkpoint has no id");
+}
+
 /* ---- bodies ---- */
 
 static wsl_status check_register(const wsl_envelope *e, wsl_error *err)
@@ -146,6 +168,24 @@ static wsl_status check_alignment_report(const wsl_envelope *e, wsl_error *err)
     return check_task(e->alignment_report->task, err);
 }
 
+static wsl_status check_checkpoint_ack(const wsl_envelope *e, wsl_error *err)
+{
+    const Wsl__Pb__CheckpointAck *a = e->checkpoint_ack;
+    WSL_TRY(check_checkpoint(a->task, a->checkpoint, err));
+    if (a->snapshot == NULL) {
+        return wsl_fail(err, WSL_FORMAT, "the acknowledgement of checkpoint %llu has no snapshot",
+                        (unsigned long long)a->checkpoint);
+    }
+    return check_snapshot(a->snapshot, err);
+}
+
+static wsl_status check_checkpoint_declined(const wsl_envelope *e, wsl_error *err)
+{
+    const Wsl__Pb__CheckpointDeclined *d = e->checkpoint_declined;
+    WSL_TRY(check_checkpoint(d->task, d->checkpoint, err));
+    return check_text("the reason", d->reason, WSL_CONTROL_TEXT_MAX, err);
+}
+
 static wsl_status check_goodbye(const wsl_envelope *e, wsl_error *err)
 {
     return check_text("the reason", e->goodbye->reason, WSL_CONTROL_TEXT_MAX, err);
@@ -194,6 +234,10 @@ static wsl_status check_deploy(const wsl_envelope *e, wsl_error *err)
     for (size_t i = 0; i < d->n_outputs; i++) {
         WSL_TRY(check_peers(d->outputs[i]->edge, d->outputs[i]->n_consumers, d->outputs[i]->consumers, err));
     }
+    WSL_TRY(check_text("the checkpoint directory", d->checkpoint_dir, 4 * WSL_CONTROL_NAME_MAX, err));
+    if (d->restore != NULL) {
+        WSL_TRY(check_snapshot(d->restore, err));
+    }
     return d->artifact[0] == '\0' ? WSL_OK : check_hash(d->artifact, err);
 }
 
@@ -226,6 +270,22 @@ static wsl_status check_alignment_limit(const wsl_envelope *e, wsl_error *err)
     return check_task(e->alignment_limit->task, err);
 }
 
+static wsl_status check_trigger_checkpoint(const wsl_envelope *e, wsl_error *err)
+{
+    const Wsl__Pb__TriggerCheckpoint *t = e->trigger_checkpoint;
+    WSL_TRY(check_checkpoint(t->task, t->checkpoint, err));
+    if ((int)t->kind < (int)WSL__PB__CHECKPOINT_KIND__CHECKPOINT ||
+        (int)t->kind > (int)WSL__PB__CHECKPOINT_KIND__STOP_SAVEPOINT) {
+        return wsl_fail(err, WSL_FORMAT, "checkpoint kind %d does not exist", (int)t->kind);
+    }
+    return WSL_OK;
+}
+
+static wsl_status check_checkpoint_ended(const wsl_envelope *e, wsl_error *err)
+{
+    return check_checkpoint(e->checkpoint_ended->task, e->checkpoint_ended->checkpoint, err);
+}
+
 /* ---- the table ---- */
 
 typedef struct kind_row {
@@ -245,6 +305,8 @@ static const kind_row kinds[] = {
     {WSL__PB__ENVELOPE__BODY_COLLECT_DATA,      "collect_data",      WSL_TO_JOBMANAGER,  check_collect_data},
     {WSL__PB__ENVELOPE__BODY_GOODBYE,           "goodbye",           WSL_TO_JOBMANAGER,  check_goodbye},
     {WSL__PB__ENVELOPE__BODY_ALIGNMENT_REPORT,  "alignment_report",  WSL_TO_JOBMANAGER,  check_alignment_report},
+    {WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK,    "checkpoint_ack",    WSL_TO_JOBMANAGER,  check_checkpoint_ack},
+    {WSL__PB__ENVELOPE__BODY_CHECKPOINT_DECLINED, "checkpoint_declined", WSL_TO_JOBMANAGER, check_checkpoint_declined},
     {WSL__PB__ENVELOPE__BODY_REGISTER_ACCEPTED, "register_accepted", WSL_TO_TASKMANAGER, check_register_accepted},
     {WSL__PB__ENVELOPE__BODY_REFUSED,           "refused",           WSL_TO_TASKMANAGER, check_refused},
     {WSL__PB__ENVELOPE__BODY_JM_HEARTBEAT,      "jm_heartbeat",      WSL_TO_TASKMANAGER, check_jm_heartbeat},
@@ -254,6 +316,8 @@ static const kind_row kinds[] = {
     {WSL__PB__ENVELOPE__BODY_SPLIT_ASSIGNED,    "split_assigned",    WSL_TO_TASKMANAGER, check_split_assigned},
     {WSL__PB__ENVELOPE__BODY_COLLECT_ACK,       "collect_ack",       WSL_TO_TASKMANAGER, check_collect_ack},
     {WSL__PB__ENVELOPE__BODY_ALIGNMENT_LIMIT,   "alignment_limit",   WSL_TO_TASKMANAGER, check_alignment_limit},
+    {WSL__PB__ENVELOPE__BODY_TRIGGER_CHECKPOINT, "trigger_checkpoint", WSL_TO_TASKMANAGER, check_trigger_checkpoint},
+    {WSL__PB__ENVELOPE__BODY_CHECKPOINT_ENDED,  "checkpoint_ended",  WSL_TO_TASKMANAGER, check_checkpoint_ended},
 };
 /* clang-format on */
 

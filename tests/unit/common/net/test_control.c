@@ -168,6 +168,49 @@ Test(control, a_chunk_lies_inside_its_artifact)
     cr_assert_eq(round_trip(WSL__PB__ENVELOPE__BODY_ARTIFACT_CHUNK, &c, WSL_TO_TASKMANAGER, &e, NULL), WSL_OK);
 }
 
+Test(control, checkpoint_messages_name_a_task_and_a_checkpoint)
+{
+    Wsl__Pb__TaskId id;
+    wsl_pb_task_id_init(&id, &job, 0, 0, 1);
+    Wsl__Pb__CheckpointAck a = WSL__PB__CHECKPOINT_ACK__INIT;
+    expect_refused(WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK, &a, WSL_TO_JOBMANAGER, "task id is missing");
+    a.task = &id;
+    expect_refused(WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK, &a, WSL_TO_JOBMANAGER, "no id");
+    a.checkpoint = 7;
+    expect_refused(WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK, &a, WSL_TO_JOBMANAGER, "no snapshot");
+    Wsl__Pb__TaskSnapshot snapshot = WSL__PB__TASK_SNAPSHOT__INIT;
+    a.snapshot = &snapshot;
+    WSL_AUTO(wsl_envelope) e = NULL;
+    cr_assert_eq(round_trip(WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK, &a, WSL_TO_JOBMANAGER, &e, NULL), WSL_OK);
+
+    char longer[4 * WSL_CONTROL_NAME_MAX + 2];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    Wsl__Pb__StateFile file = WSL__PB__STATE_FILE__INIT;
+    Wsl__Pb__StateFile *files[] = {&file};
+    file.path = longer;
+    snapshot.files = files;
+    snapshot.n_files = 1;
+    expect_refused(WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK, &a, WSL_TO_JOBMANAGER, "state file's path is longer");
+
+    Wsl__Pb__TriggerCheckpoint t = WSL__PB__TRIGGER_CHECKPOINT__INIT;
+    t.task = &id;
+    expect_refused(WSL__PB__ENVELOPE__BODY_TRIGGER_CHECKPOINT, &t, WSL_TO_TASKMANAGER, "no id");
+    t.checkpoint = 1;
+    t.kind = (Wsl__Pb__CheckpointKind)3;
+    expect_refused(WSL__PB__ENVELOPE__BODY_TRIGGER_CHECKPOINT, &t, WSL_TO_TASKMANAGER, "kind 3 does not exist");
+    t.kind = WSL__PB__CHECKPOINT_KIND__STOP_SAVEPOINT;
+    WSL_AUTO(wsl_envelope) e2 = NULL;
+    cr_assert_eq(round_trip(WSL__PB__ENVELOPE__BODY_TRIGGER_CHECKPOINT, &t, WSL_TO_TASKMANAGER, &e2, NULL), WSL_OK);
+
+    Wsl__Pb__CheckpointEnded ended = WSL__PB__CHECKPOINT_ENDED__INIT;
+    ended.task = &id;
+    expect_refused(WSL__PB__ENVELOPE__BODY_CHECKPOINT_ENDED, &ended, WSL_TO_TASKMANAGER, "no id");
+    Wsl__Pb__CheckpointDeclined declined = WSL__PB__CHECKPOINT_DECLINED__INIT;
+    declined.checkpoint = 3;
+    expect_refused(WSL__PB__ENVELOPE__BODY_CHECKPOINT_DECLINED, &declined, WSL_TO_JOBMANAGER, "task id is missing");
+}
+
 Test(control, damaged_envelopes_are_refused_or_harmless)
 {
     Wsl__Pb__Register r = registration();
