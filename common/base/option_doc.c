@@ -66,16 +66,41 @@ static void add_wrapped(const char *text, wsl_strbuf *out)
     wsl_strbuf_putc(out, '\n');
 }
 
+/* Many long choices do not fit beside the name: they go below it, with blanks to break at. */
+static void add_head(const wsl_option *o, const wsl_strbuf *about, wsl_strbuf *out)
+{
+    if (strlen(o->name) + about->size + 5 <= HELP_COLUMNS) {
+        wsl_strbuf_printf(out, "  %s (%s)\n", o->name, about->data);
+        return;
+    }
+    wsl_strbuf spaced;
+    wsl_strbuf_init(&spaced);
+    for (const char *c = about->data; *c != '\0'; c++) {
+        if (*c == '|') {
+            wsl_strbuf_puts(&spaced, " | ");
+        } else {
+            wsl_strbuf_putc(&spaced, *c);
+        }
+    }
+    wsl_strbuf_printf(out, "  %s\n", o->name);
+    add_wrapped(spaced.data, out);
+    wsl_strbuf_fini(&spaced);
+}
+
 void wsl_options_help(const wsl_option *table, wsl_strbuf *out)
 {
     for (const wsl_option *o = table; o->name != NULL; o++) {
-        wsl_strbuf_printf(out, "  %s (%s", o->name, o->type == WSL_OPT_ENUM ? o->choices : type_name(o->type));
-        add_range(o, out);
+        wsl_strbuf about;
+        wsl_strbuf_init(&about);
+        wsl_strbuf_puts(&about, o->type == WSL_OPT_ENUM ? o->choices : type_name(o->type));
+        add_range(o, &about);
         if (o->default_value != NULL) {
-            wsl_strbuf_printf(out, "; default %s)\n", o->default_value);
-        } else {
-            wsl_strbuf_puts(out, o->required ? "; required)\n" : ")\n");
+            wsl_strbuf_printf(&about, "; default %s", o->default_value);
+        } else if (o->required) {
+            wsl_strbuf_puts(&about, "; required");
         }
+        add_head(o, &about, out);
+        wsl_strbuf_fini(&about);
         if (o->help != NULL) {
             add_wrapped(o->help, out);
         }
