@@ -35,6 +35,7 @@ struct wsl_format {
     bool at_start;        /* of a file: a byte order mark may follow */
     bool skipping;        /* the rest of a record that was too long */
     size_t seen;          /* bytes of the unfinished record that hold no end of it; 0 after every record */
+    uintptr_t line_end;   /* address of a line end that was far behind in the block; only a hint */
     uint32_t fixed_room;  /* bytes of a row whatever is in it, padding included */
     wsl_strbuf tail;      /* copy of a last line that has no line end, with one */
     wsl_strbuf unescaped; /* a string value whose text is not its value */
@@ -45,6 +46,12 @@ struct wsl_format {
 /* Bad record that ends at `consumed`. The sentence goes to format->reason. */
 wsl_status wsl_format_bad(wsl_format *format, wsl_decoded *out, size_t consumed, const char *text, ...)
     WSL_PRINTF(4, 5);
+
+/* The record of out->consumed bytes is longer than max-line. */
+static inline wsl_status wsl_format_too_long(wsl_format *f, wsl_decoded *out)
+{
+    return wsl_format_bad(f, out, out->consumed, "the record is longer than max-line (%zu bytes)", f->max_line);
+}
 
 /* Writes the reason; returns NULL, for parsers that return the position they got to. */
 const char *wsl_format_reason(wsl_format *format, const char *text, ...) WSL_PRINTF(2, 3);
@@ -71,7 +78,7 @@ static inline wsl_status wsl_format_line(wsl_format *f, const char *data, size_t
         *out_end = end;
         *out_limit = data + size;
         if (WSL_UNLIKELY((size_t)(end - data) > f->max_line)) {
-            return wsl_format_bad(f, out, out->consumed, "the record is longer than max-line (%zu bytes)", f->max_line);
+            return wsl_format_too_long(f, out);
         }
         return WSL_OK;
     }
@@ -84,6 +91,19 @@ static inline wsl_status wsl_format_line(wsl_format *f, const char *data, size_t
     *out_end = *out_line + size;
     *out_limit = *out_end + 16;
     return WSL_OK;
+}
+
+/* Is there a line end in [data, data+size) for sure? Then a parser that stops at one can go ahead without knowing where
+ * the line ends. Looks for the last one of the block once, not once per line. */
+static inline bool wsl_format_has_line_end(wsl_format *f, const char *data, size_t size)
+{
+    const uintptr_t ahead = f->line_end - (uintptr_t)data;
+    if (WSL_LIKELY(ahead < size && data[ahead] == '\n')) {
+        return true;
+    }
+    const char *end = (const char *)memrchr(data, '\n', size);
+    f->line_end = (uintptr_t)end;
+    return end != NULL;
 }
 
 /* The row did not fit: what to ask for next. `text` bytes of input make the row, `capacity` was too little. */

@@ -1,12 +1,15 @@
 /*
  * json_decode.c - a recursive descent over one line that writes the row as it reads.
  *
- * The line ends with '\n', which no JSON token contains, so loops over the text stop by themselves; `limit` (the end of
- * readable memory) only guards loads of 8 and 16 bytes. Parsers take the position and return the one behind what they
- * read, or NULL with the reason in format->reason (or in->no_room set: the memory for the row was too small).
+ * The line ends with '\n', which no JSON token contains, so loops over the text stop by themselves and nobody looks for
+ * the line end first; `limit` (the end of readable memory) only guards loads of 8 to 32 bytes. Parsers take the position
+ * and return the one behind what they read, or NULL with the reason in format->reason (or in->no_room set: the memory
+ * for the row was too small).
  *
- * Fields with the usual kinds of values are decoded where they are found; everything else (null, quoted numbers, exact
- * conversions, shaped values) takes value(). Arrays and maps are counted first, because a row wants their length before
+ * object() is the loop that usual lines stay in: the key that was expected, a value of the usual kind, both with a few
+ * wide loads, as long as WIDE bytes can be read. Everything else (other keys, null, quoted numbers, exact conversions,
+ * escapes, shaped values, the last bytes of a block) goes to functions that take any text; they are also what decides
+ * that something is wrong. Arrays and maps are counted first, because a row wants their length before
  * their elements; counting checks their syntax.
  */
 #include "format/json_decode.h"
@@ -35,9 +38,6 @@ static inline const char *blanks(const char *p)
     }
     return p;
 }
-
-/* The same where there are mostly none. */
-static inline const char *few_blanks(const char *p) { return WSL_LIKELY((unsigned char)*p > ' ') ? p : blanks(p); }
 
 static const char *unexpected(json_in *in, const char *p, const char *wanted)
 {
@@ -463,12 +463,10 @@ static const char *value(json_in *in, const wsl_json_type *t, const char *p, wsl
     return flat(in, type, p, dest, name);
 }
 
-/* ---- objects ---- */
-
 /* The value of field i; p is at its first byte. */
-static inline const char *field_value(json_in *in, const wsl_json_plan *plan, uint32_t i, const char *p,
-                                      const char *limit, wsl_row_writer *w)
+static const char *field_value(json_in *in, const wsl_json_plan *plan, uint32_t i, const char *p, wsl_row_writer *w)
 {
+    const char *const limit = in->limit;
     const wsl_type *type = plan->types[i].type;
     const char *end;
     int64_t v;
@@ -513,46 +511,182 @@ static inline const char *field_value(json_in *in, const wsl_json_plan *plan, ui
     return value(in, &plan->types[i], p, (wsl_dest){w, NULL, i}, plan->schema->fields[i].name);
 }
 
-/* Any key; p is behind its opening quote. Returns the position behind the colon. */
-static const char *key_slow(json_in *in, wsl_json_plan *plan, uint32_t position, const char *p, int32_t *out_field)
+/* ---- keys ---- */
+
+/* What object() may load after one check: a token and the first bytes of a value. */
+enum { VALUE_WIDE = WSL_NUMBER_WIDE, WIDE = WSL_JSON_TOKEN + VALUE_WIDE };
+
+/* The last position with WIDE bytes behind it, in memory that is readable from p to limit; before p if there is none. */
+static inline const char *last_wide(const char *p, const char *limit)
+{
+    return limit - p >= WIDE ? limit - WIDE : NULL;
+}
+
+/* p is at the byte before the key, with WSL_JSON_TOKEN bytes to read. */
+static inline bool key_is_at(const wsl_json_key *key, const char *p)
+{
+#if defined(__AVX2__)
+    const __m256i same = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p),
+                                           _mm256_loadu_si256((const __m256i *)(const void *)key->token));
+    return (~(uint32_t)_mm256_movemask_epi8(same) & key->mask) == 0;
+#elif defined(__SSE2__)
+    const __m128i *text = (const __m128i *)(const void *)p;
+    const __m128i *token = (const __m128i *)(const void *)key->token;
+    const __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(text), _mm_loadu_si128(token));
+    const __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(text + 1), _mm_loadu_si128(token + 1));
+    const uint32_t same = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+    return (~same & key->mask) == 0;
+#else
+    return key->mask != 1 && memcmp(p + 1, key->token + 1, key->size - 1) == 0;
+#endif
+}
+
+/* A key by its name; q is where its quote should be, behind the byte at p and blanks. Returns where the value is. */
+static const char *key_by_name(json_in *in, wsl_json_plan *plan, uint32_t position, const char *p, const char *q,
+                               wsl_json_key *out)
 {
     wsl_str name;
-    const char *end = string(in, p, &name);
-    if (end == NULL) {
+    if (*q != '"') {
+        return unexpected(in, q, "a key in quotes");
+    }
+    q = string(in, q + 1, &name);
+    if (q == NULL) {
         return NULL;
     }
-    *out_field = wsl_json_plan_find(plan, name.data, name.size);
-    if (*out_field < 0 && !in->json->ignore_unknown) {
+    const int32_t field = wsl_json_plan_find(plan, name.data, name.size);
+    if (field < 0 && !in->json->ignore_unknown) {
         char quote[64];
         return wsl_format_reason(&in->json->format, "there is no field %s",
                                  wsl_format_quote(name.data, name.size, quote));
     }
-    if (name.data == p) {
-        wsl_json_plan_learn(plan, position, p, name.size, *out_field);
+    q = blanks(q);
+    if (*q != ':') {
+        return unexpected(in, q, "':'");
     }
-    end = blanks(end);
-    return *end == ':' ? end + 1 : unexpected(in, end, "':'");
+    q = blanks(q + 1);
+    *out = wsl_json_plan_key(plan, field);
+    wsl_json_plan_learn(plan, position, p, (size_t)(q - p), out);
+    return q;
 }
 
-/* The same, for the key that was at this position in the line before. */
-static inline const char *key(json_in *in, wsl_json_plan *plan, uint32_t position, const char *p, const char *limit,
-                              int32_t *out_field)
+/* Another key than the expected one. */
+static const char *other_key(json_in *in, wsl_json_plan *plan, const wsl_json_key **next, const char *p, const char *q,
+                             wsl_json_key *out)
 {
-    if (WSL_LIKELY(position < plan->n_order && limit - p >= WSL_JSON_KEY_INLINE)) {
-        const wsl_json_key *expected = &plan->order[position];
-#ifdef __SSE2__
-        const __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p),
-                                            _mm_loadu_si128((const __m128i *)(const void *)expected->token));
-        const bool hit = (~(uint32_t)_mm_movemask_epi8(same) & expected->mask) == 0 && expected->mask != 0;
-#else
-        const bool hit = expected->mask != 0 && memcmp(p, expected->token, expected->size) == 0;
-#endif
-        if (WSL_LIKELY(hit)) {
-            *out_field = expected->field;
-            return p + expected->size;
+    const uint32_t at = (uint32_t)(*next - plan->order);
+    const uint32_t n = in->limit - p >= WSL_JSON_TOKEN ? plan->n_order : 0;
+    for (uint32_t i = at; i < n && i <= at + WSL_JSON_LOOK_AHEAD; i++) {
+        if (key_is_at(&plan->order[i], p)) {
+            *out = plan->order[i];
+            *next = &plan->order[i + 1];
+            return p + out->size;
         }
     }
-    return key_slow(in, plan, position, p, out_field);
+    *next += at < plan->n_order;
+    return key_by_name(in, plan, at, p, q, out);
+}
+
+/* ---- objects ---- */
+
+static const char *twice(json_in *in, const wsl_json_plan *plan, int32_t field)
+{
+    return wsl_format_reason(&in->json->format, "field '%s' is there twice", plan->schema->fields[field].name);
+}
+
+/* Any value; p is at its first byte or at blanks before it. `late`: which fields behind the first 64 were there. */
+static const char *any_value(json_in *in, const wsl_json_plan *plan, const wsl_json_key *key, const char *p,
+                             wsl_row_writer *w, uint64_t *late)
+{
+    p = blanks(p);
+    if (key->use == WSL_JSON_SKIP) {
+        return skip(in, p, 0);
+    }
+    const uint32_t i = (uint32_t)key->field;
+    if (key->use == WSL_JSON_LATE) {
+        const uint64_t bit = (uint64_t)1 << (i % 64);
+        if (late[i / 64] & bit) {
+            return twice(in, plan, key->field);
+        }
+        late[i / 64] |= bit;
+    }
+    return field_value(in, plan, i, p, w);
+}
+
+/* A string of at most 15 plain bytes at the quote p, into the row at *at with 16 bytes of room. NULL: it is another. */
+static inline const char *short_string(const char *p, wsl_row *row, uint32_t i, uint32_t *at)
+{
+#ifdef __SSE2__
+    static const uint8_t keep[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+    const uint32_t mask = wsl_string_stops(v);
+    if (WSL_UNLIKELY(mask == 0)) {
+        return NULL;
+    }
+    const uint32_t n = (uint32_t)__builtin_ctz(mask);
+    if (WSL_UNLIKELY(p[1 + n] != '"')) {
+        return NULL;
+    }
+    const __m128i kept = _mm_loadu_si128((const __m128i *)(const void *)(keep + 16 - n));
+    _mm_storeu_si128((__m128i *)(void *)((uint8_t *)row + *at), _mm_and_si128(v, kept));
+    row->slot[i] = (uint64_t)n << 32 | *at;
+    *at += (n + 7) & ~7u;
+    return p + n + 2;
+#else
+    (void)p;
+    (void)row;
+    (void)i;
+    (void)at;
+    return NULL;
+#endif
+}
+
+static inline const char *truth(const char *p, uint64_t *out)
+{
+    if (memcmp(p, "true", 4) == 0) {
+        *out = 1;
+        return p + 4;
+    }
+    if (memcmp(p, "false", 5) == 0) {
+        *out = 0;
+        return p + 5;
+    }
+    return NULL;
+}
+
+/* A value of the usual kind for its field, VALUE_WIDE bytes to read. NULL: any_value knows. */
+static inline const char *usual_value(const wsl_json_key *key, const char *p, const char *limit, wsl_row *row,
+                                      uint32_t *at, uint32_t last_room)
+{
+    const uint32_t i = (uint32_t)key->field;
+    const char *end = NULL;
+    int64_t v;
+    double d;
+    switch (key->use) {
+    case WSL_JSON_INT:
+        end = wsl_scan_int64_wide(p, limit, &v);
+        if (WSL_UNLIKELY(end == NULL || (int64_t)((uint64_t)v << key->spare_bits) >> key->spare_bits != v)) {
+            return NULL;
+        }
+        row->slot[i] = (uint64_t)v;
+        return end;
+    case WSL_JSON_DOUBLE:
+        end = wsl_scan_double_wide(p, limit, &d);
+        if (WSL_UNLIKELY(end == NULL)) {
+            return NULL;
+        }
+        memcpy(&row->slot[i], &d, sizeof d);
+        return end;
+    case WSL_JSON_STRING:
+        return WSL_LIKELY(*p == '"' && *at <= last_room) ? short_string(p, row, i, at) : NULL;
+    case WSL_JSON_BOOL:
+        return truth(p, &row->slot[i]);
+    case WSL_JSON_SKIP:
+    case WSL_JSON_OTHER:
+    case WSL_JSON_LATE:
+        return NULL;
+    }
+    __builtin_unreachable();
 }
 
 static const char *missing(json_in *in, const wsl_json_plan *plan, const wsl_row_writer *w)
@@ -569,49 +703,72 @@ static const char *missing(json_in *in, const wsl_json_plan *plan, const wsl_row
 /* p is at '{'. */
 static const char *object(json_in *in, wsl_json_plan *plan, const char *p, wsl_row_writer *w)
 {
-    uint64_t seen[WSL_FIELDS_MAX / 64];
-    memset(seen, 0, (plan->schema->n_fields + 63) / 64 * sizeof seen[0]);
+    uint64_t late[WSL_FIELDS_MAX / 64];
+    if (WSL_UNLIKELY(plan->schema->n_fields > 64)) {
+        memset(late, 0, sizeof late);
+    }
+    wsl_row *const row = w->row;
     const char *const limit = in->limit;
-    p = few_blanks(p + 1);
-    for (uint32_t position = 0; *p != '}'; position++) {
-        int32_t field = WSL_JSON_UNKNOWN;
-        if (WSL_UNLIKELY(*p != '"')) {
-            return unexpected(in, p, "a key in quotes");
-        }
-        p = key(in, plan, position, p + 1, limit, &field);
-        if (WSL_UNLIKELY(p == NULL)) {
-            return NULL;
-        }
-        p = few_blanks(p);
-        if (WSL_UNLIKELY(field < 0)) {
-            p = skip(in, p, 0);
+    const char *const wide = last_wide(p, limit);
+    const uint32_t last_room = w->capacity - 16; /* the row has its header, so capacity is more than that */
+    uint64_t seen = 0, odd = 0;                  /* fields 0..63: their key was there; any_value wrote them */
+    uint32_t at = row->size;                     /* row->size is behind while we write ourselves */
+    const wsl_json_key *next = plan->order;      /* the key that is expected */
+    for (;;) {
+        wsl_json_key other;
+        const wsl_json_key *key = next;
+        const char *end;
+        if (WSL_LIKELY(p <= wide && key_is_at(key, p))) {
+            p += key->size;
+            next++;
+            end = usual_value(key, p, limit, row, &at, last_room);
         } else {
-            const uint32_t i = (uint32_t)field;
-            const uint64_t bit = (uint64_t)1 << (i % 64);
-            if (WSL_UNLIKELY(seen[i / 64] & bit)) {
-                return wsl_format_reason(&in->json->format, "field '%s' is there twice", plan->schema->fields[i].name);
+            const char *q = blanks(p + 1);
+            if (*q == '}' && *p == '{') {
+                p = q;
+                break;
             }
-            seen[i / 64] |= bit;
-            p = field_value(in, plan, i, p, limit, w);
+            p = other_key(in, plan, &next, p, q, &other);
+            if (WSL_UNLIKELY(p == NULL)) {
+                return NULL;
+            }
+            key = &other;
+            end = NULL;
         }
-        if (WSL_UNLIKELY(p == NULL)) {
-            return NULL;
+        const uint64_t bit = key->bit;
+        if (WSL_UNLIKELY((seen & bit) != 0)) {
+            return twice(in, plan, key->field);
         }
-        if (WSL_LIKELY(p[0] == ',' && p[1] == '"')) {
-            p++;
+        seen |= bit;
+        if (WSL_LIKELY(end != NULL)) {
+            p = end;
+        } else {
+            odd |= bit;
+            row->size = at;
+            p = any_value(in, plan, key, p, w, late);
+            if (WSL_UNLIKELY(p == NULL)) {
+                return NULL;
+            }
+            at = row->size;
+        }
+        if (WSL_LIKELY(*p == ',')) {
             continue;
         }
-        p = blanks(p);
-        if (*p == ',') {
-            p = blanks(p + 1);
-            if (WSL_UNLIKELY(*p == '}')) {
-                return unexpected(in, p, "a key in quotes");
-            }
-        } else if (WSL_UNLIKELY(*p != '}')) {
+        p = *p == '}' ? p : blanks(p);
+        if (*p == '}') {
+            break;
+        }
+        if (WSL_UNLIKELY(*p != ',')) {
             return unexpected(in, p, "',' or '}'");
         }
     }
-    if (WSL_UNLIKELY((w->row->nulls & plan->first_not_null) != 0 || plan->late_not_null)) {
+    const uint64_t given = seen & ~odd;
+    row->size = at;
+    row->nulls &= ~(uint32_t)given;
+    if (WSL_UNLIKELY(plan->schema->n_fields > 32)) {
+        row->slot[plan->schema->n_fields] &= ~(given >> 32);
+    }
+    if (WSL_UNLIKELY((row->nulls & plan->first_not_null) != 0 || plan->late_not_null)) {
         if (missing(in, plan, w) == NULL) {
             return NULL;
         }
@@ -619,36 +776,78 @@ static const char *object(json_in *in, wsl_json_plan *plan, const char *p, wsl_r
     return p + 1;
 }
 
+/* ---- lines ---- */
+
+/* A row with all fields null. */
+static inline bool begin_row(const wsl_json_plan *plan, wsl_row_writer *w, void *memory, uint32_t capacity)
+{
+    if (WSL_UNLIKELY(capacity < plan->blank_size)) {
+        return wsl_row_writer_init(w, memory, capacity, plan->schema->n_fields);
+    }
+    *w = (wsl_row_writer){(wsl_row *)memory, plan->schema->n_fields, capacity, false};
+    for (uint32_t i = 0; i < plan->blank_size; i += 16) {
+        memcpy((uint8_t *)memory + i, (const uint8_t *)plan->blank + i, 16);
+    }
+    return true;
+}
+
+/* Where the line ends when it was not read to its end. `whole`: the size of a last line without line end, else 0. */
+static size_t line_size(const char *line, const char *limit, size_t whole)
+{
+    const char *end = whole == 0 ? (const char *)memchr(line, '\n', (size_t)(limit - line)) : line + whole;
+    return end != NULL ? (size_t)(end - line) : (size_t)(limit - line);
+}
+
+/* The line gave no row: it was too long, is bad, or needs more memory. */
+static wsl_status no_row(json_in *in, size_t size, bool no_memory, uint32_t capacity, wsl_decoded *out)
+{
+    wsl_format *f = &in->json->format;
+    if (size > f->max_line) {
+        return wsl_format_too_long(f, out);
+    }
+    if (no_memory || in->no_room) {
+        return wsl_format_no_room(f, size, capacity, in->json->plan->all_flat, out);
+    }
+    out->reason = f->reason;
+    return WSL_OK;
+}
+
 wsl_status wsl_json_decode(wsl_format *f, const char *data, size_t size, bool last, void *memory, uint32_t capacity,
                            wsl_decoded *out)
 {
     wsl_json_format *json = (wsl_json_format *)f;
-    const char *line = NULL, *end = NULL, *limit = NULL;
-    WSL_TRY(wsl_format_line(f, data, size, last, out, &line, &end, &limit));
-    if (WSL_UNLIKELY(out->reason != NULL)) {
-        return WSL_OK;
-    }
-    json_in in = {.json = json, .line = line, .limit = limit};
-    const char *p = blanks(line);
-    if (WSL_UNLIKELY(p == end)) {
-        return WSL_OK;
-    }
-    wsl_row_writer w;
-    if (WSL_UNLIKELY(!wsl_row_writer_init(&w, memory, capacity, f->schema->n_fields))) {
-        return wsl_format_no_room(f, (size_t)(end - line), capacity, json->plan->all_flat, out);
-    }
-    p = *p == '{' ? object(&in, json->plan, p, &w) : unexpected(&in, p, "an object");
-    if (WSL_LIKELY(p != NULL)) {
-        p = blanks(p);
-        if (WSL_LIKELY(p == end)) {
-            out->row = w.row;
+    json_in in = {.json = json, .line = data, .limit = data + size};
+    size_t whole = 0; /* the size of a last line without line end */
+    if (WSL_UNLIKELY(f->seen != 0 || !wsl_format_has_line_end(f, data, size))) {
+        const char *end = NULL;
+        WSL_TRY(wsl_format_line(f, data, size, last, out, &in.line, &end, &in.limit));
+        if (out->reason != NULL) {
             return WSL_OK;
         }
-        (void)unexpected(&in, p, "nothing behind the object");
+        whole = in.line != data ? size : 0;
     }
-    if (in.no_room) {
-        return wsl_format_no_room(f, (size_t)(end - line), capacity, json->plan->all_flat, out);
+    const char *const line = in.line;
+    const char *p = blanks(line);
+    wsl_row_writer w = {.row = NULL};
+    bool blank = false, no_memory = false;
+    if (WSL_UNLIKELY(*p != '{')) {
+        blank = *p == '\n';
+        p = blank ? p : unexpected(&in, p, "an object");
+    } else if (WSL_LIKELY(begin_row(json->plan, &w, memory, capacity))) {
+        p = object(&in, json->plan, p, &w);
+        if (WSL_LIKELY(p != NULL) && WSL_UNLIKELY(*p != '\n')) {
+            p = blanks(p);
+            p = *p == '\n' ? p : unexpected(&in, p, "nothing behind the object");
+        }
+    } else {
+        no_memory = true;
+        p = NULL;
     }
-    out->reason = f->reason;
+    const size_t n = WSL_LIKELY(p != NULL) ? (size_t)(p - line) : line_size(line, in.limit, whole);
+    out->consumed = whole != 0 ? size : n + 1;
+    if (WSL_UNLIKELY(p == NULL || n > f->max_line)) {
+        return no_row(&in, n, no_memory, capacity, out);
+    }
+    out->row = blank ? NULL : w.row;
     return WSL_OK;
 }

@@ -51,8 +51,106 @@ void wsl_json_plan_free(wsl_json_plan *plan)
     free(plan->labels);
     free(plan->name_size);
     free(plan->order);
+    free(plan->blank);
     free(plan->table);
     free(plan);
+}
+
+int32_t wsl_json_plan_find(const wsl_json_plan *plan, const char *name, uint32_t size)
+{
+    for (uint32_t at = hash_name(name, size) & plan->table_mask;; at = (at + 1) & plan->table_mask) {
+        const int32_t field = plan->table[at];
+        if (field < 0) {
+            return WSL_JSON_UNKNOWN;
+        }
+        if (plan->name_size[field] == size && memcmp(plan->schema->fields[field].name, name, size) == 0) {
+            return field;
+        }
+    }
+}
+
+/* Matches nothing: the byte before a key is never 0. */
+static const wsl_json_key nothing_learned = {.mask = 1};
+
+static wsl_json_use use_of(const wsl_type *type)
+{
+    switch (type->id) {
+    case WSL_T_TIMESTAMP:
+    case WSL_T_INT64:
+    case WSL_T_INT8:
+    case WSL_T_INT16:
+    case WSL_T_INT32:
+        return WSL_JSON_INT;
+    case WSL_T_DOUBLE:
+        return WSL_JSON_DOUBLE;
+    case WSL_T_STRING:
+        return WSL_JSON_STRING;
+    case WSL_T_BOOL:
+        return WSL_JSON_BOOL;
+    default:
+        return WSL_JSON_OTHER;
+    }
+}
+
+static uint32_t spare_bits(wsl_type_id id)
+{
+    switch (id) {
+    case WSL_T_INT8:
+        return 56;
+    case WSL_T_INT16:
+        return 48;
+    case WSL_T_INT32:
+        return 32;
+    default:
+        return 0;
+    }
+}
+
+wsl_json_key wsl_json_plan_key(const wsl_json_plan *plan, int32_t field)
+{
+    wsl_json_key key = {.field = field, .use = WSL_JSON_SKIP};
+    if (field >= 64) {
+        key.use = WSL_JSON_LATE;
+    } else if (field >= 0) {
+        key.use = use_of(plan->types[field].type);
+        key.spare_bits = spare_bits(plan->types[field].type->id);
+        key.bit = (uint64_t)1 << field;
+    }
+    return key;
+}
+
+void wsl_json_plan_learn(wsl_json_plan *plan, uint32_t position, const char *text, size_t size, const wsl_json_key *key)
+{
+    if (position >= plan->n_order) {
+        return;
+    }
+    wsl_json_key *learned = &plan->order[position];
+    *learned = nothing_learned;
+    if (size <= WSL_JSON_TOKEN) {
+        *learned = *key;
+        memset(learned->token, 0, sizeof learned->token);
+        memcpy(learned->token, text, size);
+        learned->size = (uint32_t)size;
+        learned->mask = (uint32_t)(((uint64_t)1 << size) - 2);
+    }
+}
+
+/* Lines are expected to look as ours would. */
+static void expect_as_written(wsl_json_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->schema->n_fields; i++) {
+        const wsl_json_key key = wsl_json_plan_key(plan, (int32_t)i);
+        wsl_json_plan_learn(plan, i, plan->labels[i].data, plan->labels[i].size, &key);
+    }
+}
+
+static void make_blank(wsl_json_plan *plan)
+{
+    const uint32_t n = plan->schema->n_fields;
+    plan->blank_size = (wsl_row_fixed_size(n) + 15) & ~15u;
+    plan->blank = (wsl_row *)wsl_zalloc(plan->blank_size);
+    wsl_row_writer w;
+    (void)wsl_row_writer_init(&w, plan->blank, plan->blank_size, n);
 }
 
 wsl_json_plan *wsl_json_plan_new(const wsl_schema *schema)
@@ -64,7 +162,10 @@ wsl_json_plan *wsl_json_plan_new(const wsl_schema *schema)
     plan->name_size = (uint32_t *)wsl_calloc(n, sizeof *plan->name_size);
     plan->labels = (wsl_strbuf *)wsl_calloc(n, sizeof *plan->labels);
     plan->n_order = n + WSL_JSON_EXTRA_KEYS;
-    plan->order = (wsl_json_key *)wsl_calloc(plan->n_order, sizeof *plan->order);
+    plan->order = (wsl_json_key *)wsl_calloc(plan->n_order + 1, sizeof *plan->order);
+    for (uint32_t i = 0; i <= plan->n_order; i++) {
+        plan->order[i] = nothing_learned;
+    }
     plan->table_mask = 7;
     while (plan->table_mask < 2 * n) {
         plan->table_mask = plan->table_mask * 2 + 1;
@@ -88,47 +189,8 @@ wsl_json_plan *wsl_json_plan_new(const wsl_schema *schema)
             at = (at + 1) & plan->table_mask;
         }
         plan->table[at] = (int32_t)i;
-        wsl_json_plan_learn(plan, i, field->name, plan->name_size[i], (int32_t)i);
     }
+    expect_as_written(plan);
+    make_blank(plan);
     return plan;
-}
-
-int32_t wsl_json_plan_find(const wsl_json_plan *plan, const char *name, uint32_t size)
-{
-    for (uint32_t at = hash_name(name, size) & plan->table_mask;; at = (at + 1) & plan->table_mask) {
-        const int32_t field = plan->table[at];
-        if (field < 0) {
-            return WSL_JSON_UNKNOWN;
-        }
-        if (plan->name_size[field] == size && memcmp(plan->schema->fields[field].name, name, size) == 0) {
-            return field;
-        }
-    }
-}
-
-/* No character that JSON writes differently. */
-static bool stands_for_itself(const char *name, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        if (name[i] == '"' || name[i] == '\\' || (unsigned char)name[i] < 0x20) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void wsl_json_plan_learn(wsl_json_plan *plan, uint32_t position, const char *name, uint32_t size, int32_t field)
-{
-    if (position >= plan->n_order) {
-        return;
-    }
-    wsl_json_key *key = &plan->order[position];
-    *key = (wsl_json_key){.field = field};
-    if (size + 2 <= WSL_JSON_KEY_INLINE && stands_for_itself(name, size)) {
-        memcpy(key->token, name, size);
-        key->token[size] = '"';
-        key->token[size + 1] = ':';
-        key->size = size + 2;
-        key->mask = (1u << key->size) - 1;
-    }
 }

@@ -45,6 +45,48 @@ const char *wsl_json_number_end(const char *p)
     return wsl_is_digit(*p) ? NULL : p; /* a digit here follows a leading 0 */
 }
 
+const char *wsl_scan_int64_long(const char *p, const char *limit, int64_t *out)
+{
+    const bool negative = *p == '-';
+    p += negative;
+    uint64_t v = 0;
+    const char *q = wsl_scan_digits(p, limit, &v);
+    const size_t n = (size_t)(q - p);
+    if (n == 0 || n > 18 || (*p == '0' && n > 1) || wsl_number_goes_on(*q)) {
+        return NULL;
+    }
+    *out = negative ? -(int64_t)v : (int64_t)v;
+    return q;
+}
+
+const char *wsl_scan_double_long(const char *p, const char *limit, double *out)
+{
+    const bool negative = *p == '-';
+    p += negative;
+    uint64_t v = 0;
+    const char *q = wsl_scan_digits(p, limit, &v);
+    size_t n = (size_t)(q - p);
+    if (n == 0 || (*p == '0' && n > 1)) {
+        return NULL;
+    }
+    size_t fraction = 0;
+    if (*q == '.') {
+        const char *r = wsl_scan_digits(q + 1, limit, &v);
+        fraction = (size_t)(r - (q + 1));
+        if (fraction == 0) {
+            return NULL;
+        }
+        n += fraction;
+        q = r;
+    }
+    if (n > 19 || v > (uint64_t)1 << 53 || *q == 'e' || *q == 'E') {
+        return NULL;
+    }
+    const double d = (double)(int64_t)v / wsl_pow10_double[fraction];
+    *out = negative ? -d : d;
+    return q;
+}
+
 /* The parts of a decimal number in [s, s+n). */
 typedef struct parts {
     bool negative;

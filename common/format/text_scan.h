@@ -17,20 +17,40 @@
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+#if defined(__SSSE3__) && defined(__x86_64__)
+#include <tmmintrin.h>
+#define WSL_SCAN_NUMBERS_AT_ONCE 1
+#else
+#define WSL_SCAN_NUMBERS_AT_ONCE 0
+#endif
+
+#ifdef __SSE2__
+/* Bytes to compare with, 16 times each. In memory because gcc would make them anew from immediates in every loop. */
+typedef struct wsl_scan_bytes {
+    __m128i space, quote, escape, zero, nine;
+} wsl_scan_bytes;
+extern const wsl_scan_bytes wsl_scan_byte;
+
+/* A bit for each of 16 bytes that is a quote, a backslash, a control character or not ASCII. */
+static inline uint32_t wsl_string_stops(__m128i v)
+{
+    /* signed compare: bytes from 0x80 on are negative, so this is "control or not ASCII" */
+    const __m128i odd = _mm_cmpgt_epi8(wsl_scan_byte.space, v);
+    const __m128i quote = _mm_cmpeq_epi8(v, wsl_scan_byte.quote);
+    const __m128i escape = _mm_cmpeq_epi8(v, wsl_scan_byte.escape);
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(odd, _mm_or_si128(quote, escape)));
+}
+#endif
 
 /* First byte from p on that is a quote, a backslash, a control character or not ASCII. There is one before `limit`. */
 static inline const char *wsl_scan_string(const char *p, const char *limit)
 {
 #ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i escape = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
     while (limit - p >= 16) {
-        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* signed compare: bytes from 0x80 on are negative, so this is "control or not ASCII" */
-        const __m128i odd = _mm_cmplt_epi8(v, space);
-        const __m128i hit = _mm_or_si128(odd, _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, escape)));
-        const uint32_t mask = (uint32_t)_mm_movemask_epi8(hit);
+        const uint32_t mask = wsl_string_stops(_mm_loadu_si128((const __m128i *)(const void *)p));
         if (mask != 0) {
             return p + __builtin_ctz(mask);
         }
@@ -107,3 +127,38 @@ static inline const char *wsl_scan_digits(const char *p, const char *limit, uint
     *value = v;
     return p;
 }
+
+/* ---- numbers of up to 15 characters, whole ---- */
+
+enum { WSL_NUMBER_WIDE = 17 }; /* readable bytes that the functions below need: a sign and 16 more */
+
+#if WSL_SCAN_NUMBERS_AT_ONCE
+/* A bit for each of the 16 bytes that is a digit; *out_digits holds their values there. */
+static inline uint32_t wsl_digits_mask(const char *p, __m128i *out_digits)
+{
+    const __m128i d = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), wsl_scan_byte.zero);
+    *out_digits = d;
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(d, wsl_scan_byte.nine), d));
+}
+
+/* A shuffle that moves the first n of 16 bytes to the end and puts zeros before them. */
+static inline __m128i wsl_digits_to_the_end(uint32_t n)
+{
+    static const uint8_t moves[32] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+                                      0x80, 0x80, 0x80, 0x80, 0x80, 0,    1,    2,    3,    4,    5,
+                                      6,    7,    8,    9,    10,   11,   12,   13,   14,   15};
+    return _mm_loadu_si128((const __m128i *)(const void *)(moves + n));
+}
+
+/* 16 digits, the most significant one in the lowest byte. */
+static inline uint64_t wsl_sixteen_digits_value(__m128i digits)
+{
+    const __m128i tens = _mm_set1_epi16(0x010A);          /* 10, 1 */
+    const __m128i hundreds = _mm_set1_epi32(0x00010064);  /* 100, 1 */
+    const __m128i myriads = _mm_set1_epi32(0x00012710);   /* 10000, 1 */
+    const __m128i fours = _mm_madd_epi16(_mm_maddubs_epi16(digits, tens), hundreds);
+    const __m128i eights = _mm_madd_epi16(_mm_packs_epi32(fours, fours), myriads);
+    const uint64_t both = (uint64_t)_mm_cvtsi128_si64(eights);
+    return (both & UINT32_MAX) * 100000000 + (both >> 32);
+}
+#endif

@@ -109,7 +109,7 @@ Test(text_number, fast_integers_are_what_strtoll_says)
         const int64_t v = (int64_t)wsl_rng_next(&rng) >> wsl_rng_below(&rng, 64);
         (void)snprintf(text, sizeof text, "%lld%s", (long long)v, round % 3 == 0 ? "" : round % 3 == 1 ? ",9" : "}");
         const char *limit;
-        char *copy = sentineled(text, round % 2 * 16, &limit);
+        char *copy = sentineled(text, round % 2 * 24, &limit);
         int64_t got;
         const char *end = wsl_scan_int64(copy, limit, &got);
         if (end == NULL) {
@@ -139,7 +139,7 @@ Test(text_number, fast_doubles_are_what_strtod_says_to_the_bit)
                        (unsigned long long)(wsl_rng_next(&rng) >> (20 + wsl_rng_below(&rng, 44))), fraction,
                        round % 2 == 0 ? "" : ",1");
         const char *limit;
-        char *copy = sentineled(text, round % 3 * 8, &limit);
+        char *copy = sentineled(text, round % 3 * 12, &limit);
         double got;
         const char *end = wsl_scan_double(copy, limit, &got);
         if (end != NULL) {
@@ -160,12 +160,14 @@ Test(text_number, the_fast_paths_leave_alone_what_is_no_plain_number)
                                         "1.", "1e5", "1E5", "1.5e3", "x",   "1234567890123456789012"};
     for (size_t i = 0; i < WSL_ARRAY_LEN(texts); i++) {
         const char *limit;
-        char *copy = sentineled(texts[i], 16, &limit);
-        int64_t v;
-        double d;
-        cr_assert_null(wsl_scan_int64(copy, limit, &v), "%s", texts[i]);
-        cr_assert_null(wsl_scan_double(copy, limit, &d), "%s", texts[i]);
-        free(copy);
+        for (size_t room = 0; room <= 24; room += 8) {
+            char *copy = sentineled(texts[i], room, &limit);
+            int64_t v;
+            double d;
+            cr_assert_null(wsl_scan_int64(copy, limit, &v), "%s", texts[i]);
+            cr_assert_null(wsl_scan_double(copy, limit, &d), "%s", texts[i]);
+            free(copy);
+        }
     }
 }
 
