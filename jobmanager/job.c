@@ -101,6 +101,7 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     jm_sharing_init(&job->sharing, plan);
     const jm_alignment_job asks = {
         .arg = job, .runs = jm_job_operator_runs, .send_limit = jm_job_send_limit};
+    jm_split_names_init(&job->split_names, plan);
     wsl_status status = add_connectors(job, err);
     if (status == WSL_OK) {
         status = jm_alignment_new(plan, config, &asks, &job->alignment, err);
@@ -151,6 +152,7 @@ void jm_job_free(jm_job *job)
     free(job->failures);
     jm_alignment_free(job->alignment);
     jm_late_fini(&job->late);
+    jm_split_names_fini(&job->split_names);
     jm_exec_graph_fini(&job->graph);
     jm_sharing_fini(&job->sharing);
     free(job->slots);

@@ -77,6 +77,7 @@ typedef struct jm_job {
     uint32_t n_collects;
     jm_alignment *alignment; /* NULL: no source waits for others */
     jm_late late;
+    jm_split_names split_names;
     char waiting[160]; /* text of jm_job_waiting */
 } jm_job;
 

@@ -117,7 +117,7 @@ void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metri
     for (size_t i = 0; i < metrics->n_late; i++) {
         if (runs_operator(job, metrics->task, metrics->late[i]->operator_)) {
             jm_late_add(&job->late, job->plan->vertices[metrics->task->vertex].parallelism, metrics->task->subtask,
-                        metrics->late[i]);
+                        metrics->late[i], &job->split_names);
         }
     }
     jm_task_metrics_update(&t->metrics, metrics, wsl_now_ns(job->jm->seams.clock));
@@ -152,6 +152,7 @@ void jm_job_answer_split(void *arg, uint32_t operator_id, uint32_t subtask, jm_s
     if (what == JM_SPLIT_ASSIGNED) {
         m.name = wsl_pb_text(split->name);
         m.split = wsl_pb_bytes(split->bytes, split->size);
+        m.number = jm_split_names_give(&job->split_names, split->name);
     }
     (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_SPLIT_ASSIGNED, &m);
 }

@@ -42,6 +42,7 @@ static bool deploy_task(jm_job *job, const jm_deploy_scene *scene, uint32_t v, u
     jm_deployment deployment;
     const bool placed = jm_deployment_init(&deployment, scene, v, i);
     WSL_ASSERT(placed); /* workers are not removed while a job is deployed */
+    deployment.message.split_number = jm_split_names_subtask(&job->split_names, job->plan, v, i);
     jm_job_move_task(job, v, i, JM_TASK_DEPLOY);
     jm_task_metrics_begin(&t->metrics, wsl_now_ns(job->jm->seams.clock));
     const wsl_status status = jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_DEPLOY, &deployment.message);

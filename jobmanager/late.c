@@ -49,7 +49,8 @@ static jm_late_operator *find_or_make(jm_late *late, uint32_t operator_id, uint3
     return op;
 }
 
-void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Wsl__Pb__LateMetrics *m)
+void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Wsl__Pb__LateMetrics *m,
+                 const jm_split_names *splits)
 {
     jm_late_operator *op = find_or_make(late, m->operator_, parallelism);
     WSL_ASSERT(subtask < op->parallelism);
@@ -64,7 +65,7 @@ void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Ws
             .watermark = s->watermark,
             .lateness_ms = s->lateness_ms,
             .key = wsl_strdup(s->key),
-            .split = wsl_strdup(s->split),
+            .split = wsl_strdup(jm_split_names_get(splits, s->split)),
         };
     }
 }

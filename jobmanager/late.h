@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "control.pb-c.h"
+#include "jobmanager/split_names.h"
 
 enum { JM_LATE_ROWS = 100 };
 
@@ -16,7 +17,7 @@ typedef struct jm_late_row {
     uint32_t subtask;
     int64_t timestamp, watermark, lateness_ms;
     char *key;   /* as text */
-    char *split; /* "": not known */
+    char *split; /* its name, or which subtask of a source read the row; "": not known */
 } jm_late_row;
 
 typedef struct jm_late_operator {
@@ -33,8 +34,9 @@ typedef struct jm_late {
 } jm_late;
 
 void jm_late_fini(jm_late *late);
-/* What a subtask of an operator with that parallelism sent. */
-void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Wsl__Pb__LateMetrics *m);
+/* What a subtask of an operator with that parallelism sent. splits: what its numbers of splits mean. */
+void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Wsl__Pb__LateMetrics *m,
+                 const jm_split_names *splits);
 
 const jm_late_operator *jm_late_find(const jm_late *late, uint32_t operator_id); /* NULL: it had none */
 uint64_t jm_late_count(const jm_late_operator *op);

@@ -749,7 +749,7 @@ void tm_executor_on_split(tm_executor *e, const Wsl__Pb__SplitAssigned *s)
     }
     const wsl_split split = {s->name, s->split.data, (uint32_t)s->split.len};
     const bool none = s->no_more || s->none_yet;
-    tm_slot_post_split(d->home, &key, s->operator_, none ? NULL : &split, s->no_more);
+    tm_slot_post_split(d->home, &key, s->operator_, none ? NULL : &split, s->number, s->no_more);
 }
 
 void tm_executor_on_limit(tm_executor *e, const Wsl__Pb__AlignmentLimit *limit)

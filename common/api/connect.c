@@ -110,17 +110,16 @@ static void add_late_side(wsl_env *env, Wsl__Pb__Operator *op, uint32_t input, c
     }
 }
 
-wsl_stream *wsl_interval_join_late(wsl_stream *joined, const char *left_tag, const char *right_tag)
+/* The operator behind a stream, if it is of one of these kinds. */
+static Wsl__Pb__Operator *operator_of(const wsl_stream *stream, const char *kind, const char *other_kind)
+{
+    Wsl__Pb__Operator *op = stream->op != WSL_NO_OPERATOR ? stream->env->graph->operators[stream->op] : NULL;
+    return op != NULL && (strcmp(op->kind, kind) == 0 || strcmp(op->kind, other_kind) == 0) ? op : NULL;
+}
+
+static wsl_stream *add_late_sides(wsl_stream *joined, Wsl__Pb__Operator *op, const char *left_tag, const char *right_tag)
 {
     wsl_env *env = joined->env;
-    if (wsl_env_failed(env)) {
-        return joined;
-    }
-    Wsl__Pb__Operator *op = joined->op != WSL_NO_OPERATOR ? env->graph->operators[joined->op] : NULL;
-    if (op == NULL || strcmp(op->kind, "interval_join") != 0) {
-        (void)wsl_env_fail(env, "late rows: wsl_interval_join_late takes the stream that wsl_interval_join returned");
-        return joined;
-    }
     if (left_tag != NULL) {
         add_late_side(env, op, 0, "late-left", left_tag);
     }
@@ -128,6 +127,20 @@ wsl_stream *wsl_interval_join_late(wsl_stream *joined, const char *left_tag, con
         add_late_side(env, op, 1, "late-right", right_tag);
     }
     return joined;
+}
+
+wsl_stream *wsl_interval_join_late(wsl_stream *joined, const char *left_tag, const char *right_tag)
+{
+    if (wsl_env_failed(joined->env)) {
+        return joined;
+    }
+    Wsl__Pb__Operator *op = operator_of(joined, "interval_join", "interval_join");
+    if (op == NULL) {
+        (void)wsl_env_fail(joined->env,
+                           "late rows: wsl_interval_join_late takes the stream that wsl_interval_join returned");
+        return joined;
+    }
+    return add_late_sides(joined, op, left_tag, right_tag);
 }
 
 /* ---- windows of both ---- */
@@ -174,4 +187,19 @@ wsl_stream *wsl_co_group(wsl_keyed_stream *left, wsl_keyed_stream *right, const 
                          const wsl_function *co_group)
 {
     return pair_windows(left, right, "co_group", name, windows, co_group, WSL_FN_CO_GROUP);
+}
+
+wsl_stream *wsl_window_join_late(wsl_stream *joined, const char *left_tag, const char *right_tag)
+{
+    if (wsl_env_failed(joined->env)) {
+        return joined;
+    }
+    Wsl__Pb__Operator *op = operator_of(joined, "window_join", "co_group");
+    if (op == NULL) {
+        (void)wsl_env_fail(
+            joined->env,
+            "late rows: wsl_window_join_late takes the stream that wsl_window_join or wsl_co_group returned");
+        return joined;
+    }
+    return add_late_sides(joined, op, left_tag, right_tag);
 }

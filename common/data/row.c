@@ -166,8 +166,8 @@ static wsl_status check_head(const check *c, const wsl_row *row, uint32_t availa
     if (row->size > available || row->size < sizeof *row || row->size % 8 != 0) {
         return bad(c, "its size does not fit the bytes it came in");
     }
-    if (row->op > WSL_OP_DELETE || row->flags > (WSL_ROW_HAS_TIMESTAMP | WSL_ROW_KEYED) || row->kind > WSL_KIND_END) {
-        return bad(c, "kind, op or flags are unknown");
+    if (row->op > WSL_OP_DELETE || row->kind > WSL_KIND_END) {
+        return bad(c, "kind or op are unknown");
     }
     return WSL_OK;
 }

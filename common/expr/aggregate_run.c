@@ -488,7 +488,7 @@ wsl_status wsl_aggregate_result(wsl_aggregate *a, uint32_t i, const wsl_row *sta
     WSL_TRY(wsl_agg_make_result(a, in, NULL, state, alloc, alloc_arg, &made, err));
     made->op = in->op == WSL_OP_UPDATE_BEFORE || in->op == WSL_OP_DELETE ? WSL_OP_UPDATE_AFTER : in->op;
     made->timestamp = in->timestamp;
-    made->flags = (uint16_t)(in->flags & WSL_ROW_HAS_TIMESTAMP);
+    made->flags = (uint16_t)(in->flags & ~WSL_ROW_KEYED);
     *out_row = made;
     return WSL_OK;
 }

@@ -263,7 +263,7 @@ static wsl_status alloc_rows(const wsl_columns *c, const wsl_row *const *rows, u
         const wsl_row *in = rows[i];
         *out[i] = (wsl_row){.size = fixed,
                             .op = in->op,
-                            .flags = (uint16_t)(in->flags & WSL_ROW_HAS_TIMESTAMP),
+                            .flags = (uint16_t)(in->flags & ~WSL_ROW_KEYED),
                             .timestamp = in->timestamp};
         for (uint32_t w = c->n; w < (fixed - sizeof(wsl_row)) / 8; w++) {
             out[i]->slot[w] = 0; /* null words behind the slots */

@@ -347,7 +347,11 @@ static wsl_status check_paired_windows(const check *c, const wsl_config *config)
     const wsl_status status =
         wsl_window_check_operator(c->op, config, c->plugin, c->input[0], (const char *const *)c->first[0]->keys,
                                   (uint32_t)c->first[0]->n_keys, &derived, c->err);
-    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "'%s'", c->op->name) : WSL_OK;
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(c->err, status, "'%s'", c->op->name);
+    }
+    WSL_TRY(check_late_side(c, config, "late-left", 0));
+    return check_late_side(c, config, "late-right", 1);
 }
 
 static wsl_status derive_output(const check *c, const wsl_config *config, wsl_schema **out_schema)

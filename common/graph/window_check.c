@@ -204,7 +204,8 @@ static wsl_status check_pair(const wsl_windowing *w, const char *select, const w
     }
     if (w->late_tag != NULL) {
         return wsl_fail(err, WSL_INVALID,
-                        "a window of two inputs has late rows of two types: they are counted, and have no side output");
+                        "a window of two inputs has late rows of two types: name a side output for each with "
+                        "wsl_window_join_late, or they are counted");
     }
     if (w->trigger.kind == WSL_TRIGGER_DELTA || w->evictor.kind == WSL_EVICTOR_DELTA || f->evictor != NULL) {
         return wsl_fail(err, WSL_INVALID,

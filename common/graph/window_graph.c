@@ -81,6 +81,9 @@ wsl_status wsl_window_check_operator(Wsl__Pb__Operator *op, const wsl_config *co
     WSL_TRY(wsl_window_from_config(config, &windows, &select, err));
     WSL_TRY(check_late_side(op, windows.late_tag, input, err));
     const bool two_inputs = wsl_pb_is_set(op->function);
+    if (!two_inputs && (wsl_config_str(config, "late-left") != NULL || wsl_config_str(config, "late-right") != NULL)) {
+        return wsl_fail(err, WSL_INVALID, "late-left and late-right are for windows of two inputs; say late-tag");
+    }
     if (plugin == NULL && (op->n_functions > 0 || two_inputs)) {
         *out_schema = NULL;
         return wsl_window_check(&windows, err);

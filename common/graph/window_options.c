@@ -27,6 +27,8 @@ const wsl_option wsl_window_options[] = {
     {.name = "lateness", .type = WSL_OPT_DURATION, .default_value = "0",
      .help = "How long a window is kept after its end, for rows that come late."},
     {.name = "late-tag", .type = WSL_OPT_STRING, .help = "Side output of rows that come too late; unset: they are counted and dropped."},
+    {.name = "late-left", .type = WSL_OPT_STRING, .help = "Two inputs: the side output of late rows of input 0; unset: counted and dropped."},
+    {.name = "late-right", .type = WSL_OPT_STRING, .help = "Two inputs: the side output of late rows of input 1; unset: counted and dropped."},
     {.name = "trigger", .type = WSL_OPT_ENUM, .default_value = "default",
      .choices = "default|event-time|processing-time|continuous-event-time|continuous-processing-time|count|delta|custom",
      .help = "When windows fire; default: at their end."},

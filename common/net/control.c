@@ -64,7 +64,6 @@ static wsl_status check_metrics(const Wsl__Pb__TaskMetrics *m, wsl_error *err)
     for (size_t i = 0; i < m->n_late; i++) {
         for (size_t k = 0; k < m->late[i]->n_samples; k++) {
             WSL_TRY(check_text("a late row's key", m->late[i]->samples[k]->key, WSL_CONTROL_NAME_MAX, err));
-            WSL_TRY(check_text("a late row's split", m->late[i]->samples[k]->split, WSL_CONTROL_NAME_MAX, err));
         }
     }
     return WSL_OK;

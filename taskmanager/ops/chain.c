@@ -142,6 +142,7 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
         .subtask = spec->subtask,
         .parallelism = spec->parallelism,
         .max_parallelism = spec->max_parallelism,
+        .split_number = spec->split_number,
         .job_id = spec->job_id,
         .job_name = spec->job_name,
         .artifact = spec->artifact,

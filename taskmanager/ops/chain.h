@@ -33,6 +33,7 @@ typedef struct tm_chain_spec {
     uint32_t subtask;
     uint32_t parallelism;
     uint32_t max_parallelism;
+    uint32_t split_number; /* of rows that a source at the head reads without a split; 0: none */
     const char *job_id; /* 32 hex digits */
     const char *job_name;
     const void *artifact; /* wsl_plugin *, or NULL */

@@ -113,6 +113,9 @@ static inline void stamp(const tm_fn_ctx *f, wsl_row *row)
     if ((!(row->flags & WSL_ROW_HAS_TIMESTAMP) || WSL_UNLIKELY(f->stamps_all)) && ctx->has_timestamp) {
         wsl_row_set_timestamp(row, ctx->timestamp);
     }
+    if ((row->flags & WSL_ROW_SPLIT_MASK) == 0) {
+        row->flags = (uint16_t)(row->flags | f->split);
+    }
 }
 
 static wsl_status copy_in(tm_fn_ctx *f, const wsl_row *row, wsl_row **out_copy)
@@ -213,6 +216,7 @@ void tm_fn_ctx_no_row(tm_fn_ctx *f, bool has_timestamp, int64_t timestamp)
     f->op->current = NULL;
     f->k.ctx.has_timestamp = has_timestamp;
     f->k.ctx.timestamp = timestamp;
+    f->split = 0;
 }
 
 wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status)

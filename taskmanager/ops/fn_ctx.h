@@ -43,6 +43,7 @@ typedef struct tm_fn_ctx {
     const wsl_row *input;
     bool stamps_all; /* set by the operator: rows get the current timestamp even if they have one (joins) */
     bool attention;
+    uint16_t split; /* of the row in hand, as bits of flags: what is made from it has the same */
     wsl_status failed; /* of a call whose status the function may have ignored */
     uint32_t n_out;
     uint32_t n_side;
@@ -63,6 +64,7 @@ static inline void tm_fn_ctx_row(tm_fn_ctx *f, const wsl_row *row)
     f->input = row; /* fn_ctx.c makes it the operator's `current` if something fails */
     f->k.ctx.timestamp = row->timestamp;
     f->k.ctx.has_timestamp = (row->flags & WSL_ROW_HAS_TIMESTAMP) != 0;
+    f->split = (uint16_t)(row->flags & WSL_ROW_SPLIT_MASK);
 }
 /* Before tm_op_fail: the row in hand, if there is one, is named in the sentence. */
 static inline void tm_fn_ctx_name_row(const tm_fn_ctx *f)

@@ -256,7 +256,11 @@ static wsl_status make_desc(wsl_harness *h, const wsl_harness_options *o, wsl_er
     add_sides(desc, fn != NULL ? fn->sides : o->windows != NULL && o->window != NULL ? o->window->sides : NULL);
     WSL_TRY(find_inputs(h, o, kind, err));
     if (o->windows != NULL) {
-        return add_windows(h, o, err);
+        WSL_TRY(add_options(desc, o->options, err));
+        WSL_TRY(add_windows(h, o, err));
+        add_option_side(h, "late-left", h->in[0]);
+        add_option_side(h, "late-right", h->in[1]);
+        return WSL_OK;
     }
     const wsl_schema *out = o->out != NULL ? o->out : fn != NULL && fn->out != NULL ? fn->out : NULL;
     const bool as_input = fn != NULL || strcmp(kind, "where") == 0 || strcmp(kind, "watermarks") == 0;

@@ -75,6 +75,11 @@ static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
 wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
                              wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg);
 
+/* The accumulator of a reducing or aggregating state, as it is folded; NULL: unset, or it failed. */
+const wsl_row *tm_keyed_accumulator(tm_keyed *k, const wsl_state_desc *state);
+/* Merges such an accumulator, of another namespace, into the state's. The function can merge (.reduce or .merge). */
+WSL_MUST_CHECK wsl_status tm_keyed_merge(tm_keyed *k, const wsl_state_desc *state, const wsl_row *acc);
+
 /* Looks for expired state: at about max_entries values. Between batches; called by tm_keyed_block, too. */
 void tm_keyed_clean_up(tm_keyed *k, uint32_t max_entries);
 

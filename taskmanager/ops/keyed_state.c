@@ -311,6 +311,33 @@ const wsl_row *tm_keyed_folded(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
     return result;
 }
 
+const wsl_row *tm_keyed_accumulator(tm_keyed *k, const wsl_state_desc *state)
+{
+    uint32_t i = 0;
+    return prepare_either(k, state, WSL_STATE_REDUCING, WSL_STATE_AGGREGATING, &i) ? k->state->ops->value_get(k->state, i)
+                                                                                 : NULL;
+}
+
+wsl_status tm_keyed_merge(tm_keyed *k, const wsl_state_desc *state, const wsl_row *acc)
+{
+    uint32_t i = 0;
+    if (!prepare_either(k, state, WSL_STATE_REDUCING, WSL_STATE_AGGREGATING, &i)) {
+        return k->f.failed;
+    }
+    const tm_state_ops *ops = k->state->ops;
+    const wsl_row *mine = ops->value_get(k->state, i);
+    const wsl_row *merged = acc;
+    wsl_status status = WSL_OK;
+    k->states->folds[i].ctx.watermark = k->f.k.ctx.watermark;
+    if (mine != NULL) {
+        status = tm_fold_merge(&k->states->folds[i], mine, acc, &merged);
+    }
+    if (status == WSL_OK) {
+        status = check_put(k, ops->value_put(k->state, i, merged), state);
+    }
+    return WSL_LIKELY(status == WSL_OK) ? WSL_OK : fold_failed(k, status);
+}
+
 /* ---- life ---- */
 
 static bool needs_fold(const wsl_state_desc *d)

@@ -6,7 +6,8 @@
  * there is none for it, so that a subtask without splits holds nobody back. While its question is unanswered it may get
  * any split, so it is not idle yet.
  *
- * Which split rows are of goes to the operators right behind as events between the rows (tm_split_event). A split that
+ * Which split rows are of goes to the operators right behind as events between the rows (tm_split_event), and further with
+ * the rows, as a number in their flags that the JobManager gave with the split, or to the subtask for rows of no split. A split that
  * a watermark strategy pauses is the reader's to leave alone (pause_split); a reader that cannot is not polled while
  * all splits it reads are paused.
  */
@@ -15,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/vec.h"
 #include "format/bad_record.h"
 #include "format/format.h"
 #include "graph/operator_options.h"
@@ -28,7 +30,14 @@ enum { ALIGNED_ROWS = 32 };
 typedef struct reading_split {
     char *name; /* NULL: the place is free */
     uint32_t pauses;
+    uint32_t number; /* that its rows carry */
 } reading_split;
+
+/* A split in the reader's hands, begun or not. */
+typedef struct given_split {
+    char *name;
+    uint32_t number;
+} given_split;
 
 typedef struct op_source {
     tm_op op;
@@ -44,7 +53,9 @@ typedef struct op_source {
     uint32_t put_off;  /* ... and those answered with "none for the moment" */
     reading_split *reading;
     uint32_t reading_capacity, n_reading, n_paused;
+    WSL_VEC(given_split) given;
     uint32_t current;  /* split of the rows emitted now; TM_NO_SPLIT */
+    uint16_t row_split; /* ... as bits of their flags */
     uint32_t implicit; /* the one that stands for a reader that does not speak of splits; TM_NO_SPLIT */
     bool careful;      /* splits are told to wait now and then */
     bool reader_open;
@@ -85,6 +96,41 @@ static void tell_split(op_source *s, tm_split_news news, uint32_t split)
     }
 }
 
+/* Rows are this split's from now on. */
+static void make_current(op_source *s, uint32_t split)
+{
+    s->current = split;
+    s->row_split = (uint16_t)(s->reading[split].number << WSL_ROW_SPLIT_SHIFT);
+}
+
+/* The number of a split that was handed to the reader; a split of its own has the subtask's. */
+static uint32_t number_of(const op_source *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->given.n; i++) {
+        if (strcmp(s->given.items[i].name, name) == 0) {
+            return s->given.items[i].number;
+        }
+    }
+    return s->op.env.split_number;
+}
+
+static void give(op_source *s, const char *name, uint32_t number)
+{
+    const given_split given = {wsl_strdup(name), number < WSL_ROW_SPLITS ? number : 0};
+    wsl_vec_push(&s->given, given);
+}
+
+static void take_back(op_source *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->given.n; i++) {
+        if (strcmp(s->given.items[i].name, name) == 0) {
+            free(s->given.items[i].name);
+            s->given.items[i] = s->given.items[--s->given.n];
+            return;
+        }
+    }
+}
+
 static uint32_t begin_split(op_source *s, const char *name)
 {
     uint32_t i = 0;
@@ -96,9 +142,9 @@ static uint32_t begin_split(op_source *s, const char *name)
         s->reading = wsl_realloc(s->reading, s->reading_capacity * sizeof *s->reading);
         memset(s->reading + i, 0, (s->reading_capacity - i) * sizeof *s->reading);
     }
-    s->reading[i] = (reading_split){.name = wsl_strdup(name)};
+    s->reading[i] = (reading_split){.name = wsl_strdup(name), .number = number_of(s, name)};
     s->n_reading++;
-    s->current = i;
+    make_current(s, i);
     tell_split(s, TM_SPLIT_STARTED, i);
     return i;
 }
@@ -181,6 +227,7 @@ static wsl_status source_emit(wsl_source_ctx *ctx, wsl_row *row)
         begin_implicit(s);
     }
     ctx->out_tip += row->size;
+    row->flags = (uint16_t)((row->flags & ~WSL_ROW_SPLIT_MASK) | s->row_split);
     s->out[s->n_out++] = row;
     return s->n_out == TM_BATCH_ROWS ? flush_rows(s) : WSL_OK;
 }
@@ -248,6 +295,7 @@ static void source_split_finished(wsl_source_ctx *ctx, const char *split_name)
     }
     s->finished = wsl_strdup(split_name);
     s->n_splits -= s->n_splits > 0;
+    take_back(s, split_name);
     for (uint32_t i = 0; i < s->reading_capacity; i++) {
         if (s->reading[i].name != NULL && strcmp(s->reading[i].name, split_name) == 0) {
             (void)flush_rows(s);
@@ -279,7 +327,7 @@ static void source_from_split(wsl_source_ctx *ctx, uint32_t split)
         return;
     }
     (void)flush_rows(s);
-    s->current = split;
+    make_current(s, split);
     tell_split(s, TM_SPLIT_CURRENT, split);
 }
 
@@ -354,6 +402,10 @@ static void source_close(tm_op *op)
         free(s->reading[i].name);
     }
     free(s->reading);
+    for (uint32_t i = 0; i < s->given.n; i++) {
+        free(s->given.items[i].name);
+    }
+    wsl_vec_fini(&s->given);
     free(s->arena.data);
     wsl_format_free(s->format);
     wsl_config_free(s->config);
@@ -435,7 +487,7 @@ static void note_answer(op_source *s, bool none_yet)
     }
 }
 
-static wsl_status source_split(tm_op *op, const wsl_split *split, bool no_more)
+static wsl_status source_split(tm_op *op, const wsl_split *split, uint32_t number, bool no_more)
 {
     op_source *s = self(op);
     const wsl_reader_class *reader = op->env.source->reader;
@@ -453,6 +505,7 @@ static wsl_status source_split(tm_op *op, const wsl_split *split, bool no_more)
         return tm_op_fail(op, WSL_INTERNAL, "was given the split '%s', but its reader takes none", split->name);
     }
     s->n_splits++;
+    give(s, split->name, number);
     WSL_TRY(tell_idleness(s));
     wsl_error err = {0};
     const wsl_status status = reader->add_split(s->reader, &s->ctx, split, &err);

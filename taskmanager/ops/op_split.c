@@ -66,7 +66,7 @@ static wsl_status add_part(op_split *s, const wsl_row *row, const char *part, si
     }
     *out = (wsl_row){.size = fixed + padded,
                      .op = row->op,
-                     .flags = row->flags & WSL_ROW_HAS_TIMESTAMP,
+                     .flags = (uint16_t)(row->flags & ~WSL_ROW_KEYED),
                      .timestamp = row->timestamp};
     out->slot[0] = (uint64_t)size << 32 | fixed;
     char *to = (char *)out + fixed;

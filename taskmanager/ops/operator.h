@@ -82,6 +82,7 @@ struct tm_op_env {
     uint32_t subtask;
     uint32_t parallelism;
     uint32_t max_parallelism;
+    uint32_t split_number; /* sources: of rows that are of no split that has a number; 0: none */
     const char *job_id; /* 32 hex digits */
     const char *job_name;
     const void *artifact;           /* wsl_plugin *, NULL for jobs of built-in operators; see plugin/plugin.h */
@@ -114,8 +115,9 @@ struct tm_op_class {
     wsl_status (*resume)(tm_op *op);
     /* All input ended, after watermark MAX; NULL: nothing. WSL_AGAIN: not finished, call again. */
     wsl_status (*on_end)(tm_op *op);
-    /* Sources: a split, or that there are no more, or (neither) that there is none for the moment. */
-    wsl_status (*on_split)(tm_op *op, const wsl_split *split, bool no_more);
+    /* Sources: a split and the number for its rows (0: none), or that there are no more, or (neither) that there is none for
+     * the moment. */
+    wsl_status (*on_split)(tm_op *op, const wsl_split *split, uint32_t number, bool no_more);
     void (*pause_split)(tm_op *op, uint32_t split, bool pause); /* sources; every pause is taken back once */
     wsl_status (*on_split_event)(tm_op *op, const tm_split_event *event); /* right behind a source; NULL: nothing */
     wsl_status (*on_limit)(tm_op *op, int64_t limit); /* of its alignment group: splits above it wait */

@@ -30,6 +30,7 @@ typedef struct mail {
     bool inbound;
     bool no_more;
     uint32_t operator_id;
+    uint32_t number; /* of a split */
     uint64_t sequence;
     int64_t limit;
     char *text;
@@ -308,7 +309,7 @@ static void open_mail(tm_slot *s, mail *m)
         tm_task_cancel(task);
     } else if (m->kind == MAIL_SPLIT) {
         const wsl_split split = {m->text, m->bytes, m->size};
-        tm_task_on_split(task, m->operator_id, m->bytes != NULL ? &split : NULL, m->no_more);
+        tm_task_on_split(task, m->operator_id, m->bytes != NULL ? &split : NULL, m->number, m->no_more);
     } else if (m->kind == MAIL_LIMIT) {
         tm_task_on_limit(task, m->operator_id, m->limit);
     } else {
@@ -426,9 +427,10 @@ void tm_slot_post_fail(tm_slot *s, const tm_channel_key *key, bool inbound, cons
     post(s, (mail){.kind = MAIL_FAIL, .channel = *key, .inbound = inbound, .text = wsl_strdup(reason)});
 }
 
-void tm_slot_post_split(tm_slot *s, const tm_task_key *key, uint32_t operator_id, const wsl_split *split, bool no_more)
+void tm_slot_post_split(tm_slot *s, const tm_task_key *key, uint32_t operator_id, const wsl_split *split,
+                        uint32_t number, bool no_more)
 {
-    mail m = {.kind = MAIL_SPLIT, .key = *key, .operator_id = operator_id, .no_more = no_more};
+    mail m = {.kind = MAIL_SPLIT, .key = *key, .operator_id = operator_id, .number = number, .no_more = no_more};
     if (split != NULL) {
         m.text = wsl_strdup(split->name);
         m.bytes = wsl_memdup(split->bytes, split->size);

@@ -65,8 +65,8 @@ void tm_slot_post_deploy(tm_slot *slot, tm_task *task); /* the slot's until its 
 void tm_slot_post_cancel(tm_slot *slot, const tm_task_key *key);
 /* Fails the tasks of that job attempt that use the channel (or, without key, all of the attempt). */
 void tm_slot_post_fail(tm_slot *slot, const tm_channel_key *key, bool inbound, const char *reason);
-/* split NULL and not no_more: there is none for the moment. */
+/* split NULL and not no_more: there is none for the moment. number: that rows of the split carry. */
 void tm_slot_post_split(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, const wsl_split *split,
-                        bool no_more);
+                        uint32_t number, bool no_more);
 void tm_slot_post_limit(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, int64_t limit);
 void tm_slot_post_collect_ack(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, uint64_t sequence);

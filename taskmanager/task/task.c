@@ -490,7 +490,7 @@ void tm_task_on_channel(tm_task *t, tm_channel_end *end_of)
     t->wants_flush = true;
 }
 
-void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, bool no_more)
+void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, uint32_t number, bool no_more)
 {
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return;
@@ -500,7 +500,7 @@ void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, 
         return;
     }
     t->source_waits = t->resting = false;
-    const wsl_status status = op->cls->on_split(op, split, no_more);
+    const wsl_status status = op->cls->on_split(op, split, number, no_more);
     if (status != WSL_OK) {
         fail_with_error(t, status);
     }

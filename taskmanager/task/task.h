@@ -105,7 +105,7 @@ void tm_task_cancel(tm_task *task);                                 /* reports C
 void tm_task_fail(tm_task *task, wsl_status status, const char *reason);
 void tm_task_on_channel(tm_task *task, tm_channel_end *end);        /* news of one of its channels */
 /* Neither a split nor no_more: there is none for the moment. */
-void tm_task_on_split(tm_task *task, uint32_t operator_id, const wsl_split *split, bool no_more);
+void tm_task_on_split(tm_task *task, uint32_t operator_id, const wsl_split *split, uint32_t number, bool no_more);
 void tm_task_on_limit(tm_task *task, uint32_t operator_id, int64_t limit); /* of its alignment group */
 void tm_task_on_collect_ack(tm_task *task, uint32_t operator_id, uint64_t sequence);
 void tm_task_on_fd(tm_task *task);                                  /* its descriptor may be readable */

@@ -225,6 +225,7 @@ static wsl_status build_chain(tm_task *t)
         .subtask = t->key.subtask,
         .parallelism = d->parallelism,
         .max_parallelism = d->max_parallelism,
+        .split_number = d->split_number,
         .job_id = t->job_id,
         .job_name = d->job_name,
         .artifact = t->artifact,
@@ -468,7 +469,7 @@ static Wsl__Pb__LateMetrics *late_metrics(tm_task_late *late)
         Wsl__Pb__LateSample *sample = wsl_alloc(sizeof *sample);
         wsl__pb__late_sample__init(sample);
         sample->key = wsl_strdup(latest[n].key);
-        sample->split = wsl_strdup(latest[n].split);
+        sample->split = (uint32_t)latest[n].split;
         sample->timestamp = latest[n].timestamp;
         sample->watermark = latest[n].watermark;
         sample->lateness_ms = latest[n].lateness_ms;

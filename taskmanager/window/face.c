@@ -44,7 +44,7 @@ static wsl_status take_state(tm_face *face, const wsl_state_desc *state, int64_t
             tm_row_list_add(rows, it.value);
         }
     } else {
-        const wsl_row *row = wsl_folded(k, state);
+        const wsl_row *row = tm_keyed_accumulator(&face->k, state);
         if (row != NULL) {
             tm_row_list_add(rows, row);
         }
@@ -60,7 +60,7 @@ static wsl_status put_state(tm_face *face, const wsl_state_desc *state)
     wsl_keyed_ctx *k = &tm_face_select(face, face->owner->trigger_ns)->k;
     for (uint32_t i = 0; i < rows->at.n; i++) {
         WSL_TRY(state->kind == WSL_STATE_LIST ? wsl_list_add(k, state, rows->rows[i])
-                                              : wsl_fold(k, state, rows->rows[i]));
+                                              : tm_keyed_merge(&face->k, state, rows->rows[i]));
     }
     return WSL_OK;
 }
@@ -69,8 +69,15 @@ static wsl_status merge_state(wsl_window_ctx *w, const wsl_state_desc *state)
 {
     tm_face *face = face_of(&w->k);
     tm_general *g = face->owner;
-    if (state->kind != WSL_STATE_REDUCING && state->kind != WSL_STATE_LIST) {
-        return wsl_error_here(w, "merges the state '%s', which is neither a reducing nor a list state", state->name);
+    if (state->kind != WSL_STATE_REDUCING && state->kind != WSL_STATE_AGGREGATING && state->kind != WSL_STATE_LIST) {
+        return wsl_error_here(w,
+                              "merges the state '%s', but nobody knows how two %s become one; make it a reducing, "
+                              "aggregating or list state, or merge it by hand",
+                              state->name, state->kind == WSL_STATE_MAP ? "maps" : "values");
+    }
+    if (state->kind == WSL_STATE_AGGREGATING && (*state->fold)->merge == NULL) {
+        return wsl_error_here(w, "merges the state '%s', but its function '%s' has no .merge to put two accumulators together",
+                              state->name, (*state->fold)->name);
     }
     for (uint32_t i = 0; i < g->n_merged; i++) {
         WSL_TRY(take_state(face, state, g->merged[i].trigger_slot));

@@ -214,11 +214,7 @@ wsl_status tm_general_called(tm_general *g, wsl_status status)
         f->attention = false;
         const bool sent = f->failed == WSL_OK;
         status = tm_fn_ctx_after(f, status);
-        if (status == WSL_AGAIN) {
-            return tm_op_fail(g->op, WSL_USER, "a window function gives its output at once, '%s' cannot return WSL_AGAIN",
-                              g->out.function->name);
-        }
-        f->attention = sent && status == WSL_OK;
+        f->attention = sent && (status == WSL_OK || status == WSL_AGAIN);
     }
     return status;
 }
@@ -228,7 +224,15 @@ static wsl_status call_window(tm_general *g, const wsl_row *const *rows, uint32_
     tm_rows_view view;
     tm_rows_view_init(&view, rows, n);
     wsl_window_ctx *w = tm_general_face(g);
-    return tm_general_called(g, g->out.function->window(w, &view.rows));
+    const wsl_status status = tm_general_called(g, g->out.function->window(w, &view.rows));
+    if (WSL_LIKELY(status != WSL_AGAIN)) {
+        return status;
+    }
+    if (g->folds) {
+        return tm_op_fail(g->op, WSL_USER, TM_NOT_AGAIN_TEXT, g->out.function->name);
+    }
+    tm_again_keep(g, rows, n, n);
+    return WSL_OK;
 }
 
 static wsl_status call_with_rows(tm_general *g)
@@ -270,6 +274,7 @@ static wsl_status fire_rows(tm_general *g)
     const bool evicts = g->spec->evictor != WSL_EVICTOR_NONE;
     use_contents(g);
     read_list(g, g->contents, &g->rows);
+    g->budget -= g->rows.at.n;
     if (evicts && !g->spec->evict_after && g->rows.at.n > 0) {
         WSL_TRY(evict(g));
     }
@@ -286,6 +291,7 @@ wsl_status tm_general_fire(tm_general *g)
         return fire_rows(g);
     }
     use_contents(g);
+    g->budget--;
     const wsl_row *acc = g->state->ops->value_get(g->state, g->contents);
     return acc == NULL ? WSL_OK : emit_result(g, acc);
 }

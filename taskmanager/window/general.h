@@ -13,13 +13,16 @@
  * Timers are (key, namespace, time); a session's namespace is its serial number, which it changes whenever it grows if its
  * trigger could tell.
  *
- * general_op.c: life, rows, timers. general_session.c: merging. firing.c: contents and what becomes of them. trigger.c:
+ * general_op.c: life, rows, timers. general_session.c: merging. firing.c: contents and what becomes of them. again.c: a
+ * function that goes on later. trigger.c:
  * when. face.c: what user functions see.
  *
  * Threads: one slot loop.
  */
 #pragma once
 #include "taskmanager/ops/keyed.h"
+#include "taskmanager/window/again.h"
+#include "taskmanager/window/assigner.h"
 #include "taskmanager/window/fold.h"
 #include "taskmanager/window/pairs.h"
 #include "taskmanager/window/row_list.h"
@@ -51,6 +54,9 @@ struct tm_general {
     bool advancing; /* the watermark waits for timers */
     int64_t watermark;
     int64_t now_ms; /* the clock at the beginning of this batch or timer */
+    int64_t budget; /* windows and rows that may still be touched before others get their turn */
+    tm_window_walk walk; /* of a row that is in more windows than one turn has time for ... */
+    bool walking;        /* ... and is in some of them; it is the next one to come */
 
     tm_fold fold;
     bool folds;
@@ -77,6 +83,7 @@ struct tm_general {
     uint32_t n_merged;
 
     tm_pairs pairs;   /* of two inputs */
+    tm_again again;   /* a call of the function that is to go on */
     tm_row_list rows; /* of a firing, or of a merge */
     tm_row_list more_rows;
     bool *evicted;
@@ -102,6 +109,8 @@ WSL_MUST_CHECK wsl_status tm_general_element(tm_general *g, const wsl_row *row, 
 void tm_general_set_cleanup(tm_general *g);
 /* Drops the window in hand: contents, states; nothing is emitted. */
 WSL_MUST_CHECK wsl_status tm_general_drop(tm_general *g);
+/* What is left of that once its function has finished: what the function itself keeps. */
+WSL_MUST_CHECK wsl_status tm_general_forget(tm_general *g);
 
 /* ---- general_session.c ---- */
 const wsl_schema *tm_session_schema(void);
@@ -116,7 +125,7 @@ WSL_MUST_CHECK wsl_status tm_contents_merge(tm_general *g, int64_t to, int64_t f
 /* A folded value changes its slot; `to` is empty. */
 WSL_MUST_CHECK wsl_status tm_contents_move(tm_general *g, int64_t to, int64_t from);
 WSL_MUST_CHECK wsl_status tm_general_fire(tm_general *g);
-/* Before and after a call of the operator's function for the window in hand. */
+/* Before and after a call of the operator's function for the window in hand. WSL_AGAIN: it has not finished. */
 wsl_window_ctx *tm_general_face(tm_general *g);
 WSL_MUST_CHECK wsl_status tm_general_called(tm_general *g, wsl_status status);
 

@@ -1,8 +1,10 @@
 /*
  * Life, rows and timers of the general window operator.
  *
- * A timer's work may make more timers that are due at once; a turn ends after TIMERS_PER_TURN of them or when the output has
- * no room, and goes on in resume. The watermark is passed on after all its timers have fired.
+ * A timer's work may make more timers that are due at once; a turn ends after TIMERS_PER_TURN of them, when so many windows and
+ * rows have been touched that others should have their turn (WORK_PER_TURN), or when the output has no room, and goes on in
+ * resume. A row can lie in so many windows that it takes several turns: it then waits in front of those behind it, and goes on
+ * with the window it had come to. The watermark is passed on after all its timers have fired.
  */
 #include "taskmanager/window/general.h"
 
@@ -12,7 +14,7 @@
 #include "base/assert.h"
 #include "taskmanager/window/assigner.h"
 
-enum { TIMERS_PER_TURN = 512 };
+enum { TIMERS_PER_TURN = 512, WORK_PER_TURN = 1 << 13 };
 
 static const wsl_field number_fields[] = {{"number", {.id = WSL_T_INT64}}};
 static const wsl_schema number_schema = {"number", 1, number_fields};
@@ -80,6 +82,7 @@ wsl_status tm_general_act(tm_general *g, wsl_trigger_result result)
 wsl_status tm_general_element(tm_general *g, const wsl_row *row, uint32_t i)
 {
     wsl_trigger_result result = WSL_TRIGGER_CONTINUE;
+    g->budget--;
     WSL_TRY(tm_contents_add(g, row, i));
     WSL_TRY(tm_trigger_element(g, row, &result));
     if (result != WSL_TRIGGER_CONTINUE) {
@@ -91,9 +94,18 @@ wsl_status tm_general_element(tm_general *g, const wsl_row *row, uint32_t i)
 
 wsl_status tm_general_drop(tm_general *g)
 {
-    const wsl_function *fn = g->out.function;
     tm_contents_clear(g);
     WSL_TRY(tm_trigger_clear(g));
+    if (tm_again_waits(&g->again)) {
+        g->again.drop = true; /* of no other window: all others wait */
+        return WSL_OK;
+    }
+    return tm_general_forget(g);
+}
+
+wsl_status tm_general_forget(tm_general *g)
+{
+    const wsl_function *fn = g->out.function;
     if (fn == NULL) {
         return WSL_OK;
     }
@@ -121,14 +133,35 @@ wsl_status tm_general_drop(tm_general *g)
 
 /* ---- rows ---- */
 
+/* True: the output has no room, something has to be finished first, or it is the others' turn; the rest has to wait. */
+static bool must_wait(tm_general *g)
+{
+    if (WSL_UNLIKELY(tm_pairs_wait(&g->pairs) || tm_again_waits(&g->again) || g->budget <= 0)) {
+        return true;
+    }
+    if (WSL_LIKELY(!g->out.k.f.attention)) {
+        return false;
+    }
+    g->out.k.f.attention = false;
+    return tm_op_blocked(g->op);
+}
+
 static wsl_status into_time_windows(tm_general *g, const wsl_row *row, uint32_t i, int64_t ts, bool *out_late)
 {
     const tm_window_spec *spec = g->spec;
-    bool skipped = true;
-    tm_window_walk walk = tm_window_walk_begin(spec, ts);
+    bool skipped = !g->walking;
+    tm_window_walk walk = g->walking ? g->walk : tm_window_walk_begin(spec, ts);
+    g->walking = false;
     while (tm_window_walk_next(&walk)) {
         if (spec->event_time && tm_window_cleanup(spec, &walk.window) <= g->watermark) {
             continue;
+        }
+        if (WSL_UNLIKELY(!skipped && must_wait(g))) { /* not before the first one: it goes on */
+            walk.next = walk.window.start;
+            walk.more = true;
+            g->walk = walk;
+            g->walking = true;
+            break;
         }
         skipped = false;
         take_window(g, walk.window.start, walk.window.end);
@@ -169,19 +202,6 @@ static wsl_status take_row(tm_general *g, const wsl_row *row, uint32_t i)
     return WSL_OK;
 }
 
-/* True: the output has no room, or pairs are left; the rest has to wait. */
-static bool must_wait(tm_general *g)
-{
-    if (WSL_UNLIKELY(tm_pairs_wait(&g->pairs))) {
-        return true;
-    }
-    if (WSL_LIKELY(!g->out.k.f.attention)) {
-        return false;
-    }
-    g->out.k.f.attention = false;
-    return tm_op_blocked(g->op);
-}
-
 static wsl_status not_our_key(tm_general *g, const wsl_row *row)
 {
     g->op->current = row;
@@ -211,8 +231,9 @@ static wsl_status take_block(tm_general *g, const wsl_row *const *rows, uint32_t
             tm_key_ctx_select(&g->key, i, rows[i]);
         }
         WSL_TRY(take_row(g, rows[i], i));
-        *out_wait = must_wait(g);
+        *out_wait = g->walking || must_wait(g);
     }
+    i -= g->walking; /* it goes on */
     *io_at = i;
     return WSL_OK;
 }
@@ -222,6 +243,7 @@ static wsl_status general_rows(tm_window_op *w, const wsl_row *const *rows, uint
     tm_general *g = tm_general_of(w);
     uint32_t i = 0;
     bool wait = false;
+    g->budget = WORK_PER_TURN;
     g->now_ms = wsl_wall_ms(g->op->env.clock);
     if (!g->spec->all) {
         tm_key_ctx_set_input(&g->key, w->input);
@@ -258,6 +280,7 @@ static wsl_status fire(tm_general *g, bool event_time, int64_t up_to, bool *out_
     tm_op *op = g->op;
     tm_timers *timers = event_time ? &g->event : &g->processing;
     *out_done = false;
+    g->budget = WORK_PER_TURN;
     for (uint32_t i = 0; i < TIMERS_PER_TURN; i++) {
         int64_t ns = 0;
         int64_t timestamp = 0;
@@ -321,6 +344,13 @@ static wsl_status general_resume(tm_window_op *w)
     if (tm_op_blocked(g->op)) {
         g->op->busy = true; /* a wake-up at a bad moment: remember it */
         return WSL_AGAIN;
+    }
+    if (tm_again_waits(&g->again)) {
+        WSL_TRY(tm_again_resume(g));
+        if (tm_again_waits(&g->again)) {
+            g->op->busy = true;
+            return WSL_OK;
+        }
     }
     if (tm_pairs_wait(&g->pairs)) {
         WSL_TRY(tm_pairs_resume(g));
@@ -466,6 +496,7 @@ static void general_close(tm_window_op *w)
     tm_key_ctx_fini(&g->key);
     wsl_vec_fini(&g->sessions.list);
     tm_pairs_fini(&g->pairs);
+    tm_again_fini(&g->again);
     tm_row_list_fini(&g->rows);
     tm_row_list_fini(&g->more_rows);
     free(g->evicted);

@@ -23,6 +23,7 @@ void tm_late_add(tm_late *late, const tm_key_ctx *key, const wsl_row *row, int64
     sample.timestamp = row->timestamp;
     sample.watermark = op->watermark;
     sample.lateness_ms = lateness_ms;
+    sample.split = row->flags >> WSL_ROW_SPLIT_SHIFT;
     if (key != NULL && op->env.key_schema != NULL) {
         (void)wsl_row_text(key->row, op->env.key_schema, sample.key, sizeof sample.key);
     }

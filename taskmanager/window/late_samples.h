@@ -13,15 +13,15 @@
 
 #include <wiesel/macros.h>
 
-enum { TM_LATE_SAMPLES = 100, TM_LATE_KEY_TEXT = 160, TM_LATE_SPLIT_TEXT = 96 };
+enum { TM_LATE_SAMPLES = 100, TM_LATE_KEY_TEXT = 160 };
 
 typedef struct tm_late_sample {
     uint64_t number;     /* 1, 2, ... in order of arrival, of this subtask */
     int64_t timestamp;   /* of the row, ms */
     int64_t watermark;   /* when it came, ms */
     int64_t lateness_ms; /* how long before the watermark its timestamp was */
-    char key[TM_LATE_KEY_TEXT];     /* "{symbol=ACME}", cut off if longer; "" for windows over all rows */
-    char split[TM_LATE_SPLIT_TEXT]; /* where it was read; "" if not known */
+    uint64_t split;      /* number of the split it was read from, of which the JobManager knows the name; 0: not known */
+    char key[TM_LATE_KEY_TEXT]; /* "{symbol=ACME}", cut off if longer; "" for windows over all rows */
 } tm_late_sample;
 
 typedef struct tm_late_samples tm_late_samples;

@@ -18,7 +18,7 @@ static wsl_status window_open(tm_op *op, wsl_error *err)
         op->env.key_schema = &no_key_schema;
     }
     WSL_TRY(tm_window_spec_init(&w->spec, op, err));
-    tm_late_init(&w->late, op, w->spec.late_side);
+    tm_late_init(&w->late, op, w->spec.late_side[0]);
     w->way = tm_window_spec_is_sliced(&w->spec) ? &tm_window_slices : &tm_window_general;
     w->state = wsl_zalloc(w->way->size);
     return w->way->open(w, err);
@@ -29,6 +29,7 @@ static wsl_status window_rows(tm_op *op, uint32_t input, const wsl_row *const *r
     tm_window_op *w = tm_window_op_of(op);
     WSL_ASSERT(input == 0 || w->spec.fn.pair != NULL);
     w->input = input;
+    w->late.side = w->spec.late_side[input];
     WSL_TRY(w->way->on_rows(w, rows, n));
     return tm_late_flush(&w->late);
 }

@@ -87,7 +87,12 @@ static wsl_status co_group(tm_general *g, uint32_t n_left, uint32_t n)
     tm_rows_view_init(&left, g->pairs.split, n_left);
     tm_rows_view_init(&right, g->pairs.split + n_left, n - n_left);
     wsl_window_ctx *w = tm_general_face(g);
-    return tm_general_called(g, g->out.function->co_group(w, &left.rows, &right.rows));
+    const wsl_status status = tm_general_called(g, g->out.function->co_group(w, &left.rows, &right.rows));
+    if (WSL_LIKELY(status != WSL_AGAIN)) {
+        return status;
+    }
+    tm_again_keep(g, g->pairs.split, n_left, n);
+    return WSL_OK;
 }
 
 /* Pairs from (*io_left, *io_right) on. Stops at the end of the turn, or when the output has no room. */
@@ -106,7 +111,11 @@ static wsl_status give_pairs(tm_general *g, const wsl_row *const *rows, uint32_t
             g->op->current = rows[*io_left];
             wsl_status status = g->out.function->join(tm_fn_ctx_of(f), rows[*io_left], rows[*io_right]);
             if (WSL_UNLIKELY(status != WSL_OK || f->failed != WSL_OK)) {
-                return tm_general_called(g, status);
+                status = tm_general_called(g, status);
+                return status != WSL_AGAIN
+                           ? status
+                           : tm_op_fail(g->op, WSL_USER, "a join gives what it has for a pair at once, '%s' cannot "
+                                                         "return WSL_AGAIN", g->out.function->name);
             }
         }
     }

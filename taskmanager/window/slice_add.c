@@ -3,6 +3,10 @@
  * entries of a block's keys are on their way before they are needed, and an accumulator of fixed size is changed where
  * it lies. Nothing is allocated, and nothing branches on what a row holds.
  */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/window/slice_internal.h"
 
@@ -240,17 +244,59 @@ static wsl_status add_rows(tm_slice_op *o, const tm_piece *p, const wsl_row *con
     }
 }
 
-/* Windows of this piece that have fired, from the newest on. */
-static wsl_status fire_row(tm_slice_op *o, const tm_piece *p)
+/* The windows from `window` down to `oldest` that have fired, for the key in hand. A row can lie in thousands of them: what is
+ * not done in this turn, or has no room in the output, is left to refire. */
+static wsl_status fire_from(tm_slice_op *o, int64_t window, int64_t oldest)
 {
-    for (int64_t window = p->newest;; window -= o->slices.slide) {
+    tm_fn_ctx *f = &o->out.f;
+    o->refiring = false;
+    for (;; window -= o->slices.slide) {
         if (window < o->next) {
             WSL_TRY(tm_slice_fire_key(o, window));
+            o->work -= 1 + (o->mode == TM_SLICE_SHARED ? (int64_t)o->plan.n_parts : 0);
         }
-        if (window <= p->oldest) {
+        if (window <= oldest) { /* below: the oldest has wrapped into the limit */
+            return WSL_OK;
+        }
+        if (WSL_UNLIKELY(o->work <= 0 || (f->attention && tm_op_blocked(o->op)))) {
+            o->refiring = true;
+            o->refire_next = window - o->slices.slide;
+            o->refire_oldest = oldest;
             return WSL_OK;
         }
     }
+}
+
+static void keep_key(tm_slice_op *o)
+{
+    const uint32_t size = tm_key_ctx_size(&o->key);
+    if (o->refire_key_capacity < size) {
+        free(o->refire_key);
+        o->refire_key = wsl_alloc(size);
+        o->refire_key_capacity = size;
+    }
+    if (size > 0) {
+        memcpy(o->refire_key, tm_key_ctx_bytes(&o->key), size);
+    }
+    o->refire_key_size = size;
+    o->refire_key_nulls = o->key.row->nulls;
+    o->refire_key_hash = o->key.hash;
+    o->op->busy = true;
+}
+
+wsl_status tm_slice_refire(tm_slice_op *o)
+{
+    WSL_ASSERT(o->refiring);
+    const void *key = o->refire_key_size > 0 ? (const void *)o->refire_key : "";
+    tm_key_ctx_restore(&o->key, key, o->refire_key_size, o->refire_key_nulls, o->refire_key_hash);
+    o->work = TM_SLICE_WORK_PER_TURN;
+    o->op->current = o->key.row;
+    o->op->current_is_key = true;
+    WSL_TRY(fire_from(o, o->refire_next, o->refire_oldest));
+    WSL_TRY(o->out.f.attention ? tm_fn_ctx_after(&o->out.f, WSL_OK) : WSL_OK);
+    o->op->current = NULL;
+    o->op->current_is_key = false;
+    return tm_fn_ctx_flush(&o->out.f);
 }
 
 wsl_status tm_slice_add_group(tm_slice_op *o, const tm_slice_group *g, const wsl_row *const *rows)
@@ -259,13 +305,15 @@ wsl_status tm_slice_add_group(tm_slice_op *o, const tm_slice_group *g, const wsl
     if (WSL_LIKELY(p->class == TM_PIECE_ON_TIME) || p->oldest >= o->next) {
         return add_rows(o, p, rows + g->from, g->n, g->from);
     }
-    /* a late firing per row, with all that came before */
-    for (uint32_t i = g->from; i < g->from + g->n; i++) {
-        WSL_TRY(add_rows(o, p, rows + i, 1, i));
-        if (!o->all && !tm_key_ctx_make(&o->key, rows[i])) { /* adding need not have done that */
-            return tm_slice_not_our_key(o, rows[i]);
-        }
-        WSL_TRY(fire_row(o, p));
+    /* a late firing, with all that came before */
+    WSL_ASSERT(g->n == 1 && !o->refiring);
+    WSL_TRY(add_rows(o, p, rows + g->from, 1, g->from));
+    if (!o->all && !tm_key_ctx_make(&o->key, rows[g->from])) { /* adding need not have done that */
+        return tm_slice_not_our_key(o, rows[g->from]);
+    }
+    WSL_TRY(fire_from(o, p->newest, p->oldest));
+    if (WSL_UNLIKELY(o->refiring)) {
+        keep_key(o);
     }
     return WSL_OK;
 }

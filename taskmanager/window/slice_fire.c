@@ -348,6 +348,7 @@ void tm_slice_fire_stop(tm_slice_op *o)
     free(o->plan.steps);
     free(o->merged_parts);
     free(o->copy);
+    free(o->refire_key);
 }
 
 /* ---- one key ---- */

@@ -100,8 +100,7 @@ static wsl_status after(tm_slice_op *o, wsl_status status)
     }
     status = tm_fn_ctx_after(f, status);
     if (status == WSL_AGAIN) {
-        return tm_op_fail(o->op, WSL_USER, "a window function gives its output at once, '%s' cannot return WSL_AGAIN",
-                          o->function->name);
+        return tm_op_fail(o->op, WSL_USER, TM_NOT_AGAIN_TEXT, o->function->name);
     }
     f->attention = sent;
     return status;

@@ -119,6 +119,13 @@ typedef struct tm_slice_op {
     const wsl_row *accepted[TM_BATCH_ROWS];
     const wsl_row *sorted[TM_BATCH_ROWS];
 
+    /* a late row that fires windows again, more than one turn has time for */
+    int64_t work; /* windows and parts that may still be touched before others get their turn */
+    bool refiring;
+    int64_t refire_next, refire_oldest;
+    uint8_t *refire_key; /* bytes behind the header */
+    uint32_t refire_key_size, refire_key_capacity, refire_key_nulls, refire_key_hash;
+
     /* TM_SLICE_SHARED: nodes, see slice_tree.c */
     tm_state *tree;
     uint32_t levels;
@@ -152,6 +159,9 @@ wsl_status tm_slice_not_our_key(tm_slice_op *o, const wsl_row *row);
 
 /* ---- slice_add.c: rows into tables ---- */
 WSL_MUST_CHECK wsl_status tm_slice_add_group(tm_slice_op *o, const tm_slice_group *g, const wsl_row *const *rows);
+/* Goes on with o->refiring. */
+WSL_MUST_CHECK wsl_status tm_slice_refire(tm_slice_op *o);
+enum { TM_SLICE_WORK_PER_TURN = 1 << 11 };
 
 /* ---- slice_fire.c ---- */
 /* Fires windows up to o->target and drops what is not needed any more. *out_done: all of them; else it is to be called

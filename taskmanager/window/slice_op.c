@@ -8,6 +8,8 @@
  * for a piece (on time, late, ...) is found out once per piece, not per row. Rows that make fired windows fire again
  * end a group: they are done one by one, in the order in which they came.
  *
+ * A late row can lie in thousands of windows that fire again: that goes on in resume after some, and what comes behind waits.
+ *
  * There are no timers: a window is due when a table that belongs to it exists and its end has passed.
  *
  * Invariants: windows below `next` have fired; a table exists only while one of its windows may still fire or take
@@ -293,6 +295,7 @@ static bool all_in_piece(const tm_slice_op *o, const wsl_row *const *rows, uint3
 static wsl_status event_rows(tm_slice_op *o, const wsl_row *const *rows, uint32_t n)
 {
     uint32_t i = 0;
+    o->work = TM_SLICE_WORK_PER_TURN;
     if (WSL_LIKELY(all_in_piece(o, rows, n))) {
         o->groups[0] = (tm_slice_group){.piece = o->piece, .n = n};
         o->n_groups = 1;
@@ -308,9 +311,9 @@ static wsl_status event_rows(tm_slice_op *o, const wsl_row *const *rows, uint32_
         if (i < n && fires_again(o, &o->piece)) {
             WSL_TRY(add_alone(o, &rows[i]));
             i++;
-            if (i < n && tm_op_blocked(o->op)) {
+            if (o->refiring || o->work <= 0 || (i < n && tm_op_blocked(o->op))) {
                 WSL_TRY(tm_fn_ctx_flush(&o->out.f));
-                return tm_op_suspend(o->op, 0, rows + i, n - i);
+                return i < n ? tm_op_suspend(o->op, 0, rows + i, n - i) : WSL_OK;
             }
         }
     }
@@ -416,8 +419,13 @@ static wsl_status slices_resume(tm_window_op *w)
 {
     tm_slice_op *o = self(w);
     if (tm_op_blocked(o->op)) {
-        o->op->busy = o->passing_on || !o->event_time; /* a wake-up at a bad moment: remember it */
+        o->op->busy = o->passing_on || o->refiring || !o->event_time; /* a wake-up at a bad moment: remember it */
         return WSL_AGAIN;
+    }
+    if (o->refiring) {
+        WSL_TRY(tm_slice_refire(o));
+        o->op->busy = o->refiring;
+        return o->refiring ? WSL_OK : WSL_AGAIN;
     }
     if (!o->event_time) {
         return advance_clock(o);

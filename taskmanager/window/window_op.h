@@ -44,6 +44,11 @@ struct tm_window_op {
     void *state;
 };
 
+/* A window function behind a fold said WSL_AGAIN. */
+#define TM_NOT_AGAIN_TEXT                                                                                              \
+    "a window function behind a reduce or aggregate function gives its output at once, '%s' cannot return WSL_AGAIN; "  \
+    "with wsl_window_process it can"
+
 extern const tm_window_way tm_window_general;
 extern const tm_window_way tm_window_slices; /* slice_op.c */
 

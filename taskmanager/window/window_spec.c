@@ -78,14 +78,19 @@ static void take_assigner(tm_window_spec *spec, const wsl_windowing *w)
     }
 }
 
-static uint32_t find_late_side(const tm_op *op, const char *tag)
+/* NULL: rows that are late are counted only. */
+static wsl_status find_late_side(const tm_op *op, const char *tag, uint32_t *out_side, wsl_error *err)
 {
-    for (uint32_t i = 0; tag != NULL && i < op->n_sides; i++) {
+    if (tag == NULL) {
+        return WSL_OK;
+    }
+    for (uint32_t i = 0; i < op->n_sides; i++) {
         if (strcmp(op->env.desc->sides[i]->tag, tag) == 0) {
-            return i;
+            *out_side = i;
+            return WSL_OK;
         }
     }
-    return UINT32_MAX;
+    return wsl_fail(err, WSL_INTERNAL, "the graph has no side output '%s' for late rows", tag);
 }
 
 static wsl_status check_output(tm_window_spec *spec, tm_op *op, wsl_windowing *w, wsl_error *err)
@@ -103,7 +108,7 @@ static wsl_status check_output(tm_window_spec *spec, tm_op *op, wsl_windowing *w
 wsl_status tm_window_spec_init(tm_window_spec *spec, tm_op *op, wsl_error *err)
 {
     wsl_windowing w;
-    *spec = (tm_window_spec){.late_side = UINT32_MAX};
+    *spec = (tm_window_spec){.late_side = {UINT32_MAX, UINT32_MAX}};
     spec->all = strcmp(op->env.desc->kind, "window_all") == 0;
     if (!spec->all && op->env.key == NULL) {
         return wsl_fail(err, WSL_INVALID, "its input is not keyed: put a key_by before it, or use a window over all");
@@ -118,11 +123,9 @@ wsl_status tm_window_spec_init(tm_window_spec *spec, tm_op *op, wsl_error *err)
     take_assigner(spec, &w);
     spec->keeps_rows = spec->evictor != WSL_EVICTOR_NONE ||
                        (spec->fn.reduce == NULL && spec->fn.aggregate == NULL && spec->select == NULL);
-    spec->late_side = find_late_side(op, w.late_tag);
-    if (w.late_tag != NULL && spec->late_side == UINT32_MAX) {
-        return wsl_fail(err, WSL_INTERNAL, "the graph has no side output '%s' for late rows", w.late_tag);
-    }
-    return WSL_OK;
+    const bool two_inputs = spec->fn.pair != NULL;
+    WSL_TRY(find_late_side(op, two_inputs ? wsl_config_str(spec->config, "late-left") : w.late_tag, &spec->late_side[0], err));
+    return two_inputs ? find_late_side(op, wsl_config_str(spec->config, "late-right"), &spec->late_side[1], err) : WSL_OK;
 }
 
 void tm_window_spec_fini(tm_window_spec *spec)

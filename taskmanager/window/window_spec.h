@@ -45,7 +45,7 @@ typedef struct tm_window_spec {
     bool evict_after;
     bool keeps_rows;           /* contents are rows, not one folded value */
     bool all;                  /* one key: windows over the whole stream */
-    uint32_t late_side;        /* side output of late rows, or UINT32_MAX: they are dropped */
+    uint32_t late_side[2];     /* by input: side output of late rows, or UINT32_MAX: they are dropped */
     const char *select;        /* aggregate list in place of functions; NULL: none */
     wsl_window_functions fn;
 } tm_window_spec;

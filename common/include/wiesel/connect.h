@@ -55,6 +55,10 @@ wsl_stream *wsl_window_join(wsl_keyed_stream *left, wsl_keyed_stream *right, con
 /* A WSL_CO_GROUP function: all rows of both sides of equal key and window, also if one side has none. */
 wsl_stream *wsl_co_group(wsl_keyed_stream *left, wsl_keyed_stream *right, const char *name, const wsl_windowing *windows,
                          const wsl_function *co_group);
+/* Tags of the late rows of either side of these two; NULL: counted and dropped. The stream is the join's, which is returned
+ * again. Triggers and evictors work as with one input, but for those that look at a field or are handed the rows as one type: a
+ * delta trigger or evictor and a custom evictor are refused when the job is built. */
+wsl_stream *wsl_window_join_late(wsl_stream *joined, const char *left_tag, const char *right_tag);
 
 /* ---- inside broadcast functions ---- */
 

@@ -8,7 +8,8 @@
  *
  * A callback returns WSL_OK, or the status of a call that failed, or wsl_error_here(ctx, ...), which fails the job with
  * operator, subtask and row. A process callback that has more output than it wants to emit at once may return WSL_AGAIN:
- * it is called again with the same row after its output has drained (keep the position in ctx->local).
+ * it is called again with the same row after its output has drained (keep the position in ctx->local). So may some functions of
+ * windows: see window.h.
  *
  * Threads: all callbacks of one subtask run on one thread; several subtasks run the same function at once, so it keeps
  * nothing in static variables: per-subtask memory is ctx->local (local_size bytes).

@@ -46,6 +46,11 @@ typedef enum wsl_row_op {
 enum {
     WSL_ROW_HAS_TIMESTAMP = 1u << 0,
     WSL_ROW_KEYED = 1u << 1, /* key_hash is set */
+    /* The other 14 bits: number of the source's split that the row comes from, for those who ask about late rows; 0: not
+     * known. Rows made from a row have its number; what many rows are folded to has none. */
+    WSL_ROW_SPLIT_SHIFT = 2,
+    WSL_ROW_SPLITS = 1 << 14,
+    WSL_ROW_SPLIT_MASK = (WSL_ROW_SPLITS - 1) << WSL_ROW_SPLIT_SHIFT,
 };
 
 #define WSL_TIME_MIN INT64_MIN

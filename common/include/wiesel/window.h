@@ -218,6 +218,11 @@ static inline int64_t wsl_window_max_timestamp(const wsl_window *w) { return w->
  * outlives the window through &w->k (wsl_value_get(&w->k, &seen)), state of this window alone through w->state
  * (wsl_value_get(w->state, &firings)); clear the latter in .window_clear. Sessions have no w->state (NULL): they merge.
  *
+ * A window function behind wsl_window_process, and a co-group function, may return WSL_AGAIN when they have more output than
+ * they want to emit at once: they are called again with the same rows and window (keep in a state how far you are) when
+ * the output has room, and nothing else of the operator happens in between. Joins need not: each pair is a call. Behind a
+ * reduce or aggregate function a window function has one row, and gives its output at once.
+ *
  * Triggers: their state and timers belong to key and window, both through w->state: wsl_timer_event(w->state, t) calls
  * .on_event_time with t. &w->k is not for them.
  */
@@ -229,8 +234,8 @@ struct wsl_window_ctx {
 };
 
 struct wsl_window_ops {
-    /* Makes the windows' state one: what the reducing or list state `state` holds for each merged window is added to what it
-     * holds for the window they became. Other kinds are refused. */
+    /* Makes the windows' state one: what the reducing, aggregating (with .merge) or list state `state` holds for each merged
+     * window is added to what it holds for the window they became. Values and maps are refused: nobody knows how. */
     wsl_status (*merge_state)(wsl_window_ctx *w, const wsl_state_desc *state);
 };
 

@@ -69,7 +69,10 @@ static wsl_status windows(wsl_env *env, const wsl_args *args)
     (void)args;
     const wsl_windowing w = {.assigner = wsl_sliding(60000, 10000), .lateness_ms = 5000};
     wsl_window_join(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "join", &w, &pair);
-    wsl_co_group(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "group", &w, &all_of_both);
+    wsl_stream *grouped =
+        wsl_co_group(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "group", &w, &all_of_both);
+    wsl_window_join_late(grouped, NULL, "late-prices");
+    wsl_print(wsl_side_output(grouped, "late-prices"), "late");
     return WSL_OK;
 }
 
@@ -148,6 +151,14 @@ MISTAKE(key_types, wsl_keyed_co_process(wsl_key_by(trades(env), "quantity"), wsl
                                         &keyed_both))
 MISTAKE(not_broadcast, wsl_broadcast_process(trades(env), prices(env), "value", &value))
 MISTAKE(late_of_other, wsl_interval_join_late(trades(env), "late", NULL))
+MISTAKE(late_of_windows,
+        wsl_window_join_late(wsl_interval_join(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"),
+                                               "join", 0, 3, WSL_BOUNDS_INCLUSIVE, &pair),
+                             "late", NULL))
+MISTAKE(one_window_tag_two_types,
+        wsl_window_join_late(wsl_window_join(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "join",
+                                             &(wsl_windowing){.assigner = wsl_tumbling(10)}, &pair),
+                             "late", "late"))
 MISTAKE(no_interval, wsl_interval_join(wsl_key_by(trades(env), "symbol"), wsl_key_by(prices(env), "name"), "join", 3, 3,
                                        WSL_LOWER_EXCLUSIVE, &pair))
 MISTAKE(one_tag_two_types,
@@ -178,10 +189,15 @@ Test(connect, mistakes_are_refused_with_the_operators_name)
         {not_broadcast, "'value' (broadcast_process) reads 'prices' as its broadcast input, which must go to all "
                         "subtasks; say wsl_broadcast"},
         {late_of_other, "late rows: wsl_interval_join_late takes the stream that wsl_interval_join returned"},
+        {late_of_windows,
+         "late rows: wsl_window_join_late takes the stream that wsl_window_join or wsl_co_group returned"},
+        {one_window_tag_two_types,
+         "side output 'late' of 'join': 'prices' produces (name STRING, value DOUBLE) but 'join' expects (symbol STRING, "
+         "quantity INT64): field 1 is called 'name', but 'symbol' is expected"},
         {no_interval, "'join': no time lies between 3 and 3 ms (lower-exclusive); set lower below upper"},
         {windows_without_size, "'group': a tumbling window needs a size above 0, not 0 ms"},
-        {late_tag_of_two_types, "'join': a window of two inputs has late rows of two types: they are counted, and have "
-                                "no side output"},
+        {late_tag_of_two_types, "'join': a window of two inputs has late rows of two types: name a side output for each "
+                                "with wsl_window_join_late, or they are counted"},
         {one_tag_two_types,
          "side output 'late' of 'join': 'prices' produces (name STRING, value DOUBLE) but 'join' expects (symbol STRING, "
          "quantity INT64): field 1 is called 'name', but 'symbol' is expected"},

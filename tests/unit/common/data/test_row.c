@@ -119,7 +119,6 @@ static void too_large(wsl_row *row) { row->size += 8; }
 static void too_small(wsl_row *row) { row->size = 24; }
 static void uneven(wsl_row *row) { row->size -= 4; }
 static void odd_op(wsl_row *row) { row->op = 4; }
-static void odd_flags(wsl_row *row) { row->flags = 0x8000; }
 static void odd_kind(wsl_row *row) { row->kind = 7; }
 static void odd_bool(wsl_row *row) { row->slot[all_f_b] = 2; }
 static void odd_int8(wsl_row *row) { row->slot[all_f_i8] = 128; }
@@ -142,7 +141,6 @@ Test(row, check_refuses_everything_that_would_mislead_a_reader)
     expect_bad(too_small, "fewer fields");
     expect_bad(uneven, "size does not fit");
     expect_bad(odd_op, "unknown");
-    expect_bad(odd_flags, "unknown");
     expect_bad(odd_kind, "unknown");
     expect_bad(odd_bool, "field 'b'");
     expect_bad(odd_int8, "field 'i8'");

@@ -381,6 +381,7 @@ Test(event_time, late_rows_are_counted_and_the_last_hundred_kept)
             (void)snprintf(key, sizeof key, "{k=%u}", i);
             numbers *n = net_numbers(&s, subtask, T);
             add_late(n, (i + 1) * 10, key, T - i, T);
+            n->sample[0].split = i == 10 ? 0 : i == 11 ? 9999 : 1 + subtask; /* the source's subtasks are numbered first */
             send(&s, n);
         }
     }
@@ -396,6 +397,9 @@ Test(event_time, late_rows_are_counted_and_the_last_hundred_kept)
     cr_assert_eq(json_integer_value(json_object_get(first, "watermark")), T);
     cr_assert_eq(json_integer_value(json_object_get(first, "lateness")), 10);
     cr_assert(json_is_null(json_object_get(first, "split")));
+    cr_assert(json_is_null(json_object_get(json_array_get(samples, 2), "split")), "a number that nothing has");
+    cr_assert_str_eq(text(json_array_get(samples, 98), "split"), "trades, subtask 0");
+    cr_assert_str_eq(text(json_array_get(samples, 99), "split"), "trades, subtask 1");
     cr_assert_str_eq(text(json_array_get(samples, 99), "key"), "{k=59}");
     cr_assert_eq(json_integer_value(json_object_get(json_array_get(samples, 99), "subtask")), 1);
     json_decref(j);

@@ -27,6 +27,7 @@ typedef struct kit {
     Wsl__Pb__Edge *edges[KIT_OPS];
     size_t n_ops, n_edges;
     const wsl_function *functions[KIT_OPS];
+    const wsl_function *more[4]; /* that operators name by role */
     const wsl_schema *in;
     char *keys[2];
     size_t n_keys;
@@ -171,6 +172,11 @@ static const wsl_function *kit_find(void *arg, const char *symbol)
     for (size_t i = 0; i < k->n_ops; i++) {
         if (k->functions[i] != NULL && strcmp(k->ops[i]->name, symbol) == 0) {
             return k->functions[i];
+        }
+    }
+    for (size_t i = 0; i < WSL_ARRAY_LEN(k->more) && k->more[i] != NULL; i++) {
+        if (strcmp(k->more[i]->name, symbol) == 0) {
+            return k->more[i];
         }
     }
     return NULL;

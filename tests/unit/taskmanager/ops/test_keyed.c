@@ -161,7 +161,7 @@ static wsl_status report(wsl_keyed_ctx *k, int64_t at, bool event_time)
 WSL_KEYED_PROCESS(alarm_clock, .in = &reading_schema, .out = &alert_schema, .keyed_process = set_timer,
                   .on_timer = report);
 
-Test(keyed, fires_a_timer_set_three_times_once)
+Test(keyed, ex27_fires_a_timer_set_three_times_once)
 {
     begin(&alarm_clock); /* example 27 */
     for (int i = 0; i < 3; i++) {
@@ -182,7 +182,7 @@ static wsl_status report_and_add(wsl_keyed_ctx *k, int64_t at, bool event_time)
 WSL_KEYED_PROCESS(chained_alarms, .in = &reading_schema, .out = &alert_schema, .keyed_process = set_timer,
                   .on_timer = report_and_add);
 
-Test(keyed, fires_timers_in_order_with_the_new_watermark_and_then_passes_it_on)
+Test(keyed, ex28_fires_timers_in_order_with_the_new_watermark_and_then_passes_it_on)
 {
     begin(&chained_alarms); /* example 28 */
     (void)push("a", 30, 0);
@@ -194,7 +194,7 @@ Test(keyed, fires_timers_in_order_with_the_new_watermark_and_then_passes_it_on)
     wsl_harness_free(h);
 }
 
-Test(keyed, a_timer_behind_the_watermark_fires_with_the_next_one)
+Test(keyed, ex29_a_timer_behind_the_watermark_fires_with_the_next_one)
 {
     begin(&alarm_clock); /* example 29 */
     cr_assert_eq(wsl_harness_watermark(h, 25), WSL_OK);
@@ -253,7 +253,7 @@ static void follow_example_30(const wsl_function *fn, const char *expected)
     wsl_harness_free(h);
 }
 
-Test(keyed, follows_example_30_in_all_three_ways)
+Test(keyed, ex30_in_all_three_ways)
 {
     follow_example_30(&silence, "{name=a, at=110000, seen=90000}@110000, {name=a, at=120000, seen=90000}@120000, "
                                 "watermark MAX, end");
@@ -261,7 +261,7 @@ Test(keyed, follows_example_30_in_all_three_ways)
     follow_example_30(&silence_latest, "{name=a, at=120000, seen=100000}@120000, watermark MAX, end");
 }
 
-Test(keyed, fires_only_timers_the_watermark_has_reached_and_the_rest_at_the_end)
+Test(keyed, ex31_fires_only_timers_the_watermark_has_reached_and_the_rest_at_the_end)
 {
     begin(&alarm_clock); /* example 31: bound 15 s, largest timestamp 200 s */
     (void)push("a", 184999, 0);

@@ -18,6 +18,7 @@ static struct {
     bool no_more;
     wsl_status fail_with;
     int opened, closed;
+    bool names; /* says when it begins a split */
     bool waits; /* says WSL_AGAIN when it has nothing, else WSL_END */
 } plan;
 
@@ -74,7 +75,10 @@ static wsl_status reader_poll(void *self, wsl_source_ctx *ctx, uint32_t max_rows
 
 static wsl_status reader_add_split(void *self, wsl_source_ctx *ctx, const wsl_split *split, wsl_error *err)
 {
-    (void)self, (void)ctx;
+    (void)self;
+    if (plan.names) {
+        (void)ctx->ops->split_started(ctx, split->name);
+    }
     if (split->size == 0) {
         return wsl_fail(err, WSL_FORMAT, "split '%s' is empty", split->name);
     }
@@ -200,17 +204,46 @@ Test(source_sink, source_with_splits_is_idle_while_it_has_none)
     cr_assert_eq(tm_op_resume(kit_head(&k)), WSL_AGAIN);
     cr_assert_str_eq(kit_text(&k), "idle", "from the start");
     const wsl_split split = {.name = "split-1", .bytes = "x", .size = 1};
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, false), WSL_OK);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, 0, false), WSL_OK);
     cr_assert_str_eq(kit_text(&k), "idle active");
     cr_assert_eq(tm_op_resume(kit_head(&k)), WSL_OK);
     cr_assert_str_eq(kit_text(&k), "idle active 100 101 102", "the next one may be on its way");
     cr_assert_eq(k.requests, 1);
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, false), WSL_OK);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, 0, false), WSL_OK);
     cr_assert_str_eq(kit_text(&k), "idle active 100 101 102 idle", "it is not: until there is one");
     cr_assert_str_eq(k.finished, "split-1");
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, true), WSL_OK);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, 0, true), WSL_OK);
     cr_assert_eq(tm_op_resume(kit_head(&k)), WSL_END);
     cr_assert_str_eq(kit_text(&k), "idle active 100 101 102 idle wMAX end");
+    kit_fini(&k);
+}
+
+static uint32_t split_at(const kit *k, uint32_t i) { return tm_collector_at(k->out, i)->row->flags >> WSL_ROW_SPLIT_SHIFT; }
+
+/* The reader names no split of its own, so the subtask's number holds; the one given with a split is for split_started. */
+Test(source_sink, rows_carry_the_number_of_the_subtask_or_of_the_split_they_are_read_from)
+{
+    kit k;
+    reset_plan(0, 10);
+    open_source(&k, &plain_source, "fail");
+    kit_head(&k)->env.split_number = 7;
+    reset_plan(2, 10);
+    while (tm_op_resume(kit_head(&k)) == WSL_OK) {
+    }
+    cr_assert_eq(split_at(&k, 0), 7);
+    cr_assert_eq(split_at(&k, 1), 7);
+    kit_fini(&k);
+
+    reset_plan(0, 10);
+    plan.waits = plan.names = true;
+    open_source(&k, &split_source, "fail");
+    kit_head(&k)->env.split_number = 7;
+    const wsl_split split = {.name = "split-1", .bytes = "x", .size = 1};
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, WSL_ROW_SPLITS - 1, false), WSL_OK);
+    cr_assert_eq(tm_op_resume(kit_head(&k)), WSL_OK);
+    const uint32_t n = tm_collector_count(k.out);
+    cr_assert_eq(tm_collector_at(k.out, n - 1)->row->kind, WSL_KIND_DATA);
+    cr_assert_eq(split_at(&k, n - 1), WSL_ROW_SPLITS - 1);
     kit_fini(&k);
 }
 
@@ -228,7 +261,7 @@ Test(source_sink, source_fails_with_the_readers_words)
     reset_plan(1, 1);
     open_source(&k, &split_source, "fail");
     const wsl_split split = {.name = "nothing", .bytes = "", .size = 0};
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, false), WSL_FORMAT);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, 0, false), WSL_FORMAT);
     cr_assert(has_text(k.error.text, "operator 'numbers'") && has_text(k.error.text, "split 'nothing' is empty"));
     kit_fini(&k);
 }

@@ -161,7 +161,7 @@ static void ms_pass(int64_t ms)
 static void give_split(void)
 {
     const wsl_split split = {.name = "x", .bytes = "x", .size = 1};
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, false), WSL_OK);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), &split, 0, false), WSL_OK);
 }
 static void expect(const char *text)
 {
@@ -349,7 +349,7 @@ Test(split_watermarks, a_subtask_without_a_split_is_idle_once_that_is_known)
     BEGIN(&with_enumerator, "?", "+a 1@100", "2@200 -a ?", "", "+b 3@300");
     poll();
     expect(""); /* it may get any split */
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, false), WSL_OK);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, 0, false), WSL_OK);
     expect("idle");
     give_split();
     expect("active");
@@ -357,7 +357,7 @@ Test(split_watermarks, a_subtask_without_a_split_is_idle_once_that_is_known)
     expect("1 w99");
     poll();
     expect("2 w199");
-    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, false), WSL_OK);
+    cr_assert_eq(kit_head(&k)->cls->on_split(kit_head(&k), NULL, 0, false), WSL_OK);
     expect("idle");
     poll();
     expect("");

@@ -15,7 +15,7 @@ static int64_t watermark(tm_valve *v, uint32_t channel, int64_t wm)
 
 #define NOTHING WSL_TIME_MIN
 
-Test(valve, gives_the_minimum_of_its_channels)
+Test(valve, ex03_gives_the_minimum_of_its_channels)
 {
     tm_valve v;
     tm_valve_init(&v, 2);
@@ -24,7 +24,7 @@ Test(valve, gives_the_minimum_of_its_channels)
     tm_valve_fini(&v);
 }
 
-Test(valve, follows_example_4_with_a_channel_that_goes_idle_and_returns)
+Test(valve, ex04_with_a_channel_that_goes_idle_and_returns)
 {
     tm_valve v;
     tm_valve_init(&v, 2);
@@ -42,7 +42,7 @@ Test(valve, follows_example_4_with_a_channel_that_goes_idle_and_returns)
     tm_valve_fini(&v);
 }
 
-Test(valve, follows_example_5_when_all_go_idle)
+Test(valve, ex05_when_all_go_idle)
 {
     tm_valve v;
     tm_valve_init(&v, 2);

@@ -11,7 +11,7 @@ static int64_t after(tm_watermark_gen *g, int64_t timestamp)
     return tm_watermark_gen_current(g);
 }
 
-Test(watermark_gen, follows_example_1_with_a_bound_of_15_seconds)
+Test(watermark_gen, ex01_with_a_bound_of_15_seconds)
 {
     tm_watermark_gen g;
     tm_watermark_gen_init(&g, 15000, 0, 200 * MS, 0);
@@ -21,7 +21,7 @@ Test(watermark_gen, follows_example_1_with_a_bound_of_15_seconds)
     cr_assert_eq(after(&g, 103000), 87999);
 }
 
-Test(watermark_gen, follows_example_2_when_monotonous)
+Test(watermark_gen, ex02_when_monotonous)
 {
     tm_watermark_gen g;
     tm_watermark_gen_init(&g, 0, 0, 200 * MS, 0);

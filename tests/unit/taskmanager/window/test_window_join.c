@@ -146,6 +146,26 @@ Test(window_join, a_late_row_fires_again_with_the_whole_window_and_later_ones_ar
     cr_assert_eq(wsl_harness_metric(h, "numLateRecordsDropped"), 1);
 }
 
+Test(window_join, late_rows_of_either_side_go_out_as_they_came_and_are_sampled_alike)
+{
+    wsl_harness *made = NULL;
+    wsl_error err = {0};
+    const wsl_harness_options o = {.function = &pairs,
+                                   .windows = &tens,
+                                   .keys = WSL_HARNESS_KEYS("key"),
+                                   .options = WSL_HARNESS_OPTIONS("late-left", "too-late", "late-right", "missed")};
+    cr_assert_eq(wsl_harness_new(&o, &made, &err), WSL_OK, "%s", err.text);
+    WSL_AUTO(wsl_harness) h = made;
+    (void)wsl_harness_watermark(h, 9);
+    wsl_harness_clear(h);
+    (void)push(h, 1, 7, 5, 9);
+    (void)push(h, 0, 7, 6, 8);
+    (void)push(h, 0, 7, 7, 10);
+    cr_assert_str_eq(wsl_harness_text(h),
+                     "missed: {note=a right row, id=5, key=7}@9, too-late: {key=7, id=6}@8", "%s", wsl_harness_text(h));
+    cr_assert_eq(wsl_harness_metric(h, "numLateRecordsDropped"), 0);
+}
+
 Test(window_join, sessions_of_both_inputs_merge)
 {
     const wsl_windowing windows = {.assigner = wsl_session(10)};
@@ -232,7 +252,8 @@ Test(window_join, what_needs_rows_of_one_type_is_refused)
         const char *sentence;
     } cases[] = {
         {{.assigner = {.kind = WSL_WINDOWS_TUMBLING, .size_ms = 10}, .late_tag = "late"},
-         "a window of two inputs has late rows of two types: they are counted, and have no side output"},
+         "a window of two inputs has late rows of two types: name a side output for each with wsl_window_join_late, or "
+         "they are counted"},
         {{.assigner = {.kind = WSL_WINDOWS_TUMBLING, .size_ms = 10},
           .trigger = {.kind = WSL_TRIGGER_DELTA, .field = "id", .threshold = 1}},
          "a window of two inputs has rows of two types, which a delta trigger or evictor, or an evictor of your own, "

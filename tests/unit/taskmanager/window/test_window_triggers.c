@@ -235,6 +235,130 @@ Test(triggers, custom_ones_have_state_and_timers_of_their_window)
                        X("[0,100)=[4,6,7]"), W(1000), X("[100,200)=[9]")));
 }
 
+/* ---- custom triggers of windows that merge ---- */
+
+/* The trigger's own memory of its rows, three ways: their sum, their largest and number, and themselves. */
+WSL_ROW(mark, (int64, v));
+WSL_ROW(peak, (int64, largest), (int64, n));
+static wsl_status marks_add(wsl_ctx *ctx, const wsl_row *a, const wsl_row *b)
+{
+    wsl_row_writer w = wsl_begin(ctx, &mark_schema, 0);
+    mark_set_v(&w, mark_v(a) + mark_v(b));
+    return wsl_emit(ctx, &w);
+}
+WSL_REDUCE(sum_of_marks, .in = &mark_schema, .out = &mark_schema, .reduce = marks_add);
+static wsl_status peak_add(wsl_ctx *ctx, wsl_row *acc, const wsl_row *in)
+{
+    (void)ctx;
+    if (peak_n(acc) == 0 || mark_v(in) > peak_largest(acc)) {
+        acc->slot[peak_f_largest] = in->slot[mark_f_v];
+    }
+    acc->slot[peak_f_n]++;
+    return WSL_OK;
+}
+static wsl_status peak_merge(wsl_ctx *ctx, wsl_row *acc, const wsl_row *other)
+{
+    (void)ctx;
+    if (peak_largest(other) > peak_largest(acc)) {
+        acc->slot[peak_f_largest] = other->slot[peak_f_largest];
+    }
+    acc->slot[peak_f_n] += other->slot[peak_f_n];
+    return WSL_OK;
+}
+WSL_AGGREGATE(peak_of, .in = &mark_schema, .acc = &peak_schema, .add = peak_add, .merge = peak_merge);
+WSL_AGGREGATE(peak_without_merge, .in = &mark_schema, .acc = &peak_schema, .add = peak_add);
+WSL_REDUCING_STATE(marks_sum, "sum", sum_of_marks, &mark_schema);
+WSL_AGGREGATING_STATE(marks_peak, "peak", peak_of, &peak_schema);
+WSL_AGGREGATING_STATE(marks_lone, "lone", peak_without_merge, &peak_schema);
+WSL_LIST_STATE(marks_all, "all", &mark_schema);
+WSL_VALUE_STATE(marks_value, "value", (int64, n));
+WSL_MAP_STATE(marks_map, "map", &mark_schema, &mark_schema);
+
+static const wsl_row *mark_row(wsl_row_writer *w, uint64_t memory[4], int64_t v)
+{
+    (void)wsl_row_writer_init(w, memory, 32, mark_n_fields);
+    mark_set_v(w, v);
+    return w->row;
+}
+
+/* Fires when what all three say comes to: sum 100, six rows in the list and the peak's count, largest 40. */
+static wsl_status remember(wsl_window_ctx *w, const wsl_row *row, wsl_trigger_result *out)
+{
+    uint64_t memory[4];
+    wsl_row_writer rw;
+    const wsl_row *m = mark_row(&rw, memory, event_v(row));
+    WSL_TRY(wsl_fold(w->state, &marks_sum, m));
+    WSL_TRY(wsl_fold(w->state, &marks_peak, m));
+    WSL_TRY(wsl_list_add(w->state, &marks_all, m));
+    const int64_t sum = mark_v(wsl_folded(w->state, &marks_sum));
+    const wsl_row *p = wsl_folded(w->state, &marks_peak);
+    const bool peaks = peak_largest(p) == 40 && peak_n(p) == 6;
+    *out = sum == 100 && peaks && wsl_list_size(w->state, &marks_all) == 6 ? WSL_TRIGGER_FIRE : WSL_TRIGGER_CONTINUE;
+    return WSL_OK;
+}
+static wsl_status merge_all(wsl_window_ctx *w, const wsl_window *merged, uint32_t n)
+{
+    (void)merged, (void)n;
+    WSL_TRY(wsl_window_merge_state(w, &marks_sum));
+    WSL_TRY(wsl_window_merge_state(w, &marks_peak));
+    return wsl_window_merge_state(w, &marks_all);
+}
+WSL_TRIGGER(by_all_three, .in = &event_schema, .states = WSL_STATES(&marks_sum, &marks_peak, &marks_all),
+            .on_element = remember, .on_merge = merge_all);
+
+Test(triggers, custom_ones_merge_reducing_aggregating_and_list_states)
+{
+    wsl_harness_options o = {SUMS, OF(.assigner = wsl_session(10), .trigger = wsl_custom_trigger(&by_all_three))};
+    run_both(&o, STEPS(E(0, 10), E(5, 20), E(30, 40), E(35, 20), X(""), K("x", 20, 10), E(15, 5), X(""), E(22, 5),
+                       X("[0,45)=100"), W(100), X("")));
+}
+
+/* Of sessions that become one, this many times. */
+static const wsl_state_desc *to_merge;
+static wsl_status touch(wsl_window_ctx *w, const wsl_row *row, wsl_trigger_result *out)
+{
+    (void)w, (void)row;
+    *out = WSL_TRIGGER_CONTINUE;
+    return WSL_OK;
+}
+static wsl_status merge_one(wsl_window_ctx *w, const wsl_window *merged, uint32_t n)
+{
+    (void)merged, (void)n;
+    return wsl_window_merge_state(w, to_merge);
+}
+WSL_TRIGGER(merges_what_it_should_not, .in = &event_schema, .states = WSL_STATES(&marks_value, &marks_map, &marks_lone),
+            .on_element = touch, .on_merge = merge_one);
+
+Test(triggers, states_that_nobody_knows_how_to_merge_fail_the_job_in_words)
+{
+    static const struct {
+        const wsl_state_desc *state;
+        const char *sentence;
+    } cases[] = {
+        {&marks_value, "merges the state 'value', but nobody knows how two values become one; make it a reducing, "
+                       "aggregating or list state, or merge it by hand"},
+        {&marks_map, "merges the state 'map', but nobody knows how two maps become one"},
+        {&marks_lone, "merges the state 'lone', but its function 'peak_without_merge' has no .merge to put two "
+                      "accumulators together"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        wsl_harness *h = NULL;
+        wsl_error err = {0};
+        const wsl_harness_options o = {
+            SUMS, OF(.assigner = wsl_session(10), .trigger = wsl_custom_trigger(&merges_what_it_should_not))};
+        cr_assert_eq(wsl_harness_new(&o, &h, &err), WSL_OK, "%s", err.text);
+        to_merge = cases[i].state;
+        for (int64_t at = 0; at < 2; at++) {
+            wsl_row *row = kit_row("k", at * 5, 1);
+            const wsl_status status = wsl_harness_push_row(h, row);
+            cr_assert_eq(status == WSL_OK, at == 0, "row %d", (int)at);
+            free(row);
+        }
+        cr_assert_not_null(strstr(wsl_harness_error(h)->text, cases[i].sentence), "%s", wsl_harness_error(h)->text);
+        wsl_harness_free(h);
+    }
+}
+
 /* ---- evictors ---- */
 
 static wsl_status odd_ones(wsl_window_ctx *w, const wsl_row *const *rows, uint32_t n, bool *out_evict)
