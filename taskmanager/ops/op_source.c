@@ -227,7 +227,7 @@ static wsl_status source_emit(wsl_source_ctx *ctx, wsl_row *row)
         begin_implicit(s);
     }
     ctx->out_tip += row->size;
-    row->flags = (uint16_t)((row->flags & ~WSL_ROW_SPLIT_MASK) | s->row_split);
+    row->flags = (uint16_t)(row->flags | s->row_split); /* a row just built has no number yet */
     s->out[s->n_out++] = row;
     return s->n_out == TM_BATCH_ROWS ? flush_rows(s) : WSL_OK;
 }

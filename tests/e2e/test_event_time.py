@@ -68,6 +68,7 @@ class EventTime(ClusterTest):
         self.assertEqual(operator["count"], len(expected))
         got = [(s["key"], s["timestamp"], s["watermark"], s["lateness"]) for s in operator["samples"]]
         self.assertEqual(got, [(f"{{symbol={symbol}}}", at, watermark, watermark - at) for symbol, at, watermark in expected[-100:]])
+        self.assertEqual({s["split"].rsplit("/", 1)[-1] for s in operator["samples"]}, {"rows.json"}, "each says where it was read")
 
         text = self.cluster.cli("late", job_id, "--operator", "counts")
         self.assertEqual(text.code, 0, str(text))

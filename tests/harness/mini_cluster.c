@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/cluster_options.h"
 #include "base/strbuf.h"
+#include "graph/graph_json.h"
 #include "plugin/plugin.h"
 
 enum { TASK_MANAGERS_MAX = 8, LIBRARY_MAX = 64 << 20 };
@@ -168,6 +169,19 @@ wsl_status mini_cluster_submit(mini_cluster *c, const char *library, uint32_t pa
     };
     wsl_job_graph *graph = NULL;
     WSL_TRY(wsl_job_build(plugin, &options, &graph, err));
+    const wsl_status status = jm_submit(c->jm, graph, out_job, err);
+    if (status != WSL_OK) {
+        wsl_job_graph_free(graph);
+    }
+    c->collecting = *out_job;
+    c->collected = 0;
+    return status;
+}
+
+wsl_status mini_cluster_submit_json(mini_cluster *c, const char *json, wsl_id *out_job, wsl_error *err)
+{
+    wsl_job_graph *graph = NULL;
+    WSL_TRY(wsl_job_graph_from_json(json, strlen(json), &graph, err));
     const wsl_status status = jm_submit(c->jm, graph, out_job, err);
     if (status != WSL_OK) {
         wsl_job_graph_free(graph);

@@ -25,6 +25,9 @@ void mini_cluster_stop(mini_cluster *c);
 wsl_status mini_cluster_submit(mini_cluster *c, const char *library, uint32_t parallelism, const char *const *arguments,
                                const char *const *job_overrides, wsl_id *out_job, wsl_error *err);
 
+/* The same for a job in JSON, without a library. */
+wsl_status mini_cluster_submit_json(mini_cluster *c, const char *json, wsl_id *out_job, wsl_error *err);
+
 /* Runs the JobManager until the job is in that state or has ended otherwise, or the time is over. True if it is. */
 bool mini_cluster_await(mini_cluster *c, const wsl_id *job, const char *state, int64_t timeout_ms);
 /* Runs the JobManager for as long as `until` says false; true when it said true in time. */
