@@ -4,7 +4,8 @@
  *
  *     state_bench                prints ns per record for several numbers of keys, the best of rounds of half a million
  *     state_bench keys K N       one case, for perf and callgrind
- *     state_bench timers         only timers: ns to register and to fire one of a million, and the longest single call
+ *     state_bench timers         only timers: ns to register and to fire one of a million, and the longest single call; then
+ *                                the same with all that belongs to it: row, state, user function
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,9 +73,32 @@ static wsl_status double_it(wsl_ctx *ctx, const wsl_row *in)
 }
 WSL_PROCESS(bench_map, .in = &event_schema, .process = double_it);
 
+/* A timer per key, whose callback looks at the key's state. */
+static wsl_status remember(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    wsl_row *total = wsl_value_update(k, &totals);
+    total->slot[totals_value_f_count]++;
+    total->slot[totals_value_f_sum] += (uint64_t)event_value(in);
+    return wsl_timer_event(k, event_value(in) % 3600000);
+}
+
+static wsl_status alert(wsl_keyed_ctx *k, int64_t timestamp, bool event_time)
+{
+    (void)event_time;
+    wsl_row *total = wsl_value_update(k, &totals);
+    total->slot[totals_value_f_count]--;
+    wsl_row_writer w = wsl_begin(k, &running_schema, 0);
+    running_set_key(&w, timestamp);
+    running_set_count(&w, totals_value_count(total));
+    running_set_sum(&w, totals_value_sum(total));
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_PROCESS(bench_alert, .in = &event_schema, .out = &running_schema, .states = WSL_STATES(&totals),
+                  .keyed_process = remember, .on_timer = alert);
+
 /* ---- a chain of one operator that ends in nothing ---- */
 
-static const wsl_function *const functions[] = {&bench_keyed, &bench_reduce, &bench_word, &bench_map};
+static const wsl_function *const functions[] = {&bench_keyed, &bench_reduce, &bench_word, &bench_map, &bench_alert};
 
 static const wsl_function *find(void *arg, const char *symbol)
 {
@@ -238,7 +262,7 @@ static void run_timers(uint32_t n)
         int64_t last = begin;
         for (uint32_t i = 0; i < n; i++) {
             make_key(&kc, i);
-            (void)tm_timers_set(&timers, &kc, 0, (int64_t)(mix(i) % 3600000));
+            tm_timers_set(&timers, &kc, 0, (int64_t)(mix(i) % 3600000));
             if (i % 64 == 63) {
                 const int64_t now = cpu_ns();
                 longest[0] = now - last > longest[0] ? now - last : longest[0];
@@ -268,10 +292,55 @@ static void run_timers(uint32_t n)
            best_set, best_fire, (double)longest_set / 1e6, (double)longest_fire / 1e6);
 }
 
+/* The same through an operator: n keys that have state get a timer each, then all of them are due at once. */
+static void run_alerts(uint32_t n)
+{
+    wsl_error error = {0};
+    wsl_rng rng;
+    wsl_rng_seed(&rng, 1);
+    tm_op_host host = {.error = &error};
+    tm_chain *chain = make_chain(&bench_alert, "keyed_process", "key", &host, &rng);
+    uint8_t *buffer = wsl_alloc(BUFFER_BYTES);
+    const wsl_row *rows[TM_BATCH_ROWS];
+    double best_set = 1e9, best_fire = 1e9;
+    for (int64_t round = 0; round < 4; round++) {
+        uint64_t i = 0;
+        int64_t set = 0;
+        while (i < n) {
+            const uint32_t k = fill(buffer, rows, &i, n, false);
+            const int64_t begin = cpu_ns();
+            if (tm_op_deliver_rows(tm_chain_head(chain), 0, rows, k) != WSL_OK) {
+                fprintf(stderr, "%s\n", error.text);
+                exit(1);
+            }
+            set += cpu_ns() - begin;
+        }
+        const int64_t begin = cpu_ns();
+        wsl_status status = tm_op_deliver_watermark(tm_chain_head(chain), 3600000 + round);
+        while (status == WSL_OK && tm_chain_has_pending(chain)) {
+            status = tm_chain_resume(chain);
+        }
+        const int64_t fire = cpu_ns() - begin;
+        if (status != WSL_OK) {
+            fprintf(stderr, "%s\n", error.text);
+            exit(1);
+        }
+        if (round > 0) { /* the first one makes the keys' entries */
+            best_set = (double)set / (double)i < best_set ? (double)set / (double)i : best_set;
+            best_fire = (double)fire / (double)i < best_fire ? (double)fire / (double)i : best_fire;
+        }
+    }
+    printf("%-13s %8" PRIu32 " keys %6.1f ns per record that sets a timer, %6.1f ns per timer that fires\n",
+           bench_alert.name, n, best_set, best_fire);
+    tm_chain_free(chain);
+    free(buffer);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "timers") == 0) {
         run_timers(1000000);
+        run_alerts(1000000);
         return 0;
     }
     if (argc == 4 && strcmp(argv[1], "keys") == 0) {
@@ -290,5 +359,6 @@ int main(int argc, char **argv)
         run(&bench_word, "keyed_process", keys, n);
     }
     run_timers(1000000);
+    run_alerts(1000000);
     return 0;
 }

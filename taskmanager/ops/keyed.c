@@ -45,9 +45,12 @@ static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timesta
                              k->f.op->env.function->name);
     }
     if (event_time) {
-        (void)tm_timers_set(&k->event, &k->key, 0, timestamp_ms);
-    } else if (tm_timers_set(&k->processing, &k->key, 0, timestamp_ms)) {
-        arm(k);
+        tm_timers_set(&k->event, &k->key, 0, timestamp_ms);
+    } else {
+        tm_timers_set(&k->processing, &k->key, 0, timestamp_ms);
+        if (timestamp_ms < k->armed) {
+            arm(k);
+        }
     }
     return WSL_OK;
 }
@@ -55,7 +58,7 @@ static wsl_status timer_set(wsl_keyed_ctx *ctx, bool event_time, int64_t timesta
 static void timer_delete(wsl_keyed_ctx *ctx, bool event_time, int64_t timestamp_ms)
 {
     tm_keyed *k = self(ctx);
-    (void)tm_timers_delete(event_time ? &k->event : &k->processing, &k->key, 0, timestamp_ms);
+    tm_timers_delete(event_time ? &k->event : &k->processing, &k->key, 0, timestamp_ms);
 }
 
 static const wsl_keyed_ops keyed_ops = {
@@ -230,6 +233,8 @@ static wsl_status fire(tm_keyed *k, bool event_time, int64_t up_to, bool *out_do
             *out_done = true;
             break;
         }
+        k->state->ops->prefetch(k->state, tm_timers_ahead(timers, TM_TIMERS_AHEAD),
+                                tm_timers_ahead(timers, TM_TIMERS_AHEAD / 2));
         k->f.k.key = k->key.row;
         tm_fn_ctx_no_row(&k->f, event_time, event_time ? timestamp : 0);
         op->current = k->key.row;
@@ -238,7 +243,7 @@ static wsl_status fire(tm_keyed *k, bool event_time, int64_t up_to, bool *out_do
         if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
             status = tm_fn_ctx_after(&k->f, status);
             if (status == WSL_AGAIN) {
-                (void)tm_timers_set(timers, &k->key, 0, timestamp); /* it is called again */
+                tm_timers_set(timers, &k->key, 0, timestamp); /* it is called again */
                 break;
             }
             WSL_TRY(status);
@@ -255,7 +260,7 @@ static wsl_status fire(tm_keyed *k, bool event_time, int64_t up_to, bool *out_do
 static wsl_status advance(tm_keyed *k)
 {
     bool done = true;
-    if (tm_timers_count(&k->event) != 0) {
+    if (tm_timers_any(&k->event)) {
         WSL_TRY(fire(k, true, k->f.k.ctx.watermark, &done));
     }
     k->advancing = !done;
@@ -297,7 +302,7 @@ wsl_status tm_keyed_resume(tm_keyed *k)
     if (k->advancing) {
         return advance(k);
     }
-    if (tm_timers_count(&k->processing) == 0 && k->clean_at == WSL_TIME_MAX) {
+    if (!tm_timers_any(&k->processing) && k->clean_at == WSL_TIME_MAX) {
         k->f.op->busy = false;
         k->armed = WSL_TIME_MAX; /* what was asked for has been deleted since */
         return WSL_AGAIN;

@@ -107,11 +107,11 @@ static void arm(op_interval_join *j, int64_t at)
         if (armed_timestamp(set) <= at) {
             return;
         }
-        (void)tm_timers_delete(&j->k.event, &j->k.key, 0, armed_timestamp(set));
+        tm_timers_delete(&j->k.event, &j->k.key, 0, armed_timestamp(set));
     }
     wsl_row *row = j->state->ops->value_update(j->state, STATE_ARMED);
     row->slot[0] = (uint64_t)at;
-    (void)tm_timers_set(&j->k.event, &j->k.key, 0, at);
+    tm_timers_set(&j->k.event, &j->k.key, 0, at);
 }
 
 /* Takes rows out of a list whose last chance is over; *io_next: the earliest one of the rest. */

@@ -57,6 +57,9 @@ typedef struct tm_state_ops {
      * those behind are looked at in passing. False if a row's key group is not ours (*out_bad is its index): it should
      * never have come. */
     bool (*load)(tm_state *s, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_bad);
+    /* Keys that will be current soon, one by one and not of a batch (timers): what belongs to `far` and then, some keys
+     * later, to `near` (hashes; NULL: not known) gets on its way. */
+    void (*prefetch)(const tm_state *s, const uint32_t *far, const uint32_t *near);
     const wsl_row *(*value_get)(tm_state *s, uint32_t state);
     /* Made with all fields 0 and not null if unset. NULL: the schema has fields of variable size. */
     wsl_row *(*value_update)(tm_state *s, uint32_t state);

@@ -89,9 +89,24 @@ static void mem_state_free(tm_state *s)
     free(m);
 }
 
+static void prefetch(const tm_state *s, const uint32_t *far, const uint32_t *near)
+{
+    const tm_mem_state *m = tm_mem_self_const(s);
+    if (m->now == NULL) {
+        return;
+    }
+    if (far != NULL) {
+        tm_mem_table_prefetch_tags(&m->now->table, *far);
+    }
+    if (near != NULL) {
+        tm_mem_table_prefetch_entry(&m->now->table, *near);
+    }
+}
+
 static const tm_state_ops mem_state_ops = {
     .free = mem_state_free,
     .load = load,
+    .prefetch = prefetch,
     .value_get = tm_mem_value_get,
     .value_update = tm_mem_value_update,
     .value_put = tm_mem_value_put,

@@ -349,6 +349,29 @@ uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc)
     }
 }
 
+void tm_mem_table_prefetch_tags(const tm_mem_table *t, uint32_t hash)
+{
+    const spot at = spot_of(t, hash);
+    const tm_mem_cell *cell = cell_of(&at);
+    const uint32_t log_groups = (uint32_t)cell->segment & TM_LOG_MASK;
+    __builtin_prefetch(tm_segment_of(cell)->tags + group_of(at.mixed, log_groups) * TM_TAGS);
+}
+
+void tm_mem_table_prefetch_entry(const tm_mem_table *t, uint32_t hash)
+{
+    const spot at = spot_of(t, hash);
+    const tm_mem_cell *cell = cell_of(&at);
+    const uint32_t g = group_of(at.mixed, (uint32_t)cell->segment & TM_LOG_MASK);
+    const uint32_t match = tm_tags_match(tm_segment_of(cell)->tags + g * TM_TAGS, tag_of(at.mixed));
+    if (match != 0) {
+        const uint8_t *entry = cell->entries + (size_t)(g * TM_TAGS + (uint32_t)__builtin_ctz(match)) * t->stride;
+        __builtin_prefetch(entry, 1);
+        if (t->stride > 32) { /* it may go beyond the line */
+            __builtin_prefetch(entry + t->stride - 1 < entry + 64 ? entry + t->stride - 1 : entry + 64, 1);
+        }
+    }
+}
+
 static void write_key(tm_mem_table *t, uint8_t *entry, const tm_key_ctx *kc)
 {
     if (t->fast) {

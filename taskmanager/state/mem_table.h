@@ -95,6 +95,10 @@ bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *ro
 /* The current key's entry; NULL if there is none. */
 uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc);
 
+/* On the way to a key that will be current soon: first its tags, then, when those have come, its entry. */
+void tm_mem_table_prefetch_tags(const tm_mem_table *t, uint32_t hash);
+void tm_mem_table_prefetch_entry(const tm_mem_table *t, uint32_t hash);
+
 /* Adds an entry for the current key, which has none: header filled, bits 0, payload not zeroed. */
 uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc);
 /* Removes an entry of this table; kc is told. */

@@ -1,261 +1,96 @@
 #include "taskmanager/time/timer_queue.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 
 enum {
-    LEAF_MAX = 32 << 10,
-    PIECE = 4 << 10, /* what a leaf is cut into */
+    LEAF_MAX = 16 << 10,
+    PIECE = 2 << 10, /* what a leaf is cut into */
+    LEAF_MIN = 1 << 10, /* limit of a leaf of which most had no effect */
+    DELETED_MIN = 128,
     NEAR_MIN = 1024,
-    SMALL_SORT = 24,
-    DIGITS = 256,
 };
 
-/* ---- order ---- */
-
-static inline bool triple_before(const tm_timer_node *a, const tm_timer_node *b)
+void tm_timer_queue_init(tm_timer_queue *q, tm_region *region, tm_slab *slab)
 {
-    if (a->timestamp != b->timestamp) {
-        return a->timestamp < b->timestamp;
-    }
-    return a->group != b->group ? a->group < b->group : a->prefix < b->prefix;
-}
-
-static inline bool same_triple(const tm_timer_node *a, const tm_timer_node *b)
-{
-    return a->timestamp == b->timestamp && a->group == b->group && a->prefix == b->prefix;
-}
-
-static inline bool before(const tm_timer_queue_ops *ops, const void *arg, const tm_timer_node *a,
-                          const tm_timer_node *b)
-{
-    if (WSL_LIKELY(!same_triple(a, b))) {
-        return triple_before(a, b);
-    }
-    return ops->compare(arg, a->timer, b->timer) < 0;
-}
-
-/* ---- arrays ---- */
-
-static void reserve(tm_timer_nodes *l, uint32_t capacity)
-{
-    if (l->capacity < capacity) {
-        l->capacity = l->capacity * 2 < capacity ? capacity : l->capacity * 2;
-        l->node = wsl_realloc(l->node, l->capacity * sizeof *l->node);
-    }
-}
-
-static void append(tm_timer_nodes *l, const tm_timer_node *nodes, uint32_t n)
-{
-    reserve(l, l->n + n);
-    if (n > 0) {
-        memcpy(l->node + l->n, nodes, n * sizeof *nodes);
-    }
-    l->n += n;
-}
-
-static void scratch_reserve(tm_timer_queue *q, uint32_t capacity)
-{
-    if (q->scratch_capacity < capacity) {
-        free(q->scratch);
-        q->scratch = wsl_alloc(capacity * sizeof *q->scratch);
-        q->scratch_capacity = capacity;
-    }
+    *q = (tm_timer_queue){.region = region, .slab = slab};
 }
 
 void tm_timer_queue_fini(tm_timer_queue *q)
 {
     for (uint32_t i = 0; i < q->n_leaves; i++) {
-        free(q->leaves[q->first_leaf + i].nodes.node);
+        free(q->leaves[q->first_leaf + i].blocks.block);
     }
     free(q->leaves);
     free(q->times);
-    free(q->front.node);
-    free(q->near.node);
+    free(q->front_blocks.block);
+    free(q->front);
+    free(q->near);
+    free(q->items);
     free(q->scratch);
     *q = (tm_timer_queue){0};
 }
 
-/* ---- sorting ---- */
-
-static uint64_t digit_source(const tm_timer_node *n, uint32_t part)
+static void release_key(tm_timer_queue *q, const tm_timer *timer)
 {
-    switch (part) {
-    case 0:
-        return n->prefix;
-    case 1:
-        return n->group;
-    default:
-        return (uint64_t)n->timestamp ^ UINT64_C(1) << 63;
+    if (WSL_UNLIKELY(tm_timer_has_long_key(timer))) {
+        tm_timer_key *key = tm_timer_long_key(timer);
+        tm_slab_release(q->slab, key, (uint32_t)sizeof *key + key->size);
     }
 }
 
-/* Stable, by one byte of one part; false: all have the same one. */
-static void by_digit(const tm_timer_node *from, tm_timer_node *to, uint32_t n, uint32_t part, uint32_t shift)
+/* An entry leaves the queue. */
+static void discard(tm_timer_queue *q, const tm_timer *timer)
 {
-    uint32_t at[DIGITS] = {0};
-    for (uint32_t i = 0; i < n; i++) {
-        at[digit_source(&from[i], part) >> shift & (DIGITS - 1)]++;
-    }
-    uint32_t sum = 0;
-    for (uint32_t d = 0; d < DIGITS; d++) {
-        const uint32_t count = at[d];
-        at[d] = sum;
-        sum += count;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        to[at[digit_source(&from[i], part) >> shift & (DIGITS - 1)]++] = from[i];
-    }
+    release_key(q, timer);
+    q->n--;
 }
 
-/* By time, group and prefix: byte by byte from the last, those left out in which all agree. */
-static void sort_triples(tm_timer_queue *q, tm_timer_nodes *l)
+/* ---- blocks ---- */
+
+static tm_timer *block_new(tm_timer_queue *q)
 {
-    uint64_t differ[3] = {0};
-    for (uint32_t i = 1; i < l->n; i++) {
-        for (uint32_t part = 0; part < 3; part++) {
-            differ[part] |= digit_source(&l->node[i], part) ^ digit_source(&l->node[0], part);
-        }
+    void *block = q->free_blocks;
+    if (block == NULL) {
+        return tm_region_alloc(q->region, TM_TIMER_BLOCK * sizeof(tm_timer), 64);
     }
-    scratch_reserve(q, l->capacity);
-    tm_timer_node *from = l->node;
-    tm_timer_node *to = q->scratch;
-    for (uint32_t part = 0; part < 3; part++) {
-        for (uint32_t shift = 0; shift < 64 && differ[part] >> shift != 0; shift += 8) {
-            if ((differ[part] >> shift & (DIGITS - 1)) != 0) {
-                by_digit(from, to, l->n, part, shift);
-                tm_timer_node *sorted = to;
-                to = from;
-                from = sorted;
-            }
-        }
-    }
-    if (from != l->node) { /* the arrays change places */
-        const uint32_t capacity = q->scratch_capacity;
-        q->scratch = l->node;
-        q->scratch_capacity = l->capacity;
-        l->node = from;
-        l->capacity = capacity;
-    }
+    memcpy(&q->free_blocks, block, sizeof(void *));
+    return block;
 }
 
-static void insertion_sort(const tm_timer_queue_ops *ops, const void *arg, tm_timer_node *nodes, uint32_t n)
+static void blocks_release(tm_timer_queue *q, tm_timer_blocks *b)
 {
-    for (uint32_t i = 1; i < n; i++) {
-        const tm_timer_node node = nodes[i];
-        uint32_t to = i;
-        while (to > 0 && before(ops, arg, &node, &nodes[to - 1])) {
-            nodes[to] = nodes[to - 1];
-            to--;
-        }
-        nodes[to] = node;
+    for (uint32_t i = 0; i < b->n; i++) {
+        memcpy(b->block[i], &q->free_blocks, sizeof(void *));
+        q->free_blocks = b->block[i];
     }
+    free(b->block);
+    *b = (tm_timer_blocks){0};
 }
 
-/* Nodes that agree in all they carry: by what their timers say. */
-static void sort_ties(const tm_timer_queue_ops *ops, const void *arg, tm_timer_node *nodes, tm_timer_node *scratch,
-                      uint32_t n)
+static __attribute__((noinline)) tm_timer *blocks_grow(tm_timer_queue *q, tm_timer_blocks *b)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        ops->prefetch(arg, nodes[i].timer);
+    if (b->n == b->capacity) {
+        b->capacity = b->capacity == 0 ? LEAF_MAX / TM_TIMER_BLOCK : b->capacity * 2;
+        b->block = wsl_realloc(b->block, b->capacity * sizeof *b->block);
     }
-    for (uint32_t i = 0; i < n; i += SMALL_SORT) {
-        insertion_sort(ops, arg, nodes + i, n - i < SMALL_SORT ? n - i : SMALL_SORT);
-    }
-    for (uint32_t width = SMALL_SORT; width < n; width *= 2) {
-        for (uint32_t i = 0; i < n; i += 2 * width) {
-            const uint32_t a_end = i + width < n ? i + width : n;
-            const uint32_t b_end = i + 2 * width < n ? i + 2 * width : n;
-            uint32_t a = i, b = a_end;
-            for (uint32_t to = i; to < b_end; to++) {
-                const bool take_b = a == a_end || (b < b_end && before(ops, arg, &nodes[b], &nodes[a]));
-                scratch[to] = take_b ? nodes[b++] : nodes[a++];
-            }
-        }
-        memcpy(nodes, scratch, n * sizeof *nodes);
-    }
-}
-
-static void sort(tm_timer_queue *q, const tm_timer_queue_ops *ops, const void *arg, tm_timer_nodes *l)
-{
-    if (l->n <= SMALL_SORT) {
-        insertion_sort(ops, arg, l->node, l->n);
-        return;
-    }
-    sort_triples(q, l);
-    for (uint32_t i = 0, end; i < l->n; i = end) {
-        for (end = i + 1; end < l->n && same_triple(&l->node[end], &l->node[i]);) {
-            end++;
-        }
-        if (end - i > 1) {
-            scratch_reserve(q, l->n);
-            sort_ties(ops, arg, l->node + i, q->scratch, end - i);
-        }
-    }
-}
-
-/* ---- the near heap: 4-ary ---- */
-
-static void sift_down(const tm_timer_queue_ops *ops, const void *arg, tm_timer_nodes *h, uint32_t i)
-{
-    const tm_timer_node node = h->node[i];
-    for (;;) {
-        const uint32_t first = 4 * i + 1;
-        if (first >= h->n) {
-            break;
-        }
-        const uint32_t end = first + 4 < h->n ? first + 4 : h->n;
-        uint32_t least = first;
-        for (uint32_t c = first + 1; c < end; c++) {
-            least = before(ops, arg, &h->node[c], &h->node[least]) ? c : least;
-        }
-        if (!before(ops, arg, &h->node[least], &node)) {
-            break;
-        }
-        h->node[i] = h->node[least];
-        i = least;
-    }
-    h->node[i] = node;
-}
-
-static void heap_push(const tm_timer_queue_ops *ops, const void *arg, tm_timer_nodes *h, const tm_timer_node *node)
-{
-    reserve(h, h->n + 1);
-    uint32_t i = h->n++;
-    while (i > 0) {
-        const uint32_t parent = (i - 1) / 4;
-        if (!before(ops, arg, node, &h->node[parent])) {
-            break;
-        }
-        h->node[i] = h->node[parent];
-        i = parent;
-    }
-    h->node[i] = *node;
-}
-
-static void heap_drop_first(const tm_timer_queue_ops *ops, const void *arg, tm_timer_nodes *h)
-{
-    h->node[0] = h->node[--h->n];
-    if (h->n > 1) {
-        sift_down(ops, arg, h, 0);
-    }
-}
-
-static void heap_make(const tm_timer_queue_ops *ops, const void *arg, tm_timer_nodes *h)
-{
-    for (uint32_t i = h->n / 4 + 1; i-- > 0;) {
-        if (i < h->n) {
-            sift_down(ops, arg, h, i);
-        }
-    }
+    return b->block[b->n++] = block_new(q);
 }
 
 /* ---- leaves ---- */
 
 static tm_timer_leaf *leaf_at(const tm_timer_queue *q, uint32_t i) { return &q->leaves[q->first_leaf + i]; }
+
+static inline void leaf_append(tm_timer_queue *q, tm_timer_leaf *leaf, const tm_timer *timer)
+{
+    leaf->tip = leaf->n % TM_TIMER_BLOCK == 0 ? blocks_grow(q, &leaf->blocks) : leaf->tip + 1;
+    *leaf->tip = *timer;
+    __builtin_prefetch(leaf->tip + 2, 1); /* other leaves take their turns until it is needed */
+    leaf->n++;
+    leaf->n_deleted += tm_timer_is_deleted(timer);
+}
 
 /* Room for n leaves at place i, not filled. */
 static void open_leaves(tm_timer_queue *q, uint32_t i, uint32_t n)
@@ -284,6 +119,7 @@ static void open_leaves(tm_timer_queue *q, uint32_t i, uint32_t n)
     q->n_leaves += n;
 }
 
+/* Its entries are elsewhere, or there are none. */
 static void close_leaf(tm_timer_queue *q, uint32_t i)
 {
     if (i == 0) {
@@ -296,10 +132,11 @@ static void close_leaf(tm_timer_queue *q, uint32_t i)
     q->n_leaves--;
 }
 
-static void set_leaf(tm_timer_queue *q, uint32_t i, const tm_timer_leaf *leaf)
+static tm_timer_leaf *set_leaf(tm_timer_queue *q, uint32_t i, const tm_timer_leaf *leaf)
 {
     *leaf_at(q, i) = *leaf;
     q->times[q->first_leaf + i] = leaf->first.timestamp;
+    return leaf_at(q, i);
 }
 
 /* How many leaves begin at `time` or before. Without branches that depend on what is compared. */
@@ -318,17 +155,17 @@ static uint32_t begun_at(const tm_timer_queue *q, int64_t time)
     return (uint32_t)(base - (q->times + q->first_leaf)) + (base[0] <= time);
 }
 
-/* The last leaf that does not begin behind the node; UINT32_MAX: it is before all of them. */
-static uint32_t leaf_for(const tm_timer_queue *q, const tm_timer_node *node)
+/* The last leaf that does not begin behind the timer; UINT32_MAX: it is before all of them. */
+static uint32_t leaf_for(const tm_timer_queue *q, const tm_timer *timer)
 {
-    uint32_t high = begun_at(q, node->timestamp);
-    if (high == 0 || !triple_before(node, &leaf_at(q, high - 1)->first)) {
+    uint32_t high = begun_at(q, timer->timestamp);
+    if (high == 0 || !tm_timer_triple_before(timer, &leaf_at(q, high - 1)->first)) {
         return high - 1;
     }
     uint32_t low = 0; /* among those that begin at its time */
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        if (triple_before(node, &leaf_at(q, middle)->first)) {
+        if (tm_timer_triple_before(timer, &leaf_at(q, middle)->first)) {
             high = middle;
         } else {
             low = middle + 1;
@@ -337,154 +174,280 @@ static uint32_t leaf_for(const tm_timer_queue *q, const tm_timer_node *node)
     return low - 1;
 }
 
-/* Where to cut sorted nodes at about `at`: between nodes that differ, or n. */
-static uint32_t cut_at(const tm_timer_nodes *l, uint32_t at)
+/* ---- what entries come to ---- */
+
+static void items_reserve(tm_timer_item **items, uint32_t *capacity, uint32_t n)
 {
-    while (at < l->n && same_triple(&l->node[at], &l->node[at - 1])) {
+    if (*capacity < n) {
+        free(*items);
+        *capacity = n;
+        *items = wsl_alloc(n * sizeof **items);
+    }
+}
+
+/* The timers that are set once all n entries have had their effect: q->items, in order; how many. The others are discarded. */
+static uint32_t sort_out(tm_timer_queue *q, tm_timer *const *blocks, uint32_t n, bool any_deleted)
+{
+    enum { AHEAD = 8 };
+    items_reserve(&q->items, &q->items_capacity, n);
+    items_reserve(&q->scratch, &q->scratch_capacity, n);
+    tm_timer_sort(blocks, n, q->items, q->scratch);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const tm_timer_item item = q->items[i];
+        const bool twins = i + 1 < n && q->items[i + 1].key == item.key;
+        if (any_deleted && i + AHEAD < n) {
+            __builtin_prefetch(tm_timer_at(blocks, q->items[i + AHEAD].at));
+        }
+        if (WSL_UNLIKELY(twins || any_deleted)) {
+            const tm_timer *timer = tm_timer_at(blocks, item.at);
+            if (tm_timer_is_deleted(timer) ||
+                (twins && tm_timer_same(timer, tm_timer_at(blocks, q->items[i + 1].at)))) {
+                discard(q, timer);
+                continue;
+            }
+        }
+        q->items[kept++] = item;
+    }
+    return kept;
+}
+
+/* Where to cut sorted timers at about `at`: between timers of different triples, or n. */
+static uint32_t cut_at(tm_timer *const *blocks, const tm_timer_item *items, uint32_t n, uint32_t at)
+{
+    while (at < n && tm_timer_same_triple(tm_timer_at(blocks, items[at].at), tm_timer_at(blocks, items[at - 1].at))) {
         at++;
     }
     return at;
 }
 
-/* Sorts a leaf and cuts it into pieces. */
-static void cut(tm_timer_queue *q, uint32_t i)
+static uint32_t next_cut(tm_timer *const *blocks, const tm_timer_item *items, uint32_t n, uint32_t from)
 {
-    tm_timer_nodes whole = leaf_at(q, i)->nodes;
-    sort_triples(q, &whole);
+    return n - from <= PIECE || n <= LEAF_MAX / 2 ? n : cut_at(blocks, items, n, from + PIECE);
+}
+
+/* Leaf i is sorted, freed of what has no effect, and cut if it is large still. */
+static __attribute__((noinline)) void settle(tm_timer_queue *q, uint32_t i)
+{
+    tm_timer_leaf old = *leaf_at(q, i);
+    const uint32_t n = sort_out(q, old.blocks.block, old.n, old.n_deleted > 0);
+    const uint32_t min = n < old.n / 2 ? LEAF_MIN : LEAF_MAX;
     uint32_t n_pieces = 0;
-    for (uint32_t at = 0; at < whole.n; n_pieces++) {
-        at = whole.n - at <= PIECE ? whole.n : cut_at(&whole, at + PIECE);
+    for (uint32_t at = 0; at < n; n_pieces++) {
+        at = next_cut(old.blocks.block, q->items, n, at);
     }
-    open_leaves(q, i + 1, n_pieces - 1);
-    uint32_t from = 0;
-    for (uint32_t k = 0; k < n_pieces; k++) {
-        const uint32_t to = whole.n - from <= PIECE ? whole.n : cut_at(&whole, from + PIECE);
-        const uint32_t n = to - from;
-        tm_timer_leaf leaf = {.first = k == 0 ? leaf_at(q, i)->first : whole.node[from],
-                              .limit = n * 2 < LEAF_MAX ? LEAF_MAX : n * 2};
-        append(&leaf.nodes, whole.node + from, n);
-        set_leaf(q, i + k, &leaf);
-        from = to;
+    if (n == 0) {
+        close_leaf(q, i); /* the one before it takes what comes in its range */
+    } else if (n_pieces > 1) {
+        open_leaves(q, i + 1, n_pieces - 1);
     }
-    free(whole.node);
+    for (uint32_t k = 0, at = 0; k < n_pieces; k++) {
+        const uint32_t end = next_cut(old.blocks.block, q->items, n, at);
+        const tm_timer *first = k == 0 ? &old.first : tm_timer_at(old.blocks.block, q->items[at].at);
+        tm_timer_leaf *leaf = set_leaf(
+            q, i + k, &(tm_timer_leaf){.first = *first, .limit = (end - at) * 2 < min ? min : (end - at) * 2});
+        for (; at < end; at++) {
+            leaf_append(q, leaf, tm_timer_at(old.blocks.block, q->items[at].at));
+        }
+    }
+    blocks_release(q, &old.blocks);
+}
+
+static void settle_if_due(tm_timer_queue *q, uint32_t i)
+{
+    const tm_timer_leaf *leaf = leaf_at(q, i);
+    const uint32_t deleted = leaf->n_deleted;
+    if (WSL_UNLIKELY(leaf->n >= leaf->limit || (deleted >= DELETED_MIN && deleted >= leaf->n / 2))) {
+        settle(q, i);
+    }
+}
+
+/* ---- the near heap: 4-ary ---- */
+
+static bool near_before(const tm_near_timer *a, const tm_near_timer *b)
+{
+    const int order = tm_timer_compare(&a->timer, &b->timer);
+    return order != 0 ? order < 0 : a->number < b->number;
+}
+
+static void near_push(tm_timer_queue *q, const tm_near_timer *entry)
+{
+    if (q->near_n == q->near_capacity) {
+        q->near_capacity = q->near_capacity == 0 ? 16 : q->near_capacity * 2;
+        q->near = wsl_realloc(q->near, q->near_capacity * sizeof *q->near);
+    }
+    uint32_t i = q->near_n++;
+    while (i > 0) {
+        const uint32_t parent = (i - 1) / 4;
+        if (!near_before(entry, &q->near[parent])) {
+            break;
+        }
+        q->near[i] = q->near[parent];
+        i = parent;
+    }
+    q->near[i] = *entry;
+}
+
+static tm_near_timer near_take(tm_timer_queue *q)
+{
+    const tm_near_timer least = q->near[0];
+    const tm_near_timer last = q->near[--q->near_n];
+    uint32_t i = 0;
+    for (uint32_t first; (first = 4 * i + 1) < q->near_n;) {
+        const uint32_t end = first + 4 < q->near_n ? first + 4 : q->near_n;
+        uint32_t next = first;
+        for (uint32_t c = first + 1; c < end; c++) {
+            next = near_before(&q->near[c], &q->near[next]) ? c : next;
+        }
+        if (!near_before(&q->near[next], &last)) {
+            break;
+        }
+        q->near[i] = q->near[next];
+        i = next;
+    }
+    q->near[i] = last;
+    return least;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t x = ((const tm_near_timer *)a)->number, y = ((const tm_near_timer *)b)->number;
+    return x < y ? -1 : x > y;
 }
 
 /* All before the first leaf becomes a leaf: so much came there that a heap is not the place for it. */
 static void spill(tm_timer_queue *q)
 {
-    tm_timer_nodes nodes = q->near;
-    q->near = (tm_timer_nodes){0};
-    append(&nodes, q->front.node + q->front_at, q->front.n - q->front_at);
-    q->front.n = q->front_at = 0;
-    tm_timer_node first = nodes.node[0];
-    for (uint32_t i = 1; i < nodes.n; i++) {
-        first = triple_before(&nodes.node[i], &first) ? nodes.node[i] : first;
+    tm_timer_leaf leaf = {.first = q->near[0].timer};
+    if (q->front_at < q->front_n) {
+        const tm_timer *first = tm_timer_queue_ahead(q, 0);
+        leaf.first = tm_timer_compare(first, &leaf.first) < 0 ? *first : leaf.first;
     }
+    qsort(q->near, q->near_n, sizeof *q->near, by_number);
+    for (uint32_t i = q->front_at; i < q->front_n; i++) {
+        leaf_append(q, &leaf, tm_timer_at(q->front_blocks.block, q->front[i].at));
+    }
+    for (uint32_t i = 0; i < q->near_n; i++) {
+        leaf_append(q, &leaf, &q->near[i].timer);
+    }
+    leaf.limit = leaf.n * 2 < LEAF_MAX ? LEAF_MAX : leaf.n * 2;
+    blocks_release(q, &q->front_blocks);
+    q->front_at = q->front_n = 0;
+    q->near_n = 0;
     open_leaves(q, 0, 1);
-    set_leaf(q, 0,
-             &(tm_timer_leaf){
-                 .first = first, .nodes = nodes, .limit = nodes.n * 2 < LEAF_MAX ? LEAF_MAX : nodes.n * 2});
+    (void)set_leaf(q, 0, &leaf);
+    settle_if_due(q, 0);
 }
 
-void tm_timer_queue_push(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg, const tm_timer_node *node)
+static __attribute__((noinline)) void push_near(tm_timer_queue *q, const tm_timer *timer)
 {
-    const uint32_t i = leaf_for(q, node);
+    if (q->has_head) {
+        q->has_head = false;
+        near_push(q, &q->head);
+    }
+    near_push(q, &(tm_near_timer){.timer = *timer, .number = q->next_number++});
+    if (q->near_n > NEAR_MIN && q->near_n > (q->front_n - q->front_at) / 4) {
+        spill(q);
+    }
+}
+
+/* The same timer twice in a row, as a window sets it for every row: the later entry counts anyway. */
+static __attribute__((noinline)) void replace_tip(tm_timer_queue *q, tm_timer_leaf *leaf, const tm_timer *timer)
+{
+    leaf->n_deleted += tm_timer_is_deleted(timer);
+    leaf->n_deleted -= tm_timer_is_deleted(leaf->tip);
+    discard(q, leaf->tip);
+    *leaf->tip = *timer;
+}
+
+void tm_timer_queue_push(tm_timer_queue *q, const tm_timer *timer)
+{
+    const uint32_t i = leaf_for(q, timer);
     q->n++;
-    if (i == UINT32_MAX) {
-        heap_push(ops, arg, &q->near, node);
-        if (q->near.n > NEAR_MIN && q->near.n > (q->front.n - q->front_at) / 4) {
-            spill(q);
-        }
+    if (WSL_UNLIKELY(i == UINT32_MAX)) {
+        push_near(q, timer);
         return;
     }
     tm_timer_leaf *leaf = leaf_at(q, i);
-    append(&leaf->nodes, node, 1);
-    if (leaf->nodes.n >= leaf->limit) {
-        cut(q, i);
+    if (WSL_UNLIKELY(tm_timer_same(leaf->tip, timer))) {
+        replace_tip(q, leaf, timer);
+        return;
     }
+    leaf_append(q, leaf, timer);
+    settle_if_due(q, i);
 }
 
 /* ---- taking ---- */
 
 /* The first leaf becomes the front. */
-static void next_front(tm_timer_queue *q, const tm_timer_queue_ops *ops, const void *arg)
+static void next_front(tm_timer_queue *q)
 {
-    tm_timer_nodes nodes = leaf_at(q, 0)->nodes;
+    const tm_timer_leaf leaf = *leaf_at(q, 0);
     close_leaf(q, 0);
-    free(q->front.node);
-    sort(q, ops, arg, &nodes);
-    q->front = nodes;
+    blocks_release(q, &q->front_blocks);
+    const uint32_t n = sort_out(q, leaf.blocks.block, leaf.n, leaf.n_deleted > 0);
+    q->front_blocks = leaf.blocks;
     q->front_at = 0;
+    q->front_n = n;
+    tm_timer_item *items = q->front; /* the arrays change places */
+    const uint32_t capacity = q->front_capacity;
+    q->front = q->items;
+    q->front_capacity = q->items_capacity;
+    q->items = items;
+    q->items_capacity = capacity;
 }
 
-static const tm_timer_node *first_node(const tm_timer_queue *q, const tm_timer_queue_ops *ops, const void *arg,
-                                       bool *out_near)
+static inline void drop_front(tm_timer_queue *q)
 {
-    const tm_timer_node *front = q->front_at < q->front.n ? &q->front.node[q->front_at] : NULL;
-    const tm_timer_node *near = q->near.n > 0 ? &q->near.node[0] : NULL;
-    *out_near = near != NULL && (front == NULL || before(ops, arg, near, front));
-    return *out_near ? near : front;
+    discard(q, tm_timer_at(q->front_blocks.block, q->front[q->front_at++].at));
 }
 
-const tm_timer_node *tm_timer_queue_first(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg)
+/* The near heap has what is before the front, or decides about the front's first. */
+static __attribute__((noinline)) const tm_timer *first_near(tm_timer_queue *q)
 {
-    bool near;
-    while (q->front_at == q->front.n && q->near.n == 0 && q->n_leaves > 0) {
-        next_front(q, ops, arg);
-    }
-    return first_node(q, ops, arg, &near);
-}
-
-void tm_timer_queue_drop_first(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg)
-{
-    bool near;
-    (void)first_node(q, ops, arg, &near);
-    if (near) {
-        heap_drop_first(ops, arg, &q->near);
-    } else {
-        q->front_at++;
-    }
-    q->n--;
-}
-
-/* ---- sweeping ---- */
-
-static uint32_t sweep_nodes(tm_timer_nodes *l, uint32_t from, const tm_timer_queue_ops *ops, void *arg)
-{
-    enum { AHEAD = 16 };
-    uint32_t n = from;
-    for (uint32_t i = from; i < l->n; i++) {
-        if (i + AHEAD < l->n) {
-            ops->prefetch(arg, l->node[i + AHEAD].timer);
+    while (q->near_n > 0) {
+        const tm_timer *front = tm_timer_queue_ahead(q, 0);
+        const int order = front == NULL ? 1 : tm_timer_compare(front, &q->near[0].timer);
+        if (order < 0) {
+            return front;
         }
-        if (ops->is_dead(arg, l->node[i].timer)) {
-            ops->release(arg, l->node[i].timer);
-        } else {
-            l->node[n++] = l->node[i];
+        if (order == 0) {
+            drop_front(q);
         }
+        q->head = near_take(q);
+        while (q->near_n > 0 && tm_timer_same(&q->near[0].timer, &q->head.timer)) {
+            discard(q, &q->head.timer);
+            q->head = near_take(q);
+        }
+        if (!tm_timer_is_deleted(&q->head.timer)) {
+            q->has_head = true;
+            return &q->head.timer;
+        }
+        discard(q, &q->head.timer);
     }
-    const uint32_t gone = l->n - n;
-    l->n = n;
-    return gone;
+    return tm_timer_queue_ahead(q, 0);
 }
 
-uint32_t tm_timer_queue_sweep(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg)
+const tm_timer *tm_timer_queue_first(tm_timer_queue *q)
 {
-    uint32_t gone = 0;
-    if (q->sweep_at >= q->n_leaves) { /* the front and the near heap are the last part of a round */
-        q->sweep_at = 0;
-        gone = sweep_nodes(&q->front, q->front_at, ops, arg) + sweep_nodes(&q->near, 0, ops, arg);
-        heap_make(ops, arg, &q->near);
-    } else {
-        tm_timer_leaf *leaf = leaf_at(q, q->sweep_at);
-        gone = sweep_nodes(&leaf->nodes, 0, ops, arg);
-        if (leaf->nodes.n == 0) {
-            free(leaf->nodes.node);
-            close_leaf(q, q->sweep_at);
-        } else {
-            q->sweep_at++;
-        }
+    if (WSL_UNLIKELY(q->has_head)) {
+        return &q->head.timer;
     }
-    q->n -= gone;
-    return gone;
+    for (;;) {
+        const tm_timer *first = WSL_LIKELY(q->near_n == 0) ? tm_timer_queue_ahead(q, 0) : first_near(q);
+        if (WSL_LIKELY(first != NULL) || q->n_leaves == 0) {
+            return first;
+        }
+        next_front(q);
+    }
+}
+
+void tm_timer_queue_drop_first(tm_timer_queue *q)
+{
+    if (WSL_UNLIKELY(q->has_head)) {
+        q->has_head = false;
+        discard(q, &q->head.timer);
+        return;
+    }
+    drop_front(q);
 }

@@ -1,67 +1,79 @@
 /*
- * timer_queue - timers in order, a bounded amount of work at a time.
+ * timer_queue - timers in order, written down first and sorted out later.
  *
  *     front: sorted, is being taken | near: a small heap of what came before the first leaf since |  leaf  |  leaf  | ...
  *
- * Leaves are unsorted and follow each other by (time, key group, first key bytes). One that has grown to 32 Ki nodes is sorted
- * and cut into pieces; the first one is sorted when its turn comes and becomes the front. So a node is moved some four times in
- * its life, in order of memory, and no call sorts more than a leaf (unless more timers than that agree in time, key group and
- * first 8 key bytes).
+ * Setting and deleting a timer are both entries of a log; what an entry does to earlier ones of the same timer is seen when
+ * they are sorted: the last one counts. So neither has to look anything up, and both touch memory that was touched a moment ago.
  *
- * Threads: one slot loop. Embedded in its owner, zeroed.
+ * Leaves are unsorted logs that follow each other by (time, key group, first key bytes): all entries of a timer that are in
+ * leaves are in the same one, in the order in which they came. A leaf is sorted, freed of what has no effect and cut into pieces
+ * when it has grown to its limit or when half of it are deletions. The first one is sorted when its turn comes and becomes the
+ * front, which holds timers that are set; entries of the near heap are newer than those. No call sorts more than a leaf: 16 Ki
+ * entries, unless more timers than that agree in time, key group and first 8 key bytes.
+ *
+ * Entries lie in blocks of 256, which are used again: 40 bytes per timer, and half a block per leaf of some thousand.
+ *
+ * Threads: one slot loop. Embedded in its owner.
  */
 #pragma once
-#include <stdbool.h>
-#include <stdint.h>
+#include "taskmanager/state/slab.h"
+#include "taskmanager/time/timer_sort.h"
 
-typedef struct tm_timer_node {
-    int64_t timestamp;
-    uint64_t prefix; /* first 8 key bytes as a big-endian number: orders like the bytes */
-    uint32_t group;
-    uint32_t timer;
-} tm_timer_node;
-
-/* Orders timers that agree in all that is in nodes; says which are dead. `arg` is the caller's. */
-typedef struct tm_timer_queue_ops {
-    int (*compare)(const void *arg, uint32_t a, uint32_t b);
-    bool (*is_dead)(const void *arg, uint32_t timer);
-    void (*prefetch)(const void *arg, uint32_t timer);
-    void (*release)(void *arg, uint32_t timer); /* of a dead one that has left the queue */
-} tm_timer_queue_ops;
-
-typedef struct tm_timer_nodes {
-    tm_timer_node *node;
+typedef struct tm_timer_blocks {
+    tm_timer **block;
     uint32_t n, capacity;
-} tm_timer_nodes;
+} tm_timer_blocks;
 
 typedef struct tm_timer_leaf {
-    tm_timer_node first; /* its smallest node when it was made; only what is in nodes counts */
-    tm_timer_nodes nodes;
-    uint32_t limit; /* it is cut when it has grown to this */
+    tm_timer first; /* no entry is before it: time, group and first key bytes only */
+    tm_timer *tip;  /* the last entry; there is one */
+    tm_timer_blocks blocks;
+    uint32_t n;
+    uint32_t n_deleted; /* deletions among them */
+    uint32_t limit;     /* it is sorted when it has grown to this */
 } tm_timer_leaf;
 
+typedef struct tm_near_timer {
+    tm_timer timer;
+    uint64_t number; /* in order of arrival */
+} tm_near_timer;
+
 typedef struct tm_timer_queue {
-    tm_timer_nodes front;
-    uint32_t front_at;
-    tm_timer_nodes near;
+    tm_region *region; /* of blocks; outlives the queue */
+    tm_slab *slab;     /* of long keys; outlives the queue */
+    void *free_blocks;
+
+    tm_timer_blocks front_blocks;
+    tm_timer_item *front;
+    uint32_t front_at, front_n, front_capacity;
+
+    tm_near_timer *near;
+    uint32_t near_n, near_capacity;
+    uint64_t next_number;
+    tm_near_timer head; /* it has been taken out of the near heap, and is the first of all */
+    bool has_head;
+
     tm_timer_leaf *leaves;
     int64_t *times; /* first.timestamp of each leaf, close together for the search */
     uint32_t first_leaf, n_leaves, leaves_capacity;
-    tm_timer_node *scratch;
-    uint32_t scratch_capacity;
-    uint32_t sweep_at; /* leaf, counted from first_leaf */
-    uint32_t n;        /* nodes, the dead among them */
+
+    tm_timer_item *items, *scratch;
+    uint32_t items_capacity, scratch_capacity;
+    uint64_t n; /* entries, those without effect among them */
 } tm_timer_queue;
 
+void tm_timer_queue_init(tm_timer_queue *q, tm_region *region, tm_slab *slab);
 void tm_timer_queue_fini(tm_timer_queue *q);
-void tm_timer_queue_push(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg, const tm_timer_node *node);
-/* The first node, NULL: there is none. */
-const tm_timer_node *tm_timer_queue_first(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg);
-void tm_timer_queue_drop_first(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg);
-/* Releases the dead timers of one part of the queue, the next one each time; how many they were. */
-uint32_t tm_timer_queue_sweep(tm_timer_queue *q, const tm_timer_queue_ops *ops, void *arg);
-/* The timer that is likely to come `ahead` after the first; UINT32_MAX: not known. */
-static inline uint32_t tm_timer_queue_ahead(const tm_timer_queue *q, uint32_t ahead)
+/* Sets or deletes (bits) a timer; a long key's block is the queue's from now on. */
+void tm_timer_queue_push(tm_timer_queue *q, const tm_timer *timer);
+/* The first timer that is set; NULL: there is none. Until the next call. */
+const tm_timer *tm_timer_queue_first(tm_timer_queue *q);
+/* Removes what the last call of tm_timer_queue_first gave, with nothing in between. */
+void tm_timer_queue_drop_first(tm_timer_queue *q);
+/* The timer that is likely to come `ahead` after the first; NULL: not known. */
+static inline const tm_timer *tm_timer_queue_ahead(const tm_timer_queue *q, uint32_t ahead)
 {
-    return q->front_at + ahead < q->front.n ? q->front.node[q->front_at + ahead].timer : UINT32_MAX;
+    const uint32_t i = q->front_at + ahead;
+    return i < q->front_n ? tm_timer_at(q->front_blocks.block, q->front[i].at) : NULL;
 }

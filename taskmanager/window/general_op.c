@@ -40,15 +40,18 @@ static void arm(tm_general *g)
 void tm_general_timer_set(tm_general *g, bool event_time, int64_t timestamp)
 {
     if (event_time) {
-        (void)tm_timers_set(&g->event, &g->key, g->timer_ns, timestamp);
-    } else if (tm_timers_set(&g->processing, &g->key, g->timer_ns, timestamp)) {
-        arm(g);
+        tm_timers_set(&g->event, &g->key, g->timer_ns, timestamp);
+    } else {
+        tm_timers_set(&g->processing, &g->key, g->timer_ns, timestamp);
+        if (timestamp < g->armed) {
+            arm(g);
+        }
     }
 }
 
 void tm_general_timer_delete(tm_general *g, bool event_time, int64_t timestamp)
 {
-    (void)tm_timers_delete(event_time ? &g->event : &g->processing, &g->key, g->timer_ns, timestamp);
+    tm_timers_delete(event_time ? &g->event : &g->processing, &g->key, g->timer_ns, timestamp);
 }
 
 void tm_general_set_cleanup(tm_general *g)
@@ -304,7 +307,7 @@ static wsl_status fire(tm_general *g, bool event_time, int64_t up_to, bool *out_
 static wsl_status advance(tm_general *g)
 {
     bool done = true;
-    if (tm_timers_count(&g->event) != 0) {
+    if (tm_timers_any(&g->event)) {
         g->now_ms = wsl_wall_ms(g->op->env.clock);
         WSL_TRY(fire(g, true, g->watermark, &done));
     }
@@ -362,7 +365,7 @@ static wsl_status general_resume(tm_window_op *w)
     if (g->advancing) {
         return advance(g);
     }
-    if (tm_timers_count(&g->processing) == 0) {
+    if (!tm_timers_any(&g->processing)) {
         g->op->busy = false;
         g->armed = WSL_TIME_MAX; /* what was asked for has been deleted since */
         return WSL_AGAIN;
