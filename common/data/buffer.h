@@ -31,3 +31,20 @@ static inline const wsl_row *wsl_buffer_row_at(const wsl_buffer *b, uint32_t off
 {
     return (const wsl_row *)(const void *)(b->data + offset);
 }
+
+/*
+ * The size of a row in a walk over a buffer; `*size` is that of the row before it (0: none). Where the next row begins
+ * then follows from a guess that a branch verifies, not from memory, so a processor that has guessed right (rows of one
+ * size follow each other as a rule) goes on to later rows while this one is still on its way from a cache far away.
+ */
+static inline uint32_t wsl_row_size_guessed(const wsl_row *row, uint32_t *size)
+{
+    uint32_t guess = *size;
+    __asm__("" : "+r"(guess)); /* the compiler shall not see that it is what row->size is compared with ... */
+    if (__builtin_expect(row->size != *size, 0)) {
+        guess = row->size;
+        __asm__ volatile("" : "+r"(guess)); /* ... nor turn the branch into a move */
+    }
+    *size = guess;
+    return guess;
+}

@@ -260,23 +260,45 @@ static const uint8_t row_size_min[8] = {
     [WSL_KIND_MARKER] = 40, [WSL_KIND_BARRIER] = 40,   [WSL_KIND_END] = 24,  [7] = 255,
 };
 
+/* Size, kind and op of a row: its first 8 bytes without the flags. */
+static bool row_begins_well(uint64_t begin)
+{
+    const uint32_t size = (uint32_t)begin;
+    const uint8_t kind = (uint8_t)(begin >> 32);
+    const uint8_t op = (uint8_t)(begin >> 40);
+    return (size & 7) == 0 && kind <= WSL_KIND_END && op <= WSL_OP_DELETE && size >= row_size_min[kind & 7];
+}
+
+_Static_assert(offsetof(wsl_row, size) == 0 && offsetof(wsl_row, kind) == 4 && offsetof(wsl_row, op) == 5 &&
+                   offsetof(wsl_row, flags) == 6,
+               "what row_begins_well takes apart");
+
 bool wsl_frame_rows_ok(const uint8_t *rows, uint32_t length)
 {
     uint32_t at = 0;
+    uint64_t good = UINT64_MAX; /* how the row before began, which was looked at (none does so); most begin like it */
     while (at < length) {
         const uint32_t left = length - at;
         if (left < sizeof(wsl_row)) {
             return false;
         }
-        uint32_t size;
-        memcpy(&size, rows + at, sizeof size);
-        const uint8_t kind = rows[at + offsetof(wsl_row, kind)];
-        const uint8_t op = rows[at + offsetof(wsl_row, op)];
-        if ((size & 7) != 0 || size > left || kind > WSL_KIND_END || op > WSL_OP_DELETE ||
-            size < row_size_min[kind & 7]) {
+        uint64_t begin;
+        memcpy(&begin, rows + at, sizeof begin);
+        begin &= UINT64_MAX >> 16;
+        uint64_t guess = good;
+        __asm__("" : "+r"(guess)); /* as wsl_row_size_guessed: where the next row begins does not wait for this one */
+        if (WSL_UNLIKELY(begin != good)) {
+            if (!row_begins_well(begin)) {
+                return false;
+            }
+            guess = begin;
+            __asm__ volatile("" : "+r"(guess));
+        }
+        good = guess;
+        if ((uint32_t)good > left) {
             return false;
         }
-        at += size;
+        at += (uint32_t)good;
     }
     return length != 0;
 }

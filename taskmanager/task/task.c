@@ -178,9 +178,10 @@ static wsl_status run_held(tm_task *t)
     uint32_t n = 0;
     uint64_t total = 0;
     uint32_t at = t->held_at;
+    uint32_t size = 0;
     while (at < b->used) {
         const wsl_row *row = wsl_buffer_row_at(b, at);
-        at += row->size;
+        at += wsl_row_size_guessed(row, &size);
         if (WSL_LIKELY(row->kind == WSL_KIND_DATA)) {
             rows[n++] = row;
             if (n == batch) {

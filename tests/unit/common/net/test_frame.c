@@ -310,3 +310,38 @@ Test(frame, rows_are_whole_and_of_known_kinds)
     cr_assert_not(rows_ok_with(UINT32_MAX - 7, WSL_KIND_DATA, 0, 32));
     cr_assert_not(wsl_frame_rows_ok((const uint8_t *)"", 0));
 }
+
+/* What a row may be does not depend on the rows before it, however many were alike. */
+Test(frame, a_bad_row_behind_good_ones_is_found)
+{
+    enum { ROWS = 10, SIZE = 32 };
+    _Alignas(8) uint8_t good[ROWS * SIZE] = {0}, rows[ROWS * SIZE];
+    for (int i = 0; i < ROWS; i++) {
+        wsl_row *row = (wsl_row *)(void *)(good + i * SIZE);
+        row->size = SIZE;
+        row->flags = (uint16_t)i;
+        row->op = i >= 5 ? WSL_OP_DELETE : 0;
+        row->key_hash = (uint32_t)i;
+    }
+    cr_assert(wsl_frame_rows_ok(good, sizeof good));
+    for (uint32_t length = 8; length < sizeof good; length += 8) {
+        cr_assert_eq(wsl_frame_rows_ok(good, length), length % SIZE == 0, "%u bytes", length);
+    }
+    for (int i = 0; i < ROWS; i++) {
+        wsl_row *row = (wsl_row *)(void *)(rows + i * SIZE);
+        const uint32_t sizes[] = {0, 8, 16, 28, 36, (ROWS - (uint32_t)i) * SIZE + 8, UINT32_MAX - 7};
+        for (size_t k = 0; k < WSL_ARRAY_LEN(sizes); k++) {
+            memcpy(rows, good, sizeof rows);
+            row->size = sizes[k];
+            cr_assert_not(wsl_frame_rows_ok(rows, sizeof rows), "row %d of %u bytes", i, sizes[k]);
+        }
+        memcpy(rows, good, sizeof rows);
+        row->kind = WSL_KIND_END + 1;
+        cr_assert_not(wsl_frame_rows_ok(rows, sizeof rows), "row %d: kind", i);
+        row->kind = WSL_KIND_BARRIER;
+        cr_assert_not(wsl_frame_rows_ok(rows, sizeof rows), "row %d: a barrier has two slots", i);
+        row->kind = 0;
+        row->op = WSL_OP_DELETE + 1;
+        cr_assert_not(wsl_frame_rows_ok(rows, sizeof rows), "row %d: op", i);
+    }
+}
