@@ -143,6 +143,7 @@ wsl_buffer *tm_gate_next(tm_gate *g, uint32_t *out_channel)
 void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer)
 {
     in_channel *c = &g->channels[channel];
+    const bool came_full = buffer->used > buffer->capacity / 2;
     wsl_buffer_release(buffer);
 
     c->owed++; /* outstanding + owed = exclusive + floating, but for the buffer just received */
@@ -162,9 +163,12 @@ void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer)
         c->floating++;
         c->owed++;
     }
-    /* A grant may cost a message: several at once, but never so late that a producer without backlog could run dry. */
+    /*
+     * A grant may cost a message: several at once, but never so late that a producer without backlog could run dry. Next to
+     * a buffer that came full a message costs nothing, and its producer is fast: it gets all it can have.
+     */
     const uint32_t window = g->exclusive + c->floating;
-    if (c->owed > 0 && (c->backlog > 0 || unused <= window / 2)) {
+    if (c->owed > 0 && (came_full || c->backlog > 0 || unused <= window / 2)) {
         c->outstanding += c->owed;
         tm_channel_grant(c->in.channel, c->owed);
         c->owed = 0;

@@ -5,8 +5,9 @@
  *
  * Each channel has its exclusive credits always. Floating credits are parted equally at first; then they go to channels
  * whose producer announced a backlog, from those without one. Credits are given again several at a time (a grant may be a
- * message), at the latest when half of a channel's window is used up, and at once while its producer has a backlog. Ready
- * channels take turns, one buffer each; with two inputs, so do the inputs, however many channels each has.
+ * message), at the latest when half of a channel's window is used up, and at once while its producer has a backlog or
+ * fills its buffers by more than half. Ready channels take turns, one buffer each; with two inputs, so do the inputs,
+ * however many channels each has.
  *
  * Invariant: for each channel, outstanding (granted - received) + owed <= exclusive + its floating share; the sum of
  * floating shares <= floating_buffers.

@@ -7,7 +7,8 @@
  * Credits are not announced one by one: the producer is told when what it has left is no more than what we have not
  * told it. So it has half of its window at least, as long as the consumer keeps up, and a message goes back for half a
  * window of buffers instead of for each. Nothing can get stuck: credits are withheld only while the producer has
- * others.
+ * others. From a producer whose buffers come full nothing is withheld: it is fast, half a window may be less than it fills
+ * until a message is with it, and the message is small next to a buffer.
  *
  * A peer that breaks the rules for a channel fails that channel; one whose bytes are no frames fails all its channels,
  * and nothing of it is heard any more.
@@ -190,7 +191,7 @@ static bool watch_credits(net_in *in)
         return false;
     }
     const uint32_t left = in->announced - atomic_load_explicit(&in->ch->head, memory_order_relaxed);
-    return tm_channel_notify_at(in->ch, in->announced + (left > 0 ? left : 1));
+    return tm_channel_notify_at(in->ch, in->announced + (left > 0 && !in->comes_full ? left : 1));
 }
 
 /* False: no room. */
@@ -457,6 +458,7 @@ static void on_data(net_in *in, const wsl_frame_section *s)
     memcpy(b->data, s->payload, s->length);
     b->used = s->length;
     b->backlog = s->extra;
+    in->comes_full = b->used > b->capacity / 2;
     atomic_store_explicit(&in->ch->backlog, s->extra, memory_order_relaxed);
     if (net_ends_input(b->data, b->used)) {
         in->ended = true;

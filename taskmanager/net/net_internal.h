@@ -99,6 +99,7 @@ typedef struct net_in {
     bool waiting;       /* in net->waiting */
     bool failed;        /* reported */
     bool ended;         /* END was delivered */
+    bool comes_full;    /* the last buffer was filled by more than half */
     bool stub;          /* closed here; the producer does not know yet */
     bool dead;
     bool say_ended;      /* CLOSE ENDED is to be sent */

@@ -124,6 +124,25 @@ Test(net, credits_go_back_in_half_windows)
     }
 }
 
+Test(net, credits_for_full_buffers_go_back_at_once)
+{
+    EACH_PAIR(p)
+    {
+        enum { WINDOW = 16, N = 100, ROWS_OF_MOST = 600 };
+        const tm_channel_key key = key_of(7);
+        tm_channel *out = pair_outbound(p, 0, &key, WINDOW, 1);
+        tm_channel *in = pair_inbound(p, 1, &key, WINDOW, 1);
+        pair_until(p, tm_channel_credits(out) == WINDOW);
+        int64_t got = 0;
+        for (int64_t i = 0; i < N; i++) {
+            cr_assert(send_rows(p, out, got, ROWS_OF_MOST, false));
+            pair_until(p, (consume(in, &got), got == (i + 1) * ROWS_OF_MOST));
+            pair_until(p, tm_channel_credits(out) == WINDOW);
+        }
+        close_all(p, out, in);
+    }
+}
+
 Test(net, the_task_may_come_long_after_the_peer_has_opened)
 {
     EACH_PAIR(p)

@@ -195,6 +195,62 @@ Test(output, equal_keys_go_to_the_owner_of_their_key_group)
     bed_close(&b);
 }
 
+/* Rows of any number of fields, some with a null key; of many sizes in one batch and of one. */
+Test(output, keyed_rows_of_any_size_travel_whole_with_their_hash)
+{
+    enum { ROWS = 400, WORDS = 20 };
+    static uint64_t memory[ROWS][WORDS];
+    const wsl_row *rows[ROWS];
+    wsl_rng rng;
+    wsl_key_spec key;
+    wsl_error err = {0};
+    wsl_rng_seed(&rng, 7);
+    cr_assert_eq(wsl_key_spec_init(&key, &item_schema, key_names, 1, &err), WSL_OK);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        wsl_row *row = (wsl_row *)(void *)memory[i];
+        const uint32_t n_slots = i < ROWS / 2 ? 1 + (uint32_t)wsl_rng_below(&rng, WORDS - 3) : 1 + i * 8 / ROWS;
+        for (uint32_t k = 0; k < n_slots; k++) {
+            row->slot[k] = wsl_rng_next(&rng);
+        }
+        row->size = (uint32_t)sizeof *row + 8 * n_slots;
+        row->kind = WSL_KIND_DATA;
+        row->op = i % 3 == 0 ? WSL_OP_DELETE : 0;
+        row->flags = WSL_ROW_HAS_TIMESTAMP;
+        row->key_hash = UINT32_MAX; /* of the key before this one */
+        row->nulls = wsl_rng_below(&rng, 5) == 0 ? 1 : 4;
+        row->timestamp = i;
+        rows[i] = row;
+    }
+    bed b;
+    bed_open(&b, WSL__PB__PARTITION__HASH, 3, 40, 0);
+    bed_grant(&b);
+    cr_assert_eq(tm_output_rows(b.output, rows, ROWS), WSL_OK);
+    cr_assert(tm_output_flush(b.output));
+    bed_mail(&b);
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        int64_t before = -1;
+        uint32_t channel = 0;
+        for (wsl_buffer *buffer; (buffer = tm_gate_next(b.gates[i], &channel)) != NULL;) {
+            for (uint32_t at = 0; at < buffer->used; at += wsl_buffer_row_at(buffer, at)->size, total++) {
+                const wsl_row *got = wsl_buffer_row_at(buffer, at);
+                cr_assert(got->timestamp > before && got->timestamp < ROWS, "in order");
+                before = got->timestamp;
+                wsl_row *sent = (wsl_row *)(void *)memory[before];
+                const uint32_t hash = wsl_key_hash(&key, sent);
+                cr_assert_eq(wsl_key_group_owner(wsl_key_group(hash, 128), 128, 3), i);
+                sent->key_hash = hash;
+                sent->flags |= WSL_ROW_KEYED;
+                cr_assert_eq(got->size, sent->size);
+                cr_assert_eq(memcmp(got, sent, sent->size), 0, "row %lld of %u bytes", (long long)before, sent->size);
+            }
+            tm_gate_done(b.gates[i], channel, buffer);
+        }
+    }
+    cr_assert_eq(total, ROWS);
+    bed_close(&b);
+}
+
 Test(output, partitioners_send_where_they_say)
 {
     const struct {
@@ -415,6 +471,21 @@ Test(gate, credits_are_given_again_several_at_a_time_and_never_too_late)
         last = now;
     }
     cr_assert_leq(grants, 25, "one grant for four buffers");
+    bed_close(&b);
+}
+
+Test(gate, a_buffer_that_came_full_is_paid_for_at_once)
+{
+    bed b;
+    bed_open(&b, WSL__PB__PARTITION__FORWARD, 1, 2, 6);
+    bed_grant(&b);
+    int64_t got[1];
+    for (int64_t i = 0; i < 20; i++) {
+        cr_assert_eq(put(&b, 1, i, SEGMENT / 2), WSL_OK);
+        cr_assert(tm_output_flush(b.output));
+        cr_assert_eq(drain_gate(&b, 0, got, 1), 1);
+        cr_assert_eq(tm_channel_credits(b.channels[0]), 8);
+    }
     bed_close(&b);
 }
 
