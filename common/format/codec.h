@@ -106,6 +106,17 @@ static inline bool wsl_format_has_line_end(wsl_format *f, const char *data, size
     return end != NULL;
 }
 
+/* wsl_format_decode without a call on the way in the usual case. */
+static inline wsl_status wsl_format_decode_next(wsl_format *f, const char *data, size_t size, bool last, void *memory,
+                                                uint32_t capacity, wsl_decoded *out)
+{
+    if (WSL_UNLIKELY(size == 0 || f->skipping || f->at_start)) {
+        return wsl_format_decode(f, data, size, last, memory, capacity, out);
+    }
+    *out = (wsl_decoded){0};
+    return f->codec->decode(f, data, size, last, memory, capacity, out);
+}
+
 /* The row did not fit: what to ask for next. `text` bytes of input make the row, `capacity` was too little. */
 static inline wsl_status wsl_format_no_room(const wsl_format *f, size_t text, uint32_t capacity, bool flat,
                                             wsl_decoded *out)

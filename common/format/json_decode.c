@@ -785,8 +785,8 @@ static inline bool begin_row(const wsl_json_plan *plan, wsl_row_writer *w, void 
         return wsl_row_writer_init(w, memory, capacity, plan->schema->n_fields);
     }
     *w = (wsl_row_writer){(wsl_row *)memory, plan->schema->n_fields, capacity, false};
-    for (uint32_t i = 0; i < plan->blank_size; i += 16) {
-        memcpy((uint8_t *)memory + i, (const uint8_t *)plan->blank + i, 16);
+    for (uint32_t i = 0; i < plan->blank_size; i += WSL_JSON_BLANK_STEP) {
+        memcpy((uint8_t *)memory + i, (const uint8_t *)plan->blank + i, WSL_JSON_BLANK_STEP);
     }
     return true;
 }
@@ -827,7 +827,7 @@ wsl_status wsl_json_decode(wsl_format *f, const char *data, size_t size, bool la
         whole = in.line != data ? size : 0;
     }
     const char *const line = in.line;
-    const char *p = blanks(line);
+    const char *p = WSL_LIKELY(*line == '{') ? line : blanks(line);
     wsl_row_writer w = {.row = NULL};
     bool blank = false, no_memory = false;
     if (WSL_UNLIKELY(*p != '{')) {

@@ -147,7 +147,7 @@ static void expect_as_written(wsl_json_plan *plan)
 static void make_blank(wsl_json_plan *plan)
 {
     const uint32_t n = plan->schema->n_fields;
-    plan->blank_size = (wsl_row_fixed_size(n) + 15) & ~15u;
+    plan->blank_size = (wsl_row_fixed_size(n) + WSL_JSON_BLANK_STEP - 1) & ~(uint32_t)(WSL_JSON_BLANK_STEP - 1);
     plan->blank = (wsl_row *)wsl_zalloc(plan->blank_size);
     wsl_row_writer w;
     (void)wsl_row_writer_init(&w, plan->blank, plan->blank_size, n);

@@ -30,6 +30,7 @@ enum {
     WSL_JSON_UNKNOWN = -1,    /* a key that is no field */
     WSL_JSON_TOKEN = 32,      /* bytes from one value to the next that are compared at once */
     WSL_JSON_EXTRA_KEYS = 32, /* positions beyond the number of fields that are remembered */
+    WSL_JSON_BLANK_STEP = 32, /* bytes of an empty row that are copied at once */
     WSL_JSON_LOOK_AHEAD = 4,  /* expected keys that may be left out before the key is searched by its name */
 };
 
@@ -67,7 +68,7 @@ struct wsl_json_plan {
     uint32_t n_order;
     wsl_json_key *order; /* as they are expected; one more at the end, which matches nothing */
     wsl_row *blank;      /* all fields null; blank_size bytes */
-    uint32_t blank_size; /* a row's fixed part, up to a multiple of 16 */
+    uint32_t blank_size; /* a row's fixed part, up to a multiple of WSL_JSON_BLANK_STEP */
     uint32_t table_mask;
     int32_t *table; /* open addressing: name -> field, -1 = empty */
 };

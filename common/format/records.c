@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "format/format.h"
+#include "format/codec.h"
 
 void wsl_records_fini(wsl_records *r)
 {
@@ -121,7 +121,7 @@ wsl_status wsl_records_run(wsl_records *r, wsl_source_ctx *ctx, uint32_t max_row
         }
         wsl_decoded d;
         wsl_status s =
-            wsl_format_decode(format, r->data + r->begin, r->end - r->begin, r->ended, ctx->out_tip, room(ctx), &d);
+            wsl_format_decode_next(format, r->data + r->begin, r->end - r->begin, r->ended, ctx->out_tip, room(ctx), &d);
         if (WSL_LIKELY(s == WSL_OK && d.row != NULL)) {
             consume(r, d.consumed);
             s = ctx->ops->emit(ctx, d.row);

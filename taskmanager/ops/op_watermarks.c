@@ -6,7 +6,8 @@
  *               ticks ----------'
  *
  * Right behind a source there is a generator per split, and the source says which split rows are of; elsewhere there is
- * one for the subtask. Rows get the timestamp in a copy, because others may read the same row. Watermarks and idleness
+ * one for the subtask. Rows get the timestamp in a copy, because others may read the same row, unless they are a source's
+ * and come to this operator only. Watermarks and idleness
  * from upstream are not passed on (but the final watermark, and, right behind a source, that it has nothing to read);
  * strategy "none" passes everything on and makes no watermarks.
  *
@@ -300,6 +301,8 @@ static wsl_status watermarks_split_event(tm_op *op, const tm_split_event *event)
 {
     op_watermarks *w = self(op);
     w->source = event->source;
+    const tm_targets *readers = &event->source->main;
+    w->row_time.in_place = readers->n == 1 && readers->target[0].op == op; /* then they are built for us alone */
     if (!w->generates) {
         return WSL_OK;
     }

@@ -46,16 +46,24 @@ wsl_status tm_row_time_init(tm_row_time *t, const char *text, const wsl_schema *
 
 static void *alloc_row(void *arena, uint32_t size) { return wsl_arena_alloc(arena, size); }
 
-static const wsl_row *with_timestamp(tm_row_time *t, const wsl_row *row, bool is_null, int64_t timestamp)
+static inline void set(wsl_row *row, bool is_null, int64_t timestamp)
 {
-    wsl_row *copy = wsl_arena_alloc(t->arena, row->size);
-    memcpy(copy, row, row->size);
-    copy->flags &= (uint16_t)~WSL_ROW_HAS_TIMESTAMP;
-    copy->timestamp = 0;
+    row->flags &= (uint16_t)~WSL_ROW_HAS_TIMESTAMP;
+    row->timestamp = 0;
     if (!is_null) {
-        wsl_row_set_timestamp(copy, timestamp);
+        wsl_row_set_timestamp(row, timestamp);
     }
-    return copy;
+}
+
+static inline const wsl_row *with_timestamp(tm_row_time *t, const wsl_row *row, bool is_null, int64_t timestamp)
+{
+    wsl_row *to = (wsl_row *)(uintptr_t)row; /* in_place: our owner says that we may */
+    if (!t->in_place) {
+        to = wsl_arena_alloc(t->arena, row->size);
+        memcpy(to, row, row->size);
+    }
+    set(to, is_null, timestamp);
+    return to;
 }
 
 wsl_status tm_row_time_stamp(tm_row_time *t, const wsl_row *const *rows, uint32_t n, const wsl_row **room,
@@ -78,6 +86,6 @@ wsl_status tm_row_time_stamp(tm_row_time *t, const wsl_row *const *rows, uint32_
             room[i] = with_timestamp(t, rows[i], wsl_row_is_null(rows[i], f, t->n_fields), wsl_row_int64(rows[i], f));
         }
     }
-    *out_rows = room;
+    *out_rows = t->in_place ? rows : room;
     return WSL_OK;
 }

@@ -172,6 +172,43 @@ static void expect(const char *text)
 static const plan per_record = {.source = &plain_source, .options = {"emit", "per-record"}};
 static const plan periodic = {.source = &plain_source};
 
+/* ---- timestamps ---- */
+
+/* One strategy stamps the rows by their field, the one beside it leaves them as they come. */
+Test(split_watermarks, rows_that_others_read_too_are_not_touched)
+{
+    static const char *const lines[] = {"1@100 2@50"};
+    wsl_error err = {0};
+    memset(&script, 0, sizeof script);
+    script.lines = lines;
+    script.n = 1;
+    kit_init(&k, NULL);
+    const uint32_t source = kit_add(&k, "source", "events", NULL, &event_schema);
+    kit_connector(&k, source, "collection");
+    kit_option(&k, source, "rows", "[]");
+    uint32_t strategies[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        strategies[i] = kit_add(&k, "watermarks", i == 0 ? "stamping" : "leaving", NULL, &event_schema);
+        k.ops[strategies[i]]->function[0] = '\0';
+        kit_option(&k, strategies[i], i == 0 ? "timestamp" : "strategy", i == 0 ? "ts" : "none");
+        kit_edge(&k, source, strategies[i], "");
+    }
+    cr_assert_eq(kit_make(&k, &err), WSL_OK, "%s", err.text);
+    kit_head(&k)->env.source = &plain_source;
+    kit_collect(&k, strategies[0]);
+    kit_collect(&k, strategies[1]);
+    cr_assert_eq(tm_chain_open(k.chain, &err), WSL_OK, "%s", err.text);
+    poll();
+    cr_assert_str_eq(kit_text(&k), "1 2 1 2");
+    static const int64_t expected[] = {100, 50};
+    for (uint32_t i = 0; i < 4; i++) {
+        const wsl_row *row = tm_collector_at(k.out, i)->row;
+        cr_assert_eq(wsl_row_has_timestamp(row), i < 2);
+        cr_assert_eq(row->timestamp, i < 2 ? expected[i] : 0);
+    }
+    kit_fini(&k);
+}
+
 /* ---- one split, several splits ---- */
 
 Test(split_watermarks, a_reader_that_does_not_speak_of_splits_is_one)
