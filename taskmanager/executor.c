@@ -517,7 +517,7 @@ static wsl_status start(deployed *d, wsl_error *err)
             .exclusive_buffers = d->exclusive,
             .floating_buffers = d->floating,
             .seams = e->options.seams,
-            .helpers = d->helpers = tm_helper_group_new(e->options.helpers),
+            .helpers = d->helpers = tm_helper_group_new(e->options.helpers, &d->key.job),
         };
         d->uses_net = set.n_remote > 0;
         d->task = tm_task_new(&spec);

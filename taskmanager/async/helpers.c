@@ -1,6 +1,10 @@
 /*
  * helpers - see helpers.h. One lock: what is done under it is a few list operations, and what the threads run takes
  * milliseconds.
+ *
+ * Whenever work can be begun (after submit, and after a thread has taken something) either a thread that waits is woken or, if
+ * none does, one is started; a thread that has finished looks for the next itself. So work that may begin never lies about while
+ * a thread could be had. Threads above max_threads end when there are more than groups they may be needed for.
  */
 #include "taskmanager/async/helpers.h"
 
@@ -12,23 +16,25 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/async/helper_turns.h"
 
-struct tm_helper_group {
-    tm_helpers *helpers;
-    uint32_t running;
-    bool closed;
-    void (*idle)(void *arg);
-    void *idle_arg;
-};
+typedef enum helper_state { NO_THREAD, RUNS, HAS_ENDED } helper_state;
+
+typedef struct helper {
+    pthread_t thread;
+    helper_state state;
+} helper;
 
 struct tm_helpers {
     pthread_mutex_t lock;
     pthread_cond_t work;
-    tm_helper_job *first, **last;
-    uint32_t n_queued;
-    pthread_t *threads;
+    tm_helper_turns turns;
+    helper *helpers; /* places; those whose thread has ended are used again */
+    uint32_t n_places;
     uint32_t n_threads, max_threads;
     uint32_t n_waiting; /* threads without work */
+    uint32_t n_busy;
+    uint32_t n_groups; /* that are open, or of which something still runs */
     bool stop;
 };
 
@@ -37,9 +43,8 @@ tm_helpers *tm_helpers_new(uint32_t max_threads)
     tm_helpers *h = wsl_zalloc(sizeof *h);
     (void)pthread_mutex_init(&h->lock, NULL);
     (void)pthread_cond_init(&h->work, NULL);
-    h->last = &h->first;
+    tm_helper_turns_init(&h->turns);
     h->max_threads = max_threads;
-    h->threads = wsl_calloc(max_threads + 1, sizeof *h->threads);
     return h;
 }
 
@@ -58,50 +63,83 @@ void tm_helpers_free(tm_helpers *h)
         return;
     }
     (void)pthread_mutex_lock(&h->lock);
-    h->stop = true;
+    h->stop = true; /* no place is added or used again from now on */
     (void)pthread_cond_broadcast(&h->work);
     (void)pthread_mutex_unlock(&h->lock);
-    for (uint32_t i = 0; i < h->n_threads; i++) {
-        WSL_ASSERT(pthread_join(h->threads[i], NULL) == 0);
+    for (uint32_t i = 0; i < h->n_places; i++) {
+        (void)pthread_mutex_lock(&h->lock);
+        const helper one = h->helpers[i];
+        (void)pthread_mutex_unlock(&h->lock);
+        WSL_ASSERT(one.state == NO_THREAD || pthread_join(one.thread, NULL) == 0);
     }
-    drop_all(h->first);
+    for (tm_helper_job *job; (job = tm_helper_turns_take(&h->turns, false)) != NULL;) {
+        job->drop(job);
+    }
     (void)pthread_cond_destroy(&h->work);
     (void)pthread_mutex_destroy(&h->lock);
-    free(h->threads);
+    free(h->helpers);
     free(h);
 }
 
 /* ---- the threads ---- */
 
-/* Holding the lock. */
+static wsl_status start_thread(tm_helpers *h, wsl_error *err);
+
+/* All of max_threads are busy: only groups of which nothing runs get one more. */
+static bool is_full(const tm_helpers *h) { return h->n_busy >= h->max_threads; }
+static bool has_surplus(const tm_helpers *h) { return h->n_threads > h->max_threads + h->n_groups; }
+
+/* Holding the lock: sees to it that somebody looks if there is work that may begin. */
+static wsl_status find_somebody(tm_helpers *h, wsl_error *err)
+{
+    if (h->stop || !tm_helper_turns_has(&h->turns, is_full(h))) {
+        return WSL_OK;
+    }
+    if (h->n_waiting > 0) {
+        (void)pthread_cond_signal(&h->work);
+        return WSL_OK;
+    }
+    const bool idle_soon = h->n_threads > h->n_busy; /* one was started or woken and has not looked yet */
+    return idle_soon || h->n_threads >= h->max_threads + h->n_groups ? WSL_OK : start_thread(h, err);
+}
+
+/* Holding the lock. NULL: the thread is to end. */
 static tm_helper_job *next_job(tm_helpers *h)
 {
-    while (h->first == NULL && !h->stop) {
+    tm_helper_job *job = NULL;
+    while (!h->stop && !has_surplus(h) && (job = tm_helper_turns_take(&h->turns, is_full(h))) == NULL) {
         h->n_waiting++;
         (void)pthread_cond_wait(&h->work, &h->lock);
         h->n_waiting--;
     }
-    if (h->stop) {
-        return NULL;
+    if (job != NULL) {
+        wsl_error ignored = {0}; /* fewer threads will do */
+        job->group->running++;
+        h->n_busy++;
+        (void)find_somebody(h, &ignored);
     }
-    tm_helper_job *job = h->first;
-    h->first = job->next;
-    h->last = h->first == NULL ? &h->first : h->last;
-    h->n_queued--;
     return job;
 }
 
+typedef struct thread_start {
+    tm_helpers *helpers;
+    uint32_t place;
+} thread_start;
+
 static void *helper_main(void *arg)
 {
-    tm_helpers *h = arg;
+    const thread_start start = *(thread_start *)arg;
+    tm_helpers *h = start.helpers;
+    free(arg);
     (void)pthread_mutex_lock(&h->lock);
     for (tm_helper_job *job; (job = next_job(h)) != NULL;) {
         tm_helper_group *group = job->group;
-        group->running++;
         (void)pthread_mutex_unlock(&h->lock);
         job->run(job);
         (void)pthread_mutex_lock(&h->lock);
+        h->n_busy--;
         if (--group->running == 0 && group->closed) {
+            h->n_groups--;
             void (*const idle)(void *) = group->idle;
             void *const idle_arg = group->idle_arg;
             (void)pthread_mutex_unlock(&h->lock);
@@ -109,8 +147,29 @@ static void *helper_main(void *arg)
             (void)pthread_mutex_lock(&h->lock);
         }
     }
+    wsl_error ignored = {0};
+    h->n_threads--;
+    h->helpers[start.place].state = HAS_ENDED;
+    (void)find_somebody(h, &ignored);
     (void)pthread_mutex_unlock(&h->lock);
     return NULL;
+}
+
+/* Holding the lock. */
+static uint32_t free_place(tm_helpers *h)
+{
+    for (uint32_t i = 0; i < h->n_places; i++) {
+        if (h->helpers[i].state != RUNS) {
+            if (h->helpers[i].state == HAS_ENDED) {
+                WSL_ASSERT(pthread_join(h->helpers[i].thread, NULL) == 0); /* it was about to return */
+            }
+            h->helpers[i].state = NO_THREAD;
+            return i;
+        }
+    }
+    h->helpers = wsl_realloc(h->helpers, (h->n_places + 1) * sizeof *h->helpers);
+    h->helpers[h->n_places] = (helper){.state = NO_THREAD};
+    return h->n_places++;
 }
 
 /* Holding the lock. Signals that ask something of the process are for the main thread, so the new thread begins with
@@ -125,25 +184,34 @@ static wsl_status start_thread(tm_helpers *h, wsl_error *err)
         (void)sigdelset(&blocked, crashes[i]);
     }
     (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    const int error = pthread_create(&h->threads[h->n_threads], NULL, helper_main, h);
+    thread_start *start = wsl_alloc(sizeof *start);
+    *start = (thread_start){h, free_place(h)};
+    helper *place = &h->helpers[start->place];
+    const uint32_t number = start->place;
+    const int error = pthread_create(&place->thread, NULL, helper_main, start);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
         char words[128];
+        free(start);
         return wsl_fail(err, WSL_NO_RESOURCE, "cannot start a thread for async work: %s",
                         strerror_r(error, words, sizeof words));
     }
-    (void)snprintf(name, sizeof name, "async-%u", h->n_threads);
-    (void)pthread_setname_np(h->threads[h->n_threads], name);
+    (void)snprintf(name, sizeof name, "async-%u", number);
+    (void)pthread_setname_np(place->thread, name);
+    place->state = RUNS;
     h->n_threads++;
     return WSL_OK;
 }
 
 /* ---- groups ---- */
 
-tm_helper_group *tm_helper_group_new(tm_helpers *h)
+tm_helper_group *tm_helper_group_new(tm_helpers *h, const wsl_id *owner)
 {
     tm_helper_group *group = wsl_zalloc(sizeof *group);
-    group->helpers = h;
+    *group = (tm_helper_group){.helpers = h, .owner = *owner};
+    (void)pthread_mutex_lock(&h->lock);
+    h->n_groups++;
+    (void)pthread_mutex_unlock(&h->lock);
     return group;
 }
 
@@ -153,71 +221,50 @@ wsl_status tm_helpers_submit(tm_helper_group *group, tm_helper_job *job, wsl_err
 {
     tm_helpers *h = group->helpers;
     job->group = group;
-    job->next = NULL;
     if (h->max_threads == 0) {
         job->run(job);
         return WSL_OK;
     }
     wsl_status status = WSL_OK;
+    tm_helper_job *refused = job;
     (void)pthread_mutex_lock(&h->lock);
-    if (h->n_waiting <= h->n_queued && h->n_threads < h->max_threads && !h->stop && !group->closed) {
-        status = start_thread(h, err);
-        status = h->n_threads > 0 ? WSL_OK : status; /* fewer will do */
-    }
-    const bool taken = status == WSL_OK && !h->stop && !group->closed;
-    if (taken) {
-        *h->last = job;
-        h->last = &job->next;
-        h->n_queued++;
-        (void)pthread_cond_signal(&h->work);
+    if (!h->stop && !group->closed) {
+        tm_helper_turns_add(&h->turns, group, job);
+        refused = NULL;
+        status = find_somebody(h, err);
+        if (status != WSL_OK && h->n_threads > 0) {
+            status = WSL_OK; /* fewer will do */
+        } else if (status != WSL_OK) {
+            refused = tm_helper_turns_take_all(&h->turns, group);
+        }
     }
     (void)pthread_mutex_unlock(&h->lock);
-    if (!taken) {
-        job->drop(job);
-    }
+    drop_all(refused);
     return status;
-}
-
-/* Holding the lock. */
-static tm_helper_job *unqueue(tm_helper_group *group)
-{
-    tm_helpers *h = group->helpers;
-    tm_helper_job *out = NULL;
-    for (tm_helper_job **at = &h->first; *at != NULL;) {
-        tm_helper_job *job = *at;
-        if (job->group != group) {
-            at = &job->next;
-            continue;
-        }
-        *at = job->next;
-        job->next = out;
-        out = job;
-        h->n_queued--;
-    }
-    h->last = &h->first;
-    while (*h->last != NULL) {
-        h->last = &(*h->last)->next;
-    }
-    return out;
 }
 
 void tm_helper_group_drop(tm_helper_group *group)
 {
     (void)pthread_mutex_lock(&group->helpers->lock);
-    tm_helper_job *jobs = unqueue(group);
+    tm_helper_job *jobs = tm_helper_turns_take_all(&group->helpers->turns, group);
     (void)pthread_mutex_unlock(&group->helpers->lock);
     drop_all(jobs);
 }
 
 bool tm_helper_group_close(tm_helper_group *group, void (*idle)(void *arg), void *arg)
 {
-    (void)pthread_mutex_lock(&group->helpers->lock);
-    tm_helper_job *jobs = unqueue(group);
+    tm_helpers *h = group->helpers;
+    (void)pthread_mutex_lock(&h->lock);
+    tm_helper_job *jobs = tm_helper_turns_take_all(&h->turns, group);
     const bool is_idle = group->running == 0;
+    h->n_groups -= is_idle && !group->closed;
     group->closed = true;
     group->idle = idle;
     group->idle_arg = arg;
-    (void)pthread_mutex_unlock(&group->helpers->lock);
+    if (has_surplus(h)) {
+        (void)pthread_cond_broadcast(&h->work);
+    }
+    (void)pthread_mutex_unlock(&h->lock);
     drop_all(jobs);
     return is_idle;
 }

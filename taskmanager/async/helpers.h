@@ -1,13 +1,18 @@
 /*
  * helpers - a few threads that run what must not run on a loop: blocking requests of async functions.
  *
- *     slot loops --submit--> [ queue ] --> helper threads --run--> ... wsl_async_complete
+ *     slot loops --submit--> job 1: [ group: work, work ] [ group: work ]   --by turns--> helper threads --run--> ... wsl_async_complete
+ *                            job 2: [ group: work ]
  *
- * Work belongs to a group (of one task). A closed group starts nothing any more; its owner hears when nothing of it
- * runs, and only then lets go of what the work uses (the job's library, its configuration).
+ * Work belongs to a group (of one task), groups belong to an owner (a job). Turns are fair: first among owners that have work, then
+ * among the groups of each; within a group work is begun in the order in which it came. And nobody waits for others' work to end:
+ * a group of which nothing runs gets a thread of its own if all of max_threads are busy, perhaps hanging. So there are at most
+ * max_threads and one per open group. How much of a group can be under way is bounded by who submits (an operator's capacity).
  *
- * Threads: new, free on the control loop; the others from any. Threads are started when there is work for them. No
- * order is promised between pieces of work.
+ * A closed group starts nothing any more; its owner hears when nothing of it runs, and only then lets go of what the work uses (the
+ * job's library, its configuration).
+ *
+ * Threads: new, free on the control loop; the others from any. Threads are started when there is work for them.
  */
 #pragma once
 #include <stdbool.h>
@@ -15,6 +20,8 @@
 
 #include <wiesel/macros.h>
 #include <wiesel/status.h>
+
+#include "base/id.h"
 
 typedef struct tm_helpers tm_helpers;
 typedef struct tm_helper_group tm_helper_group;
@@ -33,9 +40,10 @@ void tm_helpers_free(tm_helpers *helpers);
 WSL_NEW_BY(tm_helpers_free) tm_helpers *tm_helpers_new(uint32_t max_threads);
 WSL_DEFINE_AUTO(tm_helpers)
 
-/* Nothing of it runs or waits any more; may be called after tm_helpers_free. */
+/* Closed, or never used, or after tm_helpers_free: nothing of it runs or waits any more. */
 void tm_helper_group_free(tm_helper_group *group);
-WSL_NEW_BY(tm_helper_group_free) tm_helper_group *tm_helper_group_new(tm_helpers *helpers);
+/* owner: groups of the same one share their turns. */
+WSL_NEW_BY(tm_helper_group_free) tm_helper_group *tm_helper_group_new(tm_helpers *helpers, const wsl_id *owner);
 
 /* Takes the job, also when it fails (WSL_NO_RESOURCE: not a single thread can be started); in a closed group it is
  * dropped. */
