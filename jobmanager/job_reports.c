@@ -125,11 +125,13 @@ void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metri
 
 /* ---- splits ---- */
 
-/* The subtask that runs operator op; NULL: not in this job, or its TaskManager is gone. */
-static jm_worker *worker_of(const jm_job *job, uint32_t op, uint32_t subtask, uint32_t *out_vertex)
+/* Whom to tell something about the subtask that runs operator op, and its task; NULL: it runs no more, or its TaskManager is
+ * gone. */
+static jm_worker *worker_of(const jm_job *job, uint32_t op, uint32_t subtask, Wsl__Pb__TaskId *out_task)
 {
-    *out_vertex = job->plan->vertex_of[op];
-    const jm_subtask *t = &job->graph.vertices[*out_vertex].subtasks[subtask];
+    const uint32_t vertex = job->plan->vertex_of[op];
+    const jm_subtask *t = &job->graph.vertices[vertex].subtasks[subtask];
+    wsl_pb_task_id_init(out_task, &job->id, vertex, subtask, job->attempt);
     return jm_task_state_is_final(t->state) ? NULL : jm_workers_by_number(&job->jm->workers, t->worker);
 }
 
@@ -137,14 +139,12 @@ void jm_job_answer_split(void *arg, uint32_t operator_id, uint32_t subtask, jm_s
                          const wsl_split *split)
 {
     jm_job *job = arg;
-    uint32_t vertex;
-    jm_worker *worker = worker_of(job, operator_id, subtask, &vertex);
+    Wsl__Pb__TaskId id;
+    jm_worker *worker = worker_of(job, operator_id, subtask, &id);
     if (worker == NULL) {
         return;
     }
-    Wsl__Pb__TaskId id;
     Wsl__Pb__SplitAssigned m = WSL__PB__SPLIT_ASSIGNED__INIT;
-    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
     m.task = &id;
     m.operator_ = operator_id;
     m.no_more = what == JM_SPLIT_NO_MORE;
@@ -199,14 +199,12 @@ bool jm_job_operator_runs(void *arg, uint32_t operator_id, uint32_t subtask)
 void jm_job_send_limit(void *arg, uint32_t operator_id, uint32_t subtask, int64_t limit)
 {
     jm_job *job = arg;
-    uint32_t vertex;
-    jm_worker *worker = worker_of(job, operator_id, subtask, &vertex);
+    Wsl__Pb__TaskId id;
+    jm_worker *worker = worker_of(job, operator_id, subtask, &id);
     if (worker == NULL) {
         return;
     }
-    Wsl__Pb__TaskId id;
     Wsl__Pb__AlignmentLimit m = WSL__PB__ALIGNMENT_LIMIT__INIT;
-    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
     m.task = &id;
     m.operator_ = operator_id;
     m.limit = limit;
@@ -226,14 +224,12 @@ void jm_job_on_alignment_report(jm_job *job, jm_worker *from, const Wsl__Pb__Ali
 void jm_job_ack_collect(void *arg, uint32_t operator_id, uint32_t subtask, uint64_t sequence)
 {
     jm_job *job = arg;
-    uint32_t vertex;
-    jm_worker *worker = worker_of(job, operator_id, subtask, &vertex);
+    Wsl__Pb__TaskId id;
+    jm_worker *worker = worker_of(job, operator_id, subtask, &id);
     if (worker == NULL) {
         return;
     }
-    Wsl__Pb__TaskId id;
     Wsl__Pb__CollectAck m = WSL__PB__COLLECT_ACK__INIT;
-    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
     m.task = &id;
     m.operator_ = operator_id;
     m.sequence = sequence;

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/strbuf.h"
@@ -120,6 +121,28 @@ static void say_generator(const jm_job *job, jm_hold *h, const Wsl__Pb__Generato
     }
 }
 
+/* The name of a strategy that the task runs whether it has told of it yet or not; NULL: it runs none. */
+static const char *strategy_in(const jm_job *job, uint32_t vertex)
+{
+    const wsl_job_graph *graph = job->plan->graph;
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        if (job->plan->vertex_of[i] == vertex && strcmp(graph->operators[i]->kind, "watermarks") == 0) {
+            return graph->operators[i]->name;
+        }
+    }
+    return NULL;
+}
+
+static void say_source(const jm_job *job, const jm_hop *at, wsl_strbuf *s)
+{
+    const char *strategy = strategy_in(job, at->vertex);
+    if (strategy != NULL) {
+        wsl_strbuf_printf(s, "strategy '%s' of ", strategy);
+    }
+    add_task(s, job, at->vertex, at->subtask);
+    wsl_strbuf_puts(s, strategy != NULL ? ", whose numbers have not come yet" : ", a source without watermark strategy");
+}
+
 /* ---- the way back ---- */
 
 /* NULL: no channel holds it back. */
@@ -208,8 +231,7 @@ static bool go_back(const jm_job *job, jm_hold *h, int64_t now_ms, wsl_strbuf *s
         if (g != NULL) {
             say_generator(job, h, g, now_ms, s);
         } else {
-            add_task(s, job, at->vertex, at->subtask);
-            wsl_strbuf_puts(s, ", a source without watermark strategy");
+            say_source(job, at, s);
         }
         return false;
     }
@@ -225,7 +247,8 @@ static bool go_back(const jm_job *job, jm_hold *h, int64_t now_ms, wsl_strbuf *s
     uint32_t from = 0;
     if (c == NULL || !producer_of(job, c, &from)) {
         add_task(s, job, at->vertex, at->subtask);
-        wsl_strbuf_puts(s, ": all its inputs are idle or have ended");
+        wsl_strbuf_puts(s, m->last->n_inputs == 0 ? ", whose numbers have not come yet"
+                                                  : ": all its inputs are idle or have ended");
         return false;
     }
     const jm_vertex *producer = &job->graph.vertices[from];

@@ -336,8 +336,10 @@ Test(event_time, before_numbers_come_and_after_the_end_there_is_an_answer)
 {
     scene s;
     setup(&s);
-    expect_reason(&s, NET, "all its inputs are idle or have ended");
-    expect_reason(&s, TRADES, "a source without watermark strategy");
+    expect_reason(&s, NET, "subtask 0 of 'net -> Sink: out', whose numbers have not come yet");
+    expect_reason(&s, TRADES,
+                  "strategy 'on-time' of subtask 0 of 'Source: trades -> on-time', whose numbers have not come yet");
+    expect_reason(&s, PRICES, "subtask 0 of 'Source: prices', a source without watermark strategy");
     for (uint32_t v = 0; v < 3; v++) {
         for (uint32_t i = 0; i < 2; i++) {
             tm_report(&s.tm, &s.job, v, i, WSL__PB__TASK_STATE__TASK_FINISHED, "");
