@@ -94,6 +94,7 @@ bool wsl_env_check_input(wsl_env *env, const wsl_stream *stream, const char *nam
 Wsl__Pb__Operator *wsl_env_function_operator(wsl_env *env, const char *kind, const char *name, const wsl_function *fn);
 void wsl_env_add_side(Wsl__Pb__Operator *op, const char *tag, const wsl_schema *schema);
 Wsl__Pb__StateDesc *wsl_env_state(const wsl_state_desc *state);
+void wsl_env_add_operator_states(Wsl__Pb__Operator *op, const wsl_function *fn);
 
 /* ---- windows; window.c ---- */
 

@@ -43,6 +43,17 @@ static bool states_are_whole(wsl_env *env, const char *name, const wsl_function 
     return whole;
 }
 
+static bool operator_states_are_whole(wsl_env *env, const char *name, const wsl_function *fn)
+{
+    for (const wsl_operator_state *const *s = fn->operator_states; s != NULL && *s != NULL; s++) {
+        if ((*s)->name == NULL || (*s)->element == NULL) {
+            (void)wsl_env_fail(env, "'%s': an operator state of '%s' has no name or no row type", name, fn->name);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool wsl_env_check_function(wsl_env *env, const char *name, const wsl_function *fn, wsl_function_kind kind)
 {
     if (wsl_env_failed(env)) {
@@ -60,7 +71,7 @@ bool wsl_env_check_function(wsl_env *env, const char *name, const wsl_function *
         return false;
     }
     return sides_are_whole(env, name, fn) && states_are_whole(env, name, fn, fn->states) &&
-           states_are_whole(env, name, fn, fn->broadcast_states);
+           states_are_whole(env, name, fn, fn->broadcast_states) && operator_states_are_whole(env, name, fn);
 }
 
 bool wsl_env_check_input(wsl_env *env, const wsl_stream *stream, const char *name, const wsl_schema *wanted)
@@ -100,6 +111,18 @@ Wsl__Pb__StateDesc *wsl_env_state(const wsl_state_desc *s)
     return state;
 }
 
+void wsl_env_add_operator_states(Wsl__Pb__Operator *op, const wsl_function *fn)
+{
+    for (const wsl_operator_state *const *s = fn->operator_states; s != NULL && *s != NULL; s++) {
+        Wsl__Pb__StateDesc *state = wsl_alloc(sizeof *state);
+        wsl__pb__state_desc__init(state);
+        wsl_pb_set(&state->name, (*s)->name);
+        state->kind = (uint32_t)(*s)->kind;
+        state->value = wsl_schema_to_pb((*s)->element);
+        *WSL_PB_APPEND(op->operator_states, op->n_operator_states) = state;
+    }
+}
+
 Wsl__Pb__Operator *wsl_env_function_operator(wsl_env *env, const char *kind, const char *name, const wsl_function *fn)
 {
     Wsl__Pb__Operator *op = wsl_env_operator(env, kind, name);
@@ -114,5 +137,6 @@ Wsl__Pb__Operator *wsl_env_function_operator(wsl_env *env, const char *kind, con
     for (const wsl_state_desc *const *s = fn->broadcast_states; s != NULL && *s != NULL; s++) {
         *WSL_PB_APPEND(op->broadcast_states, op->n_broadcast_states) = wsl_env_state(*s);
     }
+    wsl_env_add_operator_states(op, fn);
     return op;
 }

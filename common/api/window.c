@@ -70,6 +70,7 @@ static void add_function(Wsl__Pb__Operator *op, const char *state_prefix, const 
         wsl_env_add_side(op, side->tag, side->schema);
     }
     add_states(op, state_prefix, fn);
+    wsl_env_add_operator_states(op, fn);
 }
 
 void wsl_env_add_windowing(Wsl__Pb__Operator *op, const wsl_windowing *windows, const char *select,

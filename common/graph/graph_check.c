@@ -75,7 +75,7 @@ static wsl_status check_parts(const Wsl__Pb__Operator *op, const wsl_operator_ki
         return wsl_fail(err, WSL_INVALID, "'%s' is a sink: it has no output", op->name);
     }
     if (op->n_options > OPTIONS_MAX || op->n_sides > SIDES_MAX || op->n_states > STATES_MAX ||
-        op->n_broadcast_states > STATES_MAX) {
+        op->n_broadcast_states > STATES_MAX || op->n_operator_states > STATES_MAX) {
         return wsl_fail(err, WSL_TOO_LARGE, "'%s' has more than %d options, %d side outputs or %d states", op->name,
                         OPTIONS_MAX, SIDES_MAX, STATES_MAX);
     }
@@ -90,6 +90,18 @@ static bool state_is_whole(const Wsl__Pb__StateDesc *state, bool broadcast)
            folds == wsl_pb_is_set(state->fold) && (!broadcast || state->kind == WSL_STATE_MAP);
 }
 
+static wsl_status check_names(const Wsl__Pb__Operator *op, Wsl__Pb__StateDesc *const *states, size_t n, wsl_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(states[i]->name, states[j]->name) == 0) {
+                return wsl_fail(err, WSL_EXISTS, "'%s' has two states '%s'", op->name, states[i]->name);
+            }
+        }
+    }
+    return WSL_OK;
+}
+
 static wsl_status check_states(const Wsl__Pb__Operator *op, Wsl__Pb__StateDesc *const *states, size_t n, bool broadcast,
                                wsl_error *err)
 {
@@ -100,13 +112,25 @@ static wsl_status check_states(const Wsl__Pb__Operator *op, Wsl__Pb__StateDesc *
                                       : "'%s' has a state '%s' without name or type, or of a kind unknown here",
                             op->name, states[i]->name);
         }
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(states[i]->name, states[j]->name) == 0) {
-                return wsl_fail(err, WSL_EXISTS, "'%s' has two states '%s'", op->name, states[i]->name);
-            }
+    }
+    return check_names(op, states, n, err);
+}
+
+static wsl_status check_operator_states(const Wsl__Pb__Operator *op, wsl_error *err)
+{
+    for (size_t i = 0; i < op->n_operator_states; i++) {
+        const Wsl__Pb__StateDesc *s = op->operator_states[i];
+        const bool is_known = s->kind == WSL_STATE_OPERATOR_LIST || s->kind == WSL_STATE_OPERATOR_UNION;
+        if (!wsl_pb_is_set(s->name) || !is_known || s->value == NULL || s->key != NULL) {
+            return wsl_fail(err, WSL_INVALID, "'%s' has an operator state '%s' that is not a list with a name and a type",
+                            op->name, s->name);
+        }
+        if (wsl_pb_is_set(s->ttl)) {
+            return wsl_fail(err, WSL_UNSUPPORTED, "'%s': the operator state '%s' has a time to live; only keyed state has one",
+                            op->name, s->name);
         }
     }
-    return WSL_OK;
+    return check_names(op, op->operator_states, op->n_operator_states, err);
 }
 
 static wsl_status check_sides_and_states(const Wsl__Pb__Operator *op, wsl_error *err)
@@ -122,7 +146,8 @@ static wsl_status check_sides_and_states(const Wsl__Pb__Operator *op, wsl_error 
         }
     }
     WSL_TRY(check_states(op, op->states, op->n_states, false, err));
-    return check_states(op, op->broadcast_states, op->n_broadcast_states, true, err);
+    WSL_TRY(check_states(op, op->broadcast_states, op->n_broadcast_states, true, err));
+    return check_operator_states(op, err);
 }
 
 static wsl_status check_parallelism(uint32_t parallelism, uint32_t max_parallelism, wsl_error *err)

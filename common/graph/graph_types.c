@@ -325,7 +325,8 @@ static wsl_status check_declared_sides(const check *c)
         }
     }
     WSL_TRY(check_declared_states(c, c->op->states, c->op->n_states));
-    return check_declared_states(c, c->op->broadcast_states, c->op->n_broadcast_states);
+    WSL_TRY(check_declared_states(c, c->op->broadcast_states, c->op->n_broadcast_states));
+    return check_declared_states(c, c->op->operator_states, c->op->n_operator_states);
 }
 
 /* *out_schema NULL: what the operator gives is known to its functions only, and their library is not here. */

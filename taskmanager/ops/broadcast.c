@@ -148,7 +148,13 @@ wsl_status tm_broadcast_rows(tm_broadcast *b, const wsl_row *const *rows, uint32
     for (; i < n; i++) {
         tm_fn_ctx_row(f, rows[i]);
         b->writing = true;
+        if (b->keyed != NULL) {
+            tm_keyed_each_begin(b->keyed);
+        }
         wsl_status status = b->op.env.function->broadcast(&f->broadcast, rows[i]);
+        if (b->keyed != NULL) {
+            status = tm_keyed_each_end(b->keyed, status);
+        }
         b->writing = false;
         if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
             status = tm_fn_ctx_after(f, status);

@@ -12,7 +12,9 @@
 #include "graph/operator_kind.h"
 #include "graph/operator_options.h"
 #include "plugin/plugin.h"
+#include "taskmanager/ops/op_lists.h"
 #include "taskmanager/ops/pending.h"
+#include "taskmanager/ops/state_report.h"
 #include "taskmanager/window/late_samples.h"
 
 enum { OVERDRAFT_DEFAULT = 16 << 20 };
@@ -155,7 +157,8 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
         .helpers = spec->helpers,
     };
     WSL_TRY(find_functions(spec, desc, nd, &op->env, err));
-    return find_connector(spec, desc, &op->env, err);
+    WSL_TRY(find_connector(spec, desc, &op->env, err));
+    return tm_op_lists_new(op, &op->lists, err);
 }
 
 /* ---- keys ---- */
@@ -362,6 +365,8 @@ static void free_op(tm_op *op)
     free(op->counts);
     tm_pending_free(op->queue);
     tm_late_samples_free(op->late);
+    tm_op_lists_free(op->lists);
+    tm_state_report_fini(op);
     free(op);
 }
 

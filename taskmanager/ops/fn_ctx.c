@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/ops/op_lists.h"
 
 enum { ARENA_KEEP_BYTES = 256 << 10 };
 
@@ -151,6 +152,21 @@ wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row)
     return tm_fn_ctx_add(f, mine);
 }
 
+/* The row in hand is another operator's too, so what is emitted of it is a copy. */
+static wsl_status ctx_emit_at(wsl_ctx *ctx, const wsl_row *row, int64_t timestamp_ms)
+{
+    tm_fn_ctx *f = self(ctx);
+    wsl_row *mine = NULL;
+    if (WSL_LIKELY((const uint8_t *)row == ctx->out_tip)) {
+        mine = (wsl_row *)(void *)ctx->out_tip;
+        ctx->out_tip += mine->size;
+    } else {
+        WSL_TRY(copy_in(f, row, &mine));
+    }
+    wsl_row_set_timestamp(mine, timestamp_ms);
+    return tm_fn_ctx_add(f, mine);
+}
+
 static wsl_status find_side(tm_fn_ctx *f, const char *tag, uint32_t *out_side)
 {
     const Wsl__Pb__Operator *desc = f->op->env.desc;
@@ -206,6 +222,7 @@ static const wsl_ctx_ops ctx_ops = {
     .processing_time = ctx_processing_time,
     .count = ctx_count,
     .fail = ctx_fail,
+    .emit_at = ctx_emit_at,
 };
 
 /* ---- around callbacks ---- */
@@ -248,6 +265,18 @@ wsl_status tm_fn_ctx_finish(tm_fn_ctx *f)
     return status;
 }
 
+wsl_status tm_fn_ctx_snapshot(tm_fn_ctx *f, uint64_t checkpoint_id)
+{
+    WSL_ASSERT(f->n_out == 0 && f->n_side == 0);
+    tm_fn_ctx_no_row(f, false, 0);
+    const wsl_status status = tm_fn_ctx_after(f, f->op->env.function->snapshot(tm_fn_ctx_of(f), checkpoint_id));
+    if (status == WSL_AGAIN || f->n_out != 0 || f->n_side != 0) {
+        return remember(f, tm_op_fail(f->op, WSL_USER, "its .snapshot %s",
+                                      status == WSL_AGAIN ? "cannot return WSL_AGAIN" : "must not emit rows"));
+    }
+    return status;
+}
+
 /* ---- life ---- */
 
 wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err)
@@ -264,7 +293,9 @@ wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err)
         .parallelism = op->env.parallelism,
         .max_parallelism = op->env.max_parallelism,
         .watermark = WSL_TIME_MIN,
+        .operator_states = tm_op_lists_handle(op->lists),
     };
+    tm_op_lists_attach(op->lists, f);
     set_tip(f);
     if (fn == NULL || fn->open == NULL) {
         return WSL_OK;

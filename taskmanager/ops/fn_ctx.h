@@ -29,7 +29,8 @@ typedef struct tm_row_arena {
     uint32_t used;
 } tm_row_arena;
 
-typedef struct tm_fn_ctx {
+typedef struct tm_fn_ctx tm_fn_ctx;
+struct tm_fn_ctx {
     union { /* first: what the function sees */
         wsl_keyed_ctx k;
         wsl_window_ctx w;            /* functions of windows; begins with k */
@@ -50,7 +51,7 @@ typedef struct tm_fn_ctx {
     uint32_t side; /* the side output that side_out belongs to */
     const wsl_row *out[TM_BATCH_ROWS];
     const wsl_row *side_out[TM_SIDE_BATCH];
-} tm_fn_ctx;
+};
 
 /* Also runs the function's open. op->env.function may be NULL: a context for built-in operators that emit rows. */
 wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err);
@@ -85,6 +86,8 @@ wsl_status tm_fn_ctx_flush_inside(tm_fn_ctx *f);
 wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status);
 /* The function's finish, at the end of the input; WSL_AGAIN: call again. */
 wsl_status tm_fn_ctx_finish(tm_fn_ctx *f);
+/* The function's snapshot, which it has; between batches. */
+wsl_status tm_fn_ctx_snapshot(tm_fn_ctx *f, uint64_t checkpoint_id);
 
 wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row);
 wsl_status tm_fn_ctx_make_room(wsl_ctx *ctx, uint32_t bytes);

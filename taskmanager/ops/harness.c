@@ -21,7 +21,10 @@
 #include "graph/window_options.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/ops/collector.h"
+#include "taskmanager/ops/harness_state.h"
 #include "taskmanager/ops/op_async.h"
+#include "taskmanager/ops/op_lists.h"
+#include "taskmanager/ops/state_report.h"
 #include "taskmanager/time/input_valves.h"
 
 enum { ROW_ROOM = 64 << 10, OPTIONS_MAX = 64, TURNS_MAX = 1000000, ANSWER_WAIT_MS = 30000 };
@@ -375,6 +378,7 @@ wsl_status wsl_harness_new(const wsl_harness_options *options, wsl_harness **out
     WSL_TRY(make_job_config(h, options->job_options, err));
     WSL_TRY(make_desc(h, options, err));
     WSL_TRY(make_chain(h, options, err));
+    WSL_TRY(tm_harness_restore(tm_chain_head(h->chain)->lists, options, err));
     add_collector(h);
     WSL_TRY(tm_chain_open(h->chain, err));
     *out_h = WSL_TAKE(h);
@@ -486,6 +490,34 @@ wsl_status wsl_harness_push_row_to(wsl_harness *h, uint32_t input, const wsl_row
 wsl_status wsl_harness_push_row_to_at(wsl_harness *h, uint32_t input, const wsl_row *row, int64_t timestamp_ms)
 {
     return push(h, input, row, true, timestamp_ms);
+}
+
+/* ---- operator state ---- */
+
+wsl_status wsl_harness_take(wsl_harness *h, wsl_harness_snapshot **out_snapshot)
+{
+    tm_op *op = tm_chain_head(h->chain);
+    WSL_TRY(h->error.status);
+    WSL_TRY(tm_op_lists_snapshot(op->lists, 1));
+    *out_snapshot = tm_harness_snapshot_of(op->lists);
+    return WSL_OK;
+}
+
+const char *wsl_harness_operator_state(wsl_harness *h, const char *name)
+{
+    const tm_op_list *list = tm_op_lists_find(tm_chain_head(h->chain)->lists, name);
+    wsl_strbuf_clear(&h->text);
+    if (list == NULL) {
+        return NULL;
+    }
+    wsl_strbuf_puts(&h->text, "[");
+    tm_op_list_walk walk = {0};
+    for (const wsl_row *row; (row = tm_op_list_next(list, &walk)) != NULL;) {
+        wsl_strbuf_puts(&h->text, h->text.size > 1 ? ", " : "");
+        wsl_row_print(row, tm_op_list_schema(list), &h->text);
+    }
+    wsl_strbuf_puts(&h->text, "]");
+    return h->text.data;
 }
 
 /* ---- marks ---- */
@@ -738,7 +770,8 @@ void wsl_harness_clear(wsl_harness *h) { tm_collector_clear(h->collector); }
 
 int64_t wsl_harness_metric(const wsl_harness *h, const char *name)
 {
-    const tm_op *op = tm_chain_head(h->chain);
+    tm_op *op = tm_chain_head(h->chain);
+    tm_state_report_update(op);
     for (uint32_t i = 0; i < op->n_counts; i++) {
         if (strcmp(op->counts[i].name, name) == 0) {
             return op->counts[i].value;

@@ -2,9 +2,13 @@
 
 #include <inttypes.h>
 
+#include "taskmanager/ops/state_report.h"
+
 enum {
     TIMERS_PER_STEP = 512,
     TIMERS_PER_LOOK = 16, /* at the clock */
+    KEYS_PER_STEP = 4096,
+    KEYS_PER_LOOK = 32,
     STEP_NS = 2000000,
     CLEAN_MS = 1000,
     CLEAN_ENTRIES = 1024,
@@ -113,6 +117,7 @@ wsl_status tm_keyed_open_state(tm_keyed *k, const tm_state_spec *states, uint32_
                                tm_state **out_state, wsl_error *err)
 {
     WSL_TRY(tm_mem_state_new(&k->key, states, n_states, namespaces, out_state, err));
+    tm_state_report_add(k->f.op, *out_state, states, n_states);
     k->first = NULL; /* an entry may be of the other state from now on */
     k->first_place.bit = 0;
     return WSL_OK;
@@ -120,7 +125,13 @@ wsl_status tm_keyed_open_state(tm_keyed *k, const tm_state_spec *states, uint32_
 
 void tm_keyed_close(tm_keyed *k)
 {
+    if (k->f.op != NULL) {
+        tm_state_report_fini(k->f.op);
+    }
     tm_fn_ctx_close(&k->f);
+    if (k->each.begun) {
+        k->state->ops->walk_keys_end(k->state, &k->each.walk);
+    }
     tm_keyed_states_close(k);
     tm_timers_fini(&k->event);
     tm_timers_fini(&k->processing);
@@ -141,8 +152,11 @@ static wsl_status not_our_key(tm_keyed *k, const wsl_row *row)
 wsl_status tm_keyed_block(tm_keyed *k, const wsl_row *const *rows, uint32_t n, uint32_t at, uint32_t *out_end)
 {
     uint32_t bad = 0;
-    if (WSL_UNLIKELY(k->has_ttl && at == 0)) {
-        tm_keyed_clean_up(k, 2 * n);
+    if (at == 0) {
+        k->state->ops->tidy(k->state);
+        if (WSL_UNLIKELY(k->has_ttl)) {
+            tm_keyed_clean_up(k, 2 * n);
+        }
     }
     if (WSL_UNLIKELY(!k->state->ops->load(k->state, rows, n, at, &bad))) {
         return not_our_key(k, rows[bad]);
@@ -194,25 +208,80 @@ static bool has_state(tm_keyed *k, uint32_t i, wsl_state_kind kind)
     return ops->value_get(k->state, i) != NULL;
 }
 
-wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
-                             wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg)
+/* Keys that were looked at count, too: most of them may have nothing in the state. *out_more: some are left. */
+static wsl_status visit_some(tm_keyed *k, uint32_t i, wsl_state_kind kind, wsl_status (*visit)(wsl_keyed_ctx *, void *),
+                             void *arg, bool *out_more)
 {
-    uint32_t i = 0;
-    tm_state_walk walk = {0};
+    const tm_op *op = k->f.op;
+    const int64_t begin_ns = wsl_now_ns(op->env.clock);
     wsl_status status = WSL_OK;
-    if (!tm_keyed_find(k, state, &i)) {
-        return k->f.failed;
-    }
     k->visiting = true;
-    while (status == WSL_OK && k->state->ops->walk_keys(k->state, &walk)) {
+    for (uint32_t n = 0; status == WSL_OK && *out_more; n++) {
+        const bool look = n % KEYS_PER_LOOK == KEYS_PER_LOOK - 1;
+        if (look && (wsl_now_ns(op->env.clock) - begin_ns > STEP_NS || n >= KEYS_PER_STEP || tm_op_blocked(op))) {
+            break;
+        }
+        *out_more = k->state->ops->walk_keys(k->state, &k->each.walk);
         k->f.k.key = k->key.row;
-        if (has_state(k, i, state->kind)) {
+        if (*out_more && has_state(k, i, kind)) {
             status = visit(&k->f.k, arg);
         }
     }
-    k->state->ops->walk_keys_end(k->state, &walk);
     k->visiting = false;
     return status;
+}
+
+static void end_each(tm_keyed *k)
+{
+    k->state->ops->walk_keys_end(k->state, &k->each.walk);
+    k->each.begun = false;
+    k->armed = WSL_TIME_MAX; /* timers that were due meanwhile */
+    arm(k);
+}
+
+wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
+                             wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg)
+{
+    struct tm_keyed_each *each = &k->each;
+    uint32_t i = 0;
+    if (!tm_keyed_find(k, state, &i)) {
+        return k->f.failed;
+    }
+    if (each->calls++ < each->done) {
+        return WSL_OK;
+    }
+    if (!each->begun) {
+        each->walk = (tm_state_walk){0};
+        each->begun = true;
+    }
+    bool more = true;
+    const wsl_status status = visit_some(k, i, state->kind, visit, arg, &more);
+    if (status == WSL_OK && more) {
+        return WSL_AGAIN;
+    }
+    end_each(k);
+    each->done++;
+    return status == WSL_AGAIN ? tm_keyed_fail(k, WSL_USER, "visits the keys of the state '%s' with a function that returns "
+                                                            "WSL_AGAIN; a visit is made once", state->name)
+                               : status;
+}
+
+wsl_status tm_keyed_each_end(tm_keyed *k, wsl_status status)
+{
+    struct tm_keyed_each *each = &k->each;
+    if (status == WSL_AGAIN) {
+        return WSL_AGAIN;
+    }
+    each->done = 0;
+    if (!each->begun) {
+        return status;
+    }
+    end_each(k);
+    return status != WSL_OK ? status
+                            : tm_keyed_fail(k, WSL_USER,
+                                            "its function '%s' returned before wsl_apply_to_keyed_state was through: return "
+                                            "the WSL_AGAIN that it gives",
+                                            k->f.op->env.function->name);
 }
 
 /* ---- time ---- */
@@ -271,6 +340,7 @@ static wsl_status advance(tm_keyed *k)
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark)
 {
     k->f.k.ctx.watermark = watermark;
+    k->state->ops->tidy(k->state);
     if (WSL_UNLIKELY(k->has_ttl)) {
         tm_keyed_clean_up(k, CLEAN_ENTRIES / 16);
     }
@@ -301,6 +371,10 @@ wsl_status tm_keyed_resume(tm_keyed *k)
     }
     if (k->advancing) {
         return advance(k);
+    }
+    if (k->each.begun) {
+        k->f.op->busy = false;
+        return WSL_AGAIN; /* timers would add keys under a walk */
     }
     if (!tm_timers_any(&k->processing) && k->clean_at == WSL_TIME_MAX) {
         k->f.op->busy = false;

@@ -31,6 +31,12 @@ typedef struct tm_keyed {
     tm_timers processing;
     bool advancing; /* the watermark waits for timers */
     bool visiting;  /* tm_keyed_each_key: no timers */
+    struct tm_keyed_each {
+        bool begun;         /* the walk stopped on its way */
+        tm_state_walk walk;
+        uint32_t calls;     /* of tm_keyed_each_key by the callback that runs ... */
+        uint32_t done;      /* ... of which that many have come to their end, if need be in an earlier run of it */
+    } each;
     int64_t armed;  /* processing time for which a wake-up was asked; WSL_TIME_MAX: none */
     int64_t clean_at; /* when expired state is looked for next if nothing comes; WSL_TIME_MAX: there is none to expire */
     bool has_ttl;
@@ -71,9 +77,14 @@ static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
 }
 
 /* Calls visit for each key that has something in that state of the function, by key group and key bytes, with that key current.
- * Ends with the first status that is not WSL_OK. */
+ * Ends with the first status that is not WSL_OK. In steps: WSL_AGAIN after some keys, or if those behind need a pause; the callback
+ * passes that on and is called again with the same row, where the same call goes on and those that came to their end before it do
+ * nothing. No timers fire in between. */
 wsl_status tm_keyed_each_key(tm_keyed *k, const wsl_state_desc *state,
                              wsl_status (*visit)(wsl_keyed_ctx *k, void *arg), void *arg);
+/* Before a callback that may do so, and after it with what it said; the latter gives what really happened. */
+static inline void tm_keyed_each_begin(tm_keyed *k) { k->each.calls = 0; }
+wsl_status tm_keyed_each_end(tm_keyed *k, wsl_status status);
 
 /* The accumulator of a reducing or aggregating state, as it is folded; NULL: unset, or it failed. */
 const wsl_row *tm_keyed_accumulator(tm_keyed *k, const wsl_state_desc *state);

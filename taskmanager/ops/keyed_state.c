@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "taskmanager/ops/keyed_internal.h"
+#include "taskmanager/ops/state_report.h"
 #include "taskmanager/window/fold.h"
 
 struct tm_keyed_states {
@@ -397,7 +398,9 @@ wsl_status tm_keyed_states_open(tm_keyed *k, tm_op *op, const wsl_schema *value,
     uint32_t n = 0;
     if (value != NULL) {
         specs[n++] = (tm_state_spec){.name = "value", .kind = WSL_STATE_VALUE, .schema = value};
-        return tm_mem_state_new(&k->key, specs, n, k->namespaces, &k->state, err);
+        WSL_TRY(tm_mem_state_new(&k->key, specs, n, k->namespaces, &k->state, err));
+        tm_state_report_add(op, k->state, specs, n);
+        return WSL_OK;
     }
     for (; k->descs != NULL && k->descs[n] != NULL && n <= TM_STATES_MAX; n++) { /* too many: refused by the backend */
         const wsl_state_desc *d = k->descs[n];
@@ -407,6 +410,9 @@ wsl_status tm_keyed_states_open(tm_keyed *k, tm_op *op, const wsl_schema *value,
         k->states->mortal |= d->ttl.ttl_ms > 0 && n < TM_STATES_MAX ? UINT32_C(1) << n : 0;
     }
     WSL_TRY(tm_mem_state_new(&k->key, specs, n, k->namespaces, &k->state, err));
+    if (n != 0) {
+        tm_state_report_add(op, k->state, specs, n);
+    }
     k->states->n = n;
     return open_folds(k, op, err);
 }

@@ -460,6 +460,12 @@ static wsl_status refuse_emit(wsl_ctx *ctx, const wsl_row *row)
     return wsl_ctx_fail(ctx, "an async function gives its rows with wsl_async_complete, not with wsl_emit");
 }
 
+static wsl_status refuse_emit_at(wsl_ctx *ctx, const wsl_row *row, int64_t timestamp_ms)
+{
+    (void)timestamp_ms;
+    return refuse_emit(ctx, row);
+}
+
 static wsl_status refuse_emit_side(wsl_ctx *ctx, const char *tag, const wsl_row *row)
 {
     (void)row;
@@ -554,6 +560,7 @@ static wsl_status async_open(tm_op *op, wsl_error *err)
     a->emit_ops = ctx->ops;
     a->ctx_ops = *ctx->ops;
     a->ctx_ops.emit = refuse_emit;
+    a->ctx_ops.emit_at = refuse_emit_at;
     a->ctx_ops.emit_side = refuse_emit_side;
     ctx->ops = &a->ctx_ops;
     return WSL_OK;

@@ -5,8 +5,12 @@
  *     row --late?--> own list += row, timer at its last chance --> the other list: those in the interval --> .join(left, right)
  *
  * A row's last chance to find a partner is when the watermark reaches ts + upper (left) or ts - lower (right), its own timestamp
- * at the earliest: then it leaves its list. A key has one timer, at the earliest of these times (state `armed`); when it fires,
- * what is due is taken out of both lists and the timer set for the rest. Rows stay in order of arrival, so pairs come in that order.
+ * at the earliest: from then on it pairs with nobody, and leaves its list soon after. A key has one timer (state `armed`): at the
+ * earliest of these times, but not before the key's `rest` is over. When it fires, what is due is taken out of both lists and the
+ * timer set for the rest. That is a walk over the lists, whose rows stay in order of arrival, so that pairs come in that order;
+ * what a walk costs is paid by what it removes: one that removed less than a quarter of the rows makes the next one wait twice as
+ * long (REST_MIN at first, the length of the interval or REST_MAX at most), others half as long. So rows that are over are
+ * a part of the list at most, and one far ahead of its time is in nobody's way. A walk pauses after ROWS_PER_TURN rows.
  *
  * A row that pairs with very many others is suspended in between (in_row, n_paired): nothing else happens to its key meanwhile,
  * so its place in the other list is a count.
@@ -17,9 +21,17 @@
 #include "taskmanager/ops/op_classes.h"
 #include "taskmanager/window/late.h"
 
-enum { STATE_ARMED = 2, TIMERS_PER_TURN = 512 }; /* the lists are states 0 and 1, by input */
+enum {
+    STATE_ARMED = 2, /* the lists are states 0 and 1, by input */
+    TIMERS_PER_TURN = 512,
+    ROWS_PER_TURN = 8192,
+    REST_MIN = 1,
+    REST_MAX = 1000,
+};
 
-WSL_ROW(armed, (int64, timestamp));
+/* The timer that is set; the watermark before which none is set, and how much later than the last walk that is; per list the
+ * watermark at which it was walked last: what is in it was there then and stayed, or came later. */
+WSL_ROW(armed, (int64, timestamp), (int64, not_before), (int64, rest), (int64, swept_left), (int64, swept_right));
 
 typedef struct op_interval_join {
     tm_op op;
@@ -28,6 +40,14 @@ typedef struct op_interval_join {
     wsl_interval interval;
     tm_late late[2];
     bool advancing;  /* the watermark waits for timers */
+    struct cleaning {
+        bool begun; /* a timer fired, and its key's lists are walked: that key is the current one until the walk is over */
+        uint32_t input;
+        tm_state_walk walk; /* of that list; state UINT32_MAX: begins */
+        int64_t next;       /* earliest last chance of what stays */
+        int64_t rest;
+        uint64_t removed, kept;
+    } cleaning;
     bool in_row;     /* the first row of the next batch was begun: it is in its list */
     uint64_t n_paired; /* ... and paired with so many */
 } op_interval_join;
@@ -104,29 +124,119 @@ static void arm(op_interval_join *j, int64_t at)
 {
     const wsl_row *set = j->state->ops->value_get(j->state, STATE_ARMED);
     if (set != NULL) {
+        at = at > armed_not_before(set) ? at : armed_not_before(set);
         if (armed_timestamp(set) <= at) {
             return;
         }
         tm_timers_delete(&j->k.event, &j->k.key, 0, armed_timestamp(set));
     }
     wsl_row *row = j->state->ops->value_update(j->state, STATE_ARMED);
-    row->slot[0] = (uint64_t)at;
+    if (set == NULL) {
+        row->slot[armed_f_not_before] = (uint64_t)WSL_TIME_MIN;
+        row->slot[armed_f_rest] = REST_MIN;
+        row->slot[armed_f_swept_left] = row->slot[armed_f_swept_right] = (uint64_t)j->op.watermark; /* both were empty */
+    }
+    row->slot[armed_f_timestamp] = (uint64_t)at;
     tm_timers_set(&j->k.event, &j->k.key, 0, at);
 }
 
-/* Takes rows out of a list whose last chance is over; *io_next: the earliest one of the rest. */
-static void clean(op_interval_join *j, uint32_t input, int64_t watermark, int64_t *io_next)
+static int64_t longest_rest(const op_interval_join *j)
+{
+    const int64_t length = minus(j->interval.upper, j->interval.lower);
+    return length > REST_MAX ? length : REST_MAX;
+}
+
+/* Takes rows out of the lists whose last chance is over. False: a turn's work is done, but more of it is left. */
+static bool clean(op_interval_join *j, int64_t watermark, uint32_t *io_left)
+{
+    struct cleaning *c = &j->cleaning;
+    const tm_state_ops *ops = j->state->ops;
+    for (; c->input < 2; c->input++) {
+        if (c->walk.state == UINT32_MAX) {
+            ops->walk(j->state, c->input, &c->walk);
+        }
+        for (; *io_left > 0 && ops->walk_next(j->state, &c->walk); *io_left -= 1) {
+            const int64_t until = last_chance(j, c->input, c->walk.value->timestamp);
+            if (until <= watermark) {
+                ops->walk_remove(j->state, &c->walk);
+                c->removed++;
+            } else {
+                c->next = until < c->next ? until : c->next;
+                c->kept++;
+            }
+        }
+        if (*io_left == 0) {
+            return false;
+        }
+        c->walk.state = UINT32_MAX;
+    }
+    return true;
+}
+
+static void begin_cleaning(op_interval_join *j)
+{
+    const wsl_row *set = j->state->ops->value_get(j->state, STATE_ARMED);
+    j->cleaning = (struct cleaning){
+        .begun = true,
+        .walk = {.state = UINT32_MAX},
+        .next = WSL_TIME_MAX,
+        .rest = set != NULL ? armed_rest(set) : REST_MIN,
+    };
+}
+
+/* The next timer of a key whose lists were walked; the key is gone if nothing is left of it. */
+static void end_cleaning(op_interval_join *j, int64_t watermark)
+{
+    struct cleaning *c = &j->cleaning;
+    c->begun = false;
+    if (c->kept == 0) {
+        j->state->ops->clear(j->state, STATE_ARMED);
+        return;
+    }
+    const int64_t longest = longest_rest(j);
+    c->rest = c->removed < c->kept / 4 ? 2 * c->rest : c->rest / 2;
+    c->rest = c->rest < REST_MIN ? REST_MIN : c->rest < longest ? c->rest : longest;
+    wsl_row *row = j->state->ops->value_update(j->state, STATE_ARMED);
+    const int64_t not_before = plus(watermark, c->rest);
+    const int64_t at = c->next > not_before ? c->next : not_before;
+    row->slot[armed_f_timestamp] = (uint64_t)at;
+    row->slot[armed_f_not_before] = (uint64_t)not_before;
+    row->slot[armed_f_rest] = (uint64_t)c->rest;
+    row->slot[armed_f_swept_left] = row->slot[armed_f_swept_right] = (uint64_t)watermark;
+    tm_timers_set(&j->k.event, &j->k.key, 0, at);
+}
+
+/* ---- rows whose last chance is the watermark itself ----
+ *
+ * Those that were there when it came are over. One that comes now, with a timestamp equal to it, is not late and has its chance
+ * until the next: so that the two can be told apart, what is over leaves the list before such a row enters it. */
+
+static bool was_swept(op_interval_join *j, uint32_t input)
+{
+    const wsl_row *set = j->state->ops->value_get(j->state, STATE_ARMED);
+    return set == NULL || (input == 0 ? armed_swept_left(set) : armed_swept_right(set)) == j->op.watermark;
+}
+
+static bool is_over(op_interval_join *j, uint32_t input, int64_t ts)
+{
+    const int64_t until = last_chance(j, input, ts);
+    return until <= j->op.watermark && (until < j->op.watermark || !was_swept(j, input));
+}
+
+static void sweep(op_interval_join *j, uint32_t input)
 {
     tm_state_walk walk = {0};
+    if (was_swept(j, input)) {
+        return;
+    }
     j->state->ops->walk(j->state, input, &walk);
     while (j->state->ops->walk_next(j->state, &walk)) {
-        const int64_t until = last_chance(j, input, walk.value->timestamp);
-        if (until <= watermark) {
+        if (last_chance(j, input, walk.value->timestamp) <= j->op.watermark) {
             j->state->ops->walk_remove(j->state, &walk);
-        } else if (until < *io_next) {
-            *io_next = until;
         }
     }
+    wsl_row *row = j->state->ops->value_update(j->state, STATE_ARMED); /* it is set, or the list would be empty */
+    row->slot[input == 0 ? armed_f_swept_left : armed_f_swept_right] = (uint64_t)j->op.watermark;
 }
 
 static wsl_status advance(op_interval_join *j)
@@ -134,26 +244,32 @@ static wsl_status advance(op_interval_join *j)
     tm_op *op = &j->op;
     const int64_t watermark = j->k.f.k.ctx.watermark;
     int64_t ns, timestamp;
-    uint32_t n = 0;
-    while (n < TIMERS_PER_TURN && tm_timers_pop(&j->k.event, watermark, &j->k.key, &ns, &timestamp)) {
-        int64_t next = WSL_TIME_MAX;
-        j->state->ops->clear(j->state, STATE_ARMED);
-        clean(j, 0, watermark, &next);
-        clean(j, 1, watermark, &next);
-        if (j->state->ops->list_size(j->state, 0) + j->state->ops->list_size(j->state, 1) > 0) {
-            arm(j, next);
+    uint32_t left = ROWS_PER_TURN;
+    bool done = false;
+    for (uint32_t n = 0; n < TIMERS_PER_TURN; n++) {
+        if (!j->cleaning.begun) {
+            if (!tm_timers_pop(&j->k.event, watermark, &j->k.key, &ns, &timestamp)) {
+                done = true;
+                break;
+            }
+            begin_cleaning(j);
         }
-        n++;
+        if (!clean(j, watermark, &left)) {
+            break;
+        }
+        end_cleaning(j, watermark);
     }
-    j->advancing = n == TIMERS_PER_TURN;
+    j->advancing = !done;
     op->busy = j->advancing;
     return j->advancing ? WSL_OK : tm_op_emit_watermark(op, watermark);
 }
 
 static wsl_status join_watermark(tm_op *op, int64_t watermark)
 {
-    self(op)->k.f.k.ctx.watermark = watermark;
-    return advance(self(op));
+    op_interval_join *j = self(op);
+    j->k.f.k.ctx.watermark = watermark;
+    j->state->ops->tidy(j->state);
+    return advance(j);
 }
 
 static wsl_status join_resume(tm_op *op)
@@ -186,12 +302,16 @@ static wsl_status take_in(op_interval_join *j, uint32_t input, const wsl_row *ro
     if (op->input_ended[1 - input]) {
         return WSL_OK; /* no partner will come */
     }
+    const int64_t until = last_chance(j, input, row->timestamp);
+    if (WSL_UNLIKELY(until <= op->watermark)) {
+        sweep(j, input);
+    }
     const wsl_status status = j->state->ops->list_add(j->state, input, row);
     if (WSL_UNLIKELY(status != WSL_OK)) {
         op->current = row;
         return tm_op_fail(op, status, "its %s row is not of the type it should be", input == 0 ? "left" : "right");
     }
-    arm(j, last_chance(j, input, row->timestamp));
+    arm(j, until);
     return WSL_OK;
 }
 
@@ -230,7 +350,8 @@ static wsl_status join_row(op_interval_join *j, uint32_t input, const wsl_row *r
     j->state->ops->walk(j->state, 1 - input, &walk);
     while (j->state->ops->walk_next(j->state, &walk)) {
         const int64_t theirs = walk.value->timestamp;
-        if (!match(j, input == 0 ? row->timestamp : theirs, input == 0 ? theirs : row->timestamp)) {
+        if (!match(j, input == 0 ? row->timestamp : theirs, input == 0 ? theirs : row->timestamp) ||
+            is_over(j, 1 - input, theirs)) {
             continue;
         }
         if (skip > 0) {

@@ -23,12 +23,20 @@ static wsl_status take_result(wsl_ctx *ctx, const wsl_row *row)
     return WSL_OK;
 }
 
+/* The stream's rows have the times of those that made them. */
+static wsl_status refuse_emit_at(wsl_ctx *ctx, const wsl_row *row, int64_t timestamp_ms)
+{
+    (void)row, (void)timestamp_ms;
+    return wsl_ctx_fail(ctx, "a reduce function gives its result with wsl_emit, not wsl_emit_at");
+}
+
 static wsl_status reduce_open(tm_op *op, wsl_error *err)
 {
     op_reduce *r = self(op);
     WSL_TRY(tm_keyed_open(&r->k, op, op->env.input[0], err));
     r->ops = *r->k.f.k.ctx.ops;
     r->ops.emit = take_result;
+    r->ops.emit_at = refuse_emit_at;
     r->k.f.k.ctx.ops = &r->ops;
     return WSL_OK;
 }

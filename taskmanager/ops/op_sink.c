@@ -8,6 +8,7 @@
 #include "format/format.h"
 #include "graph/operator_options.h"
 #include "taskmanager/ops/op_classes.h"
+#include "taskmanager/ops/op_lists.h"
 
 static const int64_t PAUSE_MIN_NS = INT64_C(1000000);
 static const int64_t PAUSE_MAX_NS = INT64_C(16000000);
@@ -90,6 +91,7 @@ static wsl_status sink_open(tm_op *op, wsl_error *err)
         .write_stdout = sink_write_stdout,
         .send_to_client = sink_send_to_client,
         .wake_at = sink_wake_at,
+        .operator_states = tm_op_lists_handle(op->lists),
     };
     s->writer = wsl_zalloc(cls->writer->size == 0 ? 1 : cls->writer->size);
     s->writer_open = true;

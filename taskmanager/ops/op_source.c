@@ -22,6 +22,7 @@
 #include "graph/operator_options.h"
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/ops/op_classes.h"
+#include "taskmanager/ops/op_lists.h"
 
 /* Once a split had to wait for others the reader is asked for no more rows at once: none of them can be stopped. */
 enum { ALIGNED_ROWS = 32 };
@@ -384,6 +385,7 @@ static wsl_status source_open(tm_op *op, wsl_error *err)
         .parallelism = op->env.parallelism,
         .out_tip = s->arena.data,
         .out_end = s->arena.data + s->arena.size,
+        .operator_states = tm_op_lists_handle(op->lists),
     };
     s->reader = wsl_zalloc(cls->reader->size == 0 ? 1 : cls->reader->size);
     s->reader_open = true;

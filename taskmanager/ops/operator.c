@@ -71,19 +71,36 @@ wsl_status tm_op_fail(tm_op *op, wsl_status status, const char *format, ...)
     return status;
 }
 
-void tm_op_count_add(tm_op *op, const char *metric, int64_t delta)
+/* NULL: there are too many. */
+static int64_t *count_of(tm_op *op, const char *metric)
 {
     for (uint32_t i = 0; i < op->n_counts; i++) {
         if (strcmp(op->counts[i].name, metric) == 0) {
-            op->counts[i].value += delta;
-            return;
+            return &op->counts[i].value;
         }
     }
     if (op->n_counts == TM_OP_COUNTS_MAX) {
-        return;
+        return NULL;
     }
     op->counts = wsl_realloc(op->counts, (op->n_counts + 1) * sizeof *op->counts);
-    op->counts[op->n_counts++] = (tm_op_count){.name = wsl_strdup(metric), .value = delta};
+    op->counts[op->n_counts] = (tm_op_count){.name = wsl_strdup(metric)};
+    return &op->counts[op->n_counts++].value;
+}
+
+void tm_op_count_add(tm_op *op, const char *metric, int64_t delta)
+{
+    int64_t *value = count_of(op, metric);
+    if (value != NULL) {
+        *value += delta;
+    }
+}
+
+void tm_op_count_set(tm_op *op, const char *metric, int64_t value)
+{
+    int64_t *to = count_of(op, metric);
+    if (to != NULL) {
+        *to = value;
+    }
 }
 
 /* ---- pending ---- */

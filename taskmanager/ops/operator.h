@@ -183,6 +183,8 @@ struct tm_op {
     uint32_t current_input; /* that the running batch came by */
     tm_op_count *counts;
     uint32_t n_counts;
+    struct tm_state_report *state_report; /* what it keeps by key; NULL: nothing. state_report.h */
+    struct tm_op_lists *lists;    /* operator state, never NULL; op_lists.h */
     struct tm_late_samples *late; /* of an operator that judges rows as late, set by its open; freed with the chain */
     tm_op_shared *shared;
     struct tm_pending *queue; /* rows and marks that wait until nothing is pending; see pending.h */
@@ -207,6 +209,8 @@ wsl_status tm_op_fail(tm_op *op, wsl_status status, const char *format, ...) WSL
 wsl_status tm_op_vfail(tm_op *op, wsl_status status, const char *format, va_list args) WSL_PRINTF(3, 0);
 /* Adds to a user metric. Names are copied; at most TM_OP_COUNTS_MAX per operator, later ones are not counted. */
 void tm_op_count_add(tm_op *op, const char *metric, int64_t delta);
+/* The same for a metric that is not a sum over time. */
+void tm_op_count_set(tm_op *op, const char *metric, int64_t value);
 enum { TM_OP_COUNTS_MAX = 256 };
 /* From inside on_rows: these last n rows of the batch are to be done later, by another on_rows. */
 wsl_status tm_op_suspend(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);

@@ -101,6 +101,9 @@ typedef struct tm_state_ops {
     /* Background cleanup of expired state: goes on where it stopped, looks at about max_entries values, elements or entries
      * of maps. Not while a batch or a walk is under way: it makes other keys current. */
     void (*clean_up)(tm_state *s, uint32_t max_entries);
+    /* Gives memory of keys that are gone back to the system, a small step of it; cheap if there is nothing to do. Not while a
+     * batch or a walk is under way: entries move. */
+    void (*tidy)(tm_state *s);
 
     /* ---- checkpoints ---- */
     /* Puts all it holds now into a section of that name, as a walk: what is changed before its turn is copied first. One
@@ -111,6 +114,7 @@ typedef struct tm_state_ops {
     wsl_status (*restore)(tm_state *s, const struct tm_restore_piece *piece, wsl_error *err);
 
     uint64_t (*keys)(const tm_state *s);  /* of all namespaces */
+    uint64_t (*keys_of)(const tm_state *s, uint32_t state); /* that have something in that state */
     uint64_t (*keys_here)(const tm_state *s); /* of the current one */
     uint64_t (*bytes)(const tm_state *s); /* memory held */
 } tm_state_ops;

@@ -22,6 +22,7 @@ uint8_t *tm_mem_entry_or_new(tm_mem_state *m)
 void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state)
 {
     uint32_t *bits = tm_mem_bits(m, entry);
+    m->now->n_set[state] -= *bits >> state & 1;
     *bits &= ~(UINT32_C(1) << state);
     if ((*bits & ~TM_ENTRY_NULL_KEY) == 0) {
         tm_mem_table_remove(&m->now->table, m->state.key, entry);
@@ -128,7 +129,9 @@ static const tm_state_ops mem_state_ops = {
     .walk_keys_end = tm_mem_walk_keys_end,
     .has_ttl = has_ttl,
     .clean_up = tm_mem_clean_up,
+    .tidy = tm_mem_tidy,
     .keys = tm_mem_keys,
+    .keys_of = tm_mem_keys_of,
     .keys_here = tm_mem_keys_here,
     .bytes = tm_mem_bytes,
 };

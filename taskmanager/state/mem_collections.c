@@ -23,6 +23,7 @@ static uint8_t *entry_for(tm_mem_state *m, uint32_t state, uint32_t head_size)
     uint32_t *bits = tm_mem_bits(m, entry);
     if (!(*bits >> state & 1)) {
         *bits |= UINT32_C(1) << state;
+        m->now->n_set[state]++;
         memset(entry + m->areas[state].offset, 0, head_size);
     }
     return entry;

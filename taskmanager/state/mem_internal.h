@@ -48,6 +48,7 @@ typedef struct tm_mem_space {
     tm_region region;
     tm_slab slab;
     tm_mem_table table;
+    uint64_t n_set[]; /* keys that have something in a state */
 } tm_mem_space;
 
 typedef struct tm_mem_state {
@@ -77,7 +78,11 @@ typedef struct tm_mem_state {
         uint32_t directory; /* ... */
         uint32_t place;     /* the segment that holds this place */
         uint32_t entry;     /* in the segment */
-        uint32_t inner;     /* in the map of that entry */
+        uint32_t state;     /* of that entry */
+        uint32_t inner;     /* in its map */
+        uint32_t offset;    /* in its list: of the next row ... */
+        tm_list_chunk *chunk; /* ... in this chunk, if the slab still watches that ... */
+        uint32_t moves;     /* ... and the table's entries have not moved */
     } cleaning;
 } tm_mem_state;
 
@@ -186,5 +191,7 @@ void tm_mem_drop_namespace(tm_state *s, int64_t ns);
 bool tm_mem_walk_keys(tm_state *s, tm_state_walk *walk);
 void tm_mem_walk_keys_end(tm_state *s, tm_state_walk *walk);
 uint64_t tm_mem_keys(const tm_state *s);
+uint64_t tm_mem_keys_of(const tm_state *s, uint32_t state);
 uint64_t tm_mem_keys_here(const tm_state *s);
 uint64_t tm_mem_bytes(const tm_state *s);
+void tm_mem_tidy(tm_state *s);

@@ -162,5 +162,6 @@ void tm_mem_list_remove(tm_mem_list *l, tm_slab *slab, tm_list_at *at, bool stam
         tm_slab_release(slab, c, c->capacity);
     } else if (c->dead > (c->end - HEADER) / 2) {
         compact(c, c, stamped, &at->offset);
+        slab->watched = slab->watched == c ? NULL : slab->watched;
     }
 }

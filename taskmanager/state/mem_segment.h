@@ -20,6 +20,12 @@ typedef struct tm_segment {
     _Alignas(64) uint8_t tags[];
 } tm_segment;
 
+/* The beginning of a block in a free list. */
+typedef struct tm_free_block {
+    void *next;
+    size_t returned; /* bytes of it that the system has back */
+} tm_free_block;
+
 _Static_assert(sizeof(tm_segment) == TM_SEGMENT_HEADER, "tags begin behind the header");
 
 /* Where the hash is among ours: key group (counted from our first) and 32 bits of place in it, shifted by the key groups that
@@ -47,6 +53,10 @@ static inline uint32_t tm_hash_of(const tm_mem_table *t, const uint8_t *entry)
     return t->fast ? ((const tm_entry_fast *)(const void *)entry)->hash
                    : ((const tm_entry_general *)(const void *)entry)->hash;
 }
+
+/* Moves the entries of the segment that `place` of that directory leads to into one of 1 << log_groups groups of places, which
+ * has room for them. The key_ctx is told by the caller. */
+void tm_segment_resize(tm_mem_table *t, uint32_t directory, uint32_t place, uint32_t log_groups);
 
 #define TM_EACH_ENTRY(t, s, i, entry)                                                                                     \
     for (uint32_t i = 0; i < tm_places_of((s)->log_groups); i++)                                                          \

@@ -71,7 +71,7 @@ static void space_free(tm_mem_state *m, tm_mem_space *space)
 
 tm_mem_space *tm_mem_space_make_now(tm_mem_state *m)
 {
-    tm_mem_space *space = wsl_zalloc(sizeof *space);
+    tm_mem_space *space = wsl_zalloc(sizeof *space + m->n_states * sizeof space->n_set[0]);
     space->ns = m->ns;
     if (m->has_namespaces) {
         tm_region_init_pooled(&space->region, &m->pool, TM_SMALL_REGION);
@@ -155,6 +155,16 @@ uint64_t tm_mem_keys(const tm_state *s)
     return n;
 }
 
+uint64_t tm_mem_keys_of(const tm_state *s, uint32_t state)
+{
+    const tm_mem_state *m = tm_mem_self_const(s);
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < m->n_spaces; i++) {
+        n += m->spaces[m->first_space + i]->n_set[state];
+    }
+    return n;
+}
+
 uint64_t tm_mem_keys_here(const tm_state *s)
 {
     const tm_mem_state *m = tm_mem_self_const(s);
@@ -167,7 +177,15 @@ uint64_t tm_mem_bytes(const tm_state *s)
     if (m->has_namespaces) {
         return m->pool.used_bytes + m->pool.free_bytes;
     }
-    return m->now == NULL ? 0 : m->now->region.bytes + m->now->table.tag_region.bytes;
+    return m->now == NULL ? 0 : m->now->region.bytes + m->now->table.tag_region.bytes - m->now->table.returned;
+}
+
+void tm_mem_tidy(tm_state *s)
+{
+    tm_mem_state *m = tm_mem_self(s);
+    if (!m->has_namespaces && m->now->n_walks == 0 && tm_mem_table_is_sparse(&m->now->table)) {
+        tm_mem_table_shrink(&m->now->table, s->key);
+    }
 }
 
 /* ---- walks over the keys of a namespace: at[0] is the walk, at[1] its space ---- */

@@ -63,19 +63,20 @@ static inline tm_mem_cell *cell_of(const spot *s)
 
 static size_t round_to_line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
-/* Whole cache lines, used again by size: the first word of a free block leads to the next. */
-static void *take_block(tm_region *region, void **free_list, uint32_t log_groups, size_t bytes)
+/* Whole cache lines, used again by size. */
+static void *take_block(tm_mem_table *t, tm_region *region, void **free_list, uint32_t log_groups, size_t bytes)
 {
     if (log_groups > TM_SEGMENT_LOG_GROUPS) {
         void *block = aligned_alloc(64, bytes);
         WSL_ASSERT(block != NULL);
         return block;
     }
-    void *block = free_list[log_groups];
+    tm_free_block *block = free_list[log_groups];
     if (block == NULL) {
         return tm_region_alloc(region, bytes, 64);
     }
-    memcpy(&free_list[log_groups], block, sizeof(void *));
+    free_list[log_groups] = block->next;
+    t->returned -= block->returned;
     return block;
 }
 
@@ -85,7 +86,7 @@ static void give_block(void **free_list, uint32_t log_groups, void *block)
         free(block);
         return;
     }
-    memcpy(block, &free_list[log_groups], sizeof(void *));
+    *(tm_free_block *)block = (tm_free_block){.next = free_list[log_groups]};
     free_list[log_groups] = block;
 }
 
@@ -93,20 +94,22 @@ static tm_segment *segment_new(tm_mem_table *t, uint32_t log_groups, uint32_t de
 {
     const size_t places = tm_places_of(log_groups);
     const size_t tags = round_to_line(places);
-    tm_segment *s = take_block(&t->tag_region, t->free_segments, log_groups, sizeof *s + tags);
+    tm_segment *s = take_block(t, &t->tag_region, t->free_segments, log_groups, sizeof *s + tags);
     *s = (tm_segment){
-        .entries = take_block(t->region, t->free_entries, log_groups, round_to_line(places * t->stride)),
+        .entries = take_block(t, t->region, t->free_entries, log_groups, round_to_line(places * t->stride)),
         .log_groups = log_groups,
         .depth = depth,
         .limit = (uint32_t)places / 8 * 7,
     };
     memset(s->tags, TM_TAG_EMPTY, tags);
+    t->n_places += log_groups > 0 ? places : 0;
     return s;
 }
 
 static void segment_release(tm_mem_table *t, tm_segment *s)
 {
     if (s != nothing()) {
+        t->n_places -= s->log_groups > 0 ? tm_places_of(s->log_groups) : 0;
         give_block(t->free_entries, s->log_groups, s->entries);
         give_block(t->free_segments, s->log_groups, s);
     }
@@ -216,6 +219,12 @@ static void make_room(tm_mem_table *t, const spot *at)
         WSL_ASSERT(s->log_groups < TM_SEGMENT_LOG_GROUPS_MAX);
         rebuild(t, at, s, s->log_groups + 1);
     }
+}
+
+void tm_segment_resize(tm_mem_table *t, uint32_t directory, uint32_t place, uint32_t log_groups)
+{
+    const spot at = {.group = &t->groups[directory], .place = place};
+    rebuild(t, &at, tm_segment_of(cell_of(&at)), log_groups);
 }
 
 /* ---- lookups ---- */
@@ -395,6 +404,7 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
     tm_segment *s = tm_segment_of(cell_of(&at));
     while (s->used + s->deleted >= s->limit) { /* again if a split has left our half full */
         make_room(t, &at);
+        t->moves++;
         if (kc->owner == t) {
             tm_key_ctx_entries_moved(kc);
             t->ahead->n_tags = kc->n_loaded; /* tags that were looked at have moved, too */

@@ -34,6 +34,8 @@ enum {
     TM_SEGMENT_HEADER = 64,
     TM_SEGMENT_LOG_GROUPS = 6,      /* of a segment that splits rather than doubles: 64 groups of 16 */
     TM_SEGMENT_LOG_GROUPS_MAX = 22, /* of one full of colliding hashes */
+    TM_SPARSE = 8,                  /* a segment with an eighth of its places in use is too large, and so is a table */
+    TM_SPARSE_MIN = 4096,           /* ... with that many places per 8 that nobody would miss */
     TM_SMALL_REGION = 2 << 10,      /* first chunks of a small table: of entries ... */
     TM_SMALL_TAG_REGION = 512,      /* ... and of tags */
 };
@@ -75,6 +77,13 @@ typedef struct tm_mem_table {
     uint32_t n_groups; /* key groups that are ours */
     uint32_t shift;    /* log2 of the key groups that share a directory */
     uint64_t n_keys;
+    uint32_t moves;    /* how often entries have moved */
+    uint64_t n_places; /* of all segments but the smallest */
+    uint64_t returned; /* bytes of the region that the system has back */
+    struct tm_mem_shrinking {
+        uint32_t directory;
+        uint32_t place;
+    } shrinking; /* where the search for sparse segments goes on */
     tm_mem_group *groups; /* directories; n_groups of them, or one */
     tm_mem_group one_group;
     void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
@@ -103,6 +112,15 @@ void tm_mem_table_prefetch_entry(const tm_mem_table *t, uint32_t hash);
 uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc);
 /* Removes an entry of this table; kc is told. */
 void tm_mem_table_remove(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry);
+
+/* Far more places than keys? Then some segment has, and tm_mem_table_shrink finds it. */
+static inline bool tm_mem_table_is_sparse(const tm_mem_table *t)
+{
+    return t->n_places / TM_SPARSE > t->n_keys + TM_SPARSE_MIN;
+}
+/* One step: looks at some segments and moves what is left of one to a smaller place, whose memory goes back to the system. kc is
+ * told. Not for small tables, and not while somebody has entries in hand. */
+void tm_mem_table_shrink(tm_mem_table *t, tm_key_ctx *kc);
 
 static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry, const tm_key_ctx *kc)
 {

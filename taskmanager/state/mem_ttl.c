@@ -30,24 +30,52 @@ static void clean_value(tm_mem_state *m, uint8_t *entry, uint32_t state, uint32_
     }
 }
 
-/* Elements expire in order of arrival, mostly: what is behind one that lives waits for it, or for a read. */
-static void clean_list(tm_mem_state *m, uint8_t *entry, uint32_t state, uint32_t *io_left)
+/* Where the cleanup of a list that was not finished goes on; at its beginning if the chunk it was at is gone or was packed, or if
+ * the entry may be another key's by now. While the slab watches the chunk and no entry has moved, the chunk is of this list. */
+static void find_place(tm_mem_state *m, const tm_mem_list *l, tm_list_at *out_at)
 {
+    const struct tm_mem_cleaning *c = &m->cleaning;
+    tm_slab *slab = &m->now->slab;
+    tm_mem_list_walk(l, out_at);
+    if (c->chunk != NULL && slab->watched == c->chunk && c->moves == m->now->table.moves) {
+        *out_at = (tm_list_at){.chunk = c->chunk, .offset = c->offset};
+    }
+    slab->watched = NULL; /* what is removed now is looked after by *out_at */
+}
+
+/* False: there is more of it. */
+static bool clean_list(tm_mem_state *m, uint8_t *entry, uint32_t state, uint32_t *io_left)
+{
+    struct tm_mem_cleaning *c = &m->cleaning;
     tm_mem_area *a = &m->areas[state];
     tm_mem_list *l = tm_mem_list_in(entry, a);
+    tm_slab *slab = &m->now->slab;
     tm_list_at at;
-    tm_mem_list_walk(l, &at);
-    for (const wsl_row *row; *io_left > 0 && (row = tm_mem_list_next(&at, true)) != NULL;) {
+    find_place(m, l, &at);
+    c->chunk = NULL;
+    const wsl_row *row = NULL;
+    while (*io_left > 0 && (row = tm_mem_list_next(&at, true)) != NULL) {
         *io_left -= 1;
-        if (!tm_mem_is_expired(m, a, *tm_stamp_of(row))) {
-            break;
+        if (tm_mem_is_expired(m, a, *tm_stamp_of(row))) {
+            tm_mem_list_remove(l, slab, &at, true);
+            a->changes++;
         }
-        tm_mem_list_remove(l, &m->now->slab, &at, true);
-        a->changes++;
     }
     if (l->n == 0) {
         tm_mem_clear_in(m, entry, state);
+        return true;
     }
+    if (row == NULL && *io_left > 0) {
+        return true; /* it was the last one */
+    }
+    if (at.chunk == NULL) {
+        return true; /* the last chunk went with its last row */
+    }
+    c->chunk = at.chunk;
+    c->offset = at.offset;
+    c->moves = m->now->table.moves;
+    slab->watched = at.chunk;
+    return false;
 }
 
 /* False: there is more of it. */
@@ -79,26 +107,30 @@ static bool clean_map(tm_mem_state *m, uint8_t *entry, uint32_t state, uint32_t 
 static bool clean_entry(tm_mem_state *m, uint8_t *entry, uint32_t *io_left)
 {
     const uint32_t *bits = tm_mem_bits(m, entry);
-    for (uint32_t i = 0; i < m->n_states && (*bits & ~TM_ENTRY_NULL_KEY) != 0; i++) {
-        if (!m->areas[i].stamped || !(*bits >> i & 1)) {
+    uint32_t *i = &m->cleaning.state;
+    for (; *i < m->n_states && (*bits & ~TM_ENTRY_NULL_KEY) != 0; *i += 1) {
+        if (!m->areas[*i].stamped || !(*bits >> *i & 1)) {
             continue;
         }
         if (*io_left == 0) {
             return false;
         }
-        switch (m->areas[i].kind) {
+        switch (m->areas[*i].kind) {
         case WSL_STATE_LIST:
-            clean_list(m, entry, i, io_left);
+            if (!clean_list(m, entry, *i, io_left)) {
+                return false;
+            }
             break;
         case WSL_STATE_MAP:
-            if (!clean_map(m, entry, i, io_left)) {
+            if (!clean_map(m, entry, *i, io_left)) {
                 return false;
             }
             break;
         default:
-            clean_value(m, entry, i, io_left);
+            clean_value(m, entry, *i, io_left);
         }
     }
+    *i = 0;
     return true;
 }
 

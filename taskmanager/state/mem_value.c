@@ -101,6 +101,7 @@ wsl_row *tm_mem_value_update(tm_state *s, uint32_t state)
         return row;
     }
     *bits |= UINT32_C(1) << state;
+    m->now->n_set[state]++;
     row = a->size != 0 ? (wsl_row *)(void *)(entry + a->offset) : alloc_outside(m, entry, a, a->value.fixed);
     make_zero(row, a);
     if (a->stamped) {
@@ -152,5 +153,6 @@ wsl_status tm_mem_value_put(tm_state *s, uint32_t state, const wsl_row *row)
         tm_mem_touch(m, a, tm_stamp_of(to));
     }
     *bits |= UINT32_C(1) << state;
+    m->now->n_set[state] += !is_set;
     return WSL_OK;
 }

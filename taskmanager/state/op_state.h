@@ -31,9 +31,13 @@ WSL_DEFINE_AUTO(tm_op_list)
 
 /* A copy, without what belongs to a stream. WSL_TYPE: not a row of the schema; *err says why. */
 WSL_MUST_CHECK wsl_status tm_op_list_add(tm_op_list *l, const wsl_row *row, wsl_error *err);
+/* Copies of these instead of all there are; rows of the list itself may be among them. WSL_TYPE: nothing has changed. */
+WSL_MUST_CHECK wsl_status tm_op_list_set(tm_op_list *l, const wsl_row *const *rows, uint32_t n, wsl_error *err);
 void tm_op_list_clear(tm_op_list *l);
 uint32_t tm_op_list_size(const tm_op_list *l);
+uint64_t tm_op_list_bytes(const tm_op_list *l); /* of its rows */
 const char *tm_op_list_name(const tm_op_list *l);
+const wsl_schema *tm_op_list_schema(const tm_op_list *l);
 tm_op_state_kind tm_op_list_kind(const tm_op_list *l);
 
 /* In the order in which they were added. Zeroed begins; NULL: no more. The list must not change meanwhile. */

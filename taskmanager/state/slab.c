@@ -86,6 +86,7 @@ void *tm_slab_alloc(tm_slab *slab, uint32_t size)
 
 void tm_slab_release(tm_slab *slab, void *block, uint32_t size)
 {
+    slab->watched = slab->watched == block ? NULL : slab->watched;
     if (size > TM_SLAB_MAX) {
         release_large(slab, block, size);
         return;

@@ -18,6 +18,7 @@ typedef struct tm_slab {
     tm_slab_block *free[TM_SLAB_CLASSES];
     struct tm_slab_large *large; /* list, so that fini finds them */
     uint64_t used;               /* bytes in blocks that are out */
+    const void *watched;         /* a block that somebody will come back to; NULL once it was released or what is in it moved */
 } tm_slab;
 
 void tm_slab_init(tm_slab *slab, tm_region *region);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "taskmanager/ops/state_report.h"
 
 struct tm_task_count {
     tm_task_count *next; /* does not change once the entry can be found */
@@ -50,7 +51,10 @@ void tm_task_counts_publish(tm_task_counts *counts, tm_chain *chain)
         counts->n_operators = n;
     }
     for (uint32_t i = 0; i < n; i++) {
-        const tm_op *op = tm_chain_op(chain, i);
+        tm_op *op = tm_chain_op(chain, i);
+        if (op->opened) {
+            tm_state_report_update(op);
+        }
         while (counts->operators[i].n < op->n_counts) {
             add_entry(counts, i, op);
         }

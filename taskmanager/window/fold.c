@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/ops/op_lists.h"
 
 static tm_fold *self(wsl_ctx *ctx) { return (tm_fold *)(void *)ctx; }
 
@@ -119,6 +120,12 @@ static wsl_status fail(wsl_ctx *ctx, const char *format, va_list args)
     return remember(f, tm_op_vfail(f->op, WSL_USER, format, args));
 }
 
+static wsl_status refuse_emit_at(wsl_ctx *ctx, const wsl_row *row, int64_t timestamp_ms)
+{
+    (void)row, (void)timestamp_ms;
+    return wsl_ctx_fail(ctx, "a function that folds rows gives its result with wsl_emit, not wsl_emit_at");
+}
+
 static const wsl_ctx_ops ctx_ops = {
     .emit = take,
     .emit_side = no_sides,
@@ -126,6 +133,7 @@ static const wsl_ctx_ops ctx_ops = {
     .processing_time = processing_time,
     .count = count,
     .fail = fail,
+    .emit_at = refuse_emit_at,
 };
 
 /* ---- after a call ---- */
@@ -267,6 +275,7 @@ wsl_status tm_fold_open(tm_fold *f, tm_op *op, const wsl_function *function, con
         .parallelism = op->env.parallelism,
         .max_parallelism = op->env.max_parallelism,
         .watermark = WSL_TIME_MIN,
+        .operator_states = tm_op_lists_handle(op->lists),
     };
     for (uint32_t i = 0; i < 2; i++) {
         (void)scratch_reserve(&f->scratch[i], WSL_BEGIN_ROOM_MIN);

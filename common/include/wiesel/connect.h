@@ -91,8 +91,6 @@ struct wsl_broadcast_ops {
     wsl_status (*each)(wsl_ctx *ctx, const wsl_state_desc *state, wsl_broadcast_visit visit, void *arg);
     wsl_status (*put)(wsl_broadcast_ctx *b, const wsl_state_desc *state, const wsl_row *key, const wsl_row *value);
     void (*remove)(wsl_broadcast_ctx *b, const wsl_state_desc *state, const wsl_row *key);
-    /* Calls visit for each key of this subtask that has the keyed state, with that key current, by key group and key. The
-     * visit may change the key's state; it sets no timers. Anything but WSL_OK from it ends the walk and is returned. */
     wsl_status (*each_key)(wsl_broadcast_ctx *b, const wsl_state_desc *keyed_state, wsl_keyed_visit visit, void *arg);
 };
 
@@ -109,7 +107,24 @@ static inline void wsl_broadcast_remove(wsl_broadcast_ctx *b, const wsl_state_de
 {
     b->broadcast_ops->remove(b, state, key);
 }
-/* Keyed broadcast process only. */
+/* Keyed broadcast process only. Calls visit for each key of this subtask that has the keyed state, with that key current, by key
+ * group and key. The visit may change any state of that key; it sets no timers. Anything but WSL_OK from it ends the walk and is
+ * returned.
+ *
+ * With many keys it takes more than one turn: it returns WSL_AGAIN, and so must .broadcast:
+ *
+ *     static wsl_status on_rule(wsl_broadcast_ctx *b, const wsl_row *rule)
+ *     {
+ *         const wsl_status status = wsl_apply_to_keyed_state(b, &seen, forget, NULL);
+ *         return status != WSL_OK ? status : wsl_broadcast_put(b, &rules, rule_key(rule), rule);
+ *     }
+ *
+ * What a function may rely on: .broadcast is called again with the same row, and the same call of wsl_apply_to_keyed_state goes on
+ * where it stopped; calls that have come to their end before it return WSL_OK at once, so several of them in a row are fine, if
+ * they come in the same order each time. Each key is visited once. Until the last call has come to its end this operator does
+ * nothing else: no rows of either side, no timers, no watermarks; other tasks go on, and the job can be cancelled at any time.
+ * What stands before the call is done each time, so do there only what may be repeated; broadcast state is read and written as
+ * it is then. arg is that of the running call: what visits gather in it is of that turn only, so sums belong into ctx->local. */
 static inline wsl_status wsl_apply_to_keyed_state(wsl_broadcast_ctx *b, const wsl_state_desc *keyed_state,
                                                   wsl_keyed_visit visit, void *arg)
 {

@@ -20,6 +20,7 @@
 #include <wiesel/bad_record.h>
 #include <wiesel/config.h>
 #include <wiesel/row.h>
+#include <wiesel/state.h>
 #include <wiesel/status.h>
 #include <wiesel/type.h>
 #include <wiesel/version.h>
@@ -86,6 +87,7 @@ struct wsl_source_ctx {
     uint8_t *out_tip; /* free memory for the next row: [out_tip, out_end) */
     uint8_t *out_end;
     struct wsl_dialer *dialer; /* base/sock.h; NULL: the real network */
+    wsl_operator_states *operator_states; /* of the reader's class: state.h */
 };
 
 typedef struct wsl_source_ctx_ops {
@@ -127,6 +129,8 @@ typedef struct wsl_reader_class {
     wsl_status (*snapshot)(void *self, wsl_source_ctx *ctx, wsl_saver *save, wsl_error *err);
     /* After open, of a reader without an enumerator: what such readers saved. NULL: pieces go to add_split. */
     wsl_status (*restore)(void *self, wsl_source_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
+    /* Operator state, NULL-terminated: WSL_OPERATOR_STATES(&seen); may be NULL. open finds what a checkpoint had of it. */
+    const wsl_operator_state *const *operator_states;
 } wsl_reader_class;
 
 typedef struct wsl_source_class {
@@ -162,6 +166,7 @@ struct wsl_sink_ctx {
     wsl_status (*send_to_client)(wsl_sink_ctx *ctx, const wsl_row *const *rows, uint32_t n);
     /* Call flush at this monotonic time, though no rows came; the last call counts. NULL: this host cannot. */
     void (*wake_at)(wsl_sink_ctx *ctx, int64_t monotonic_ns);
+    wsl_operator_states *operator_states; /* of the writer's class: state.h */
 };
 
 typedef struct wsl_writer_class {
@@ -185,6 +190,7 @@ typedef struct wsl_writer_class {
     /* After open, before the first row: what was saved for the checkpoint that is gone back to. Commits what was pending then
      * and drops what came later. */
     wsl_status (*restore)(void *self, wsl_sink_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
+    const wsl_operator_state *const *operator_states; /* as a reader's */
 } wsl_writer_class;
 
 typedef struct wsl_sink_class {

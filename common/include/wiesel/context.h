@@ -25,6 +25,7 @@ typedef struct wsl_ctx_ops wsl_ctx_ops;
 typedef struct wsl_keyed_ops wsl_keyed_ops;
 typedef struct wsl_state_desc wsl_state_desc;
 typedef struct wsl_state_iter wsl_state_iter;
+typedef struct wsl_operator_states wsl_operator_states; /* state.h */
 
 struct wsl_ctx {
     const wsl_ctx_ops *ops;
@@ -39,6 +40,7 @@ struct wsl_ctx {
     int64_t watermark;     /* current, ms; WSL_TIME_MIN before the first */
     uint8_t *out_tip;      /* free memory for the next output row: [out_tip, out_end) */
     uint8_t *out_end;
+    wsl_operator_states *operator_states; /* state that belongs to the subtask, not to a key */
 };
 
 struct wsl_keyed_ctx {
@@ -55,6 +57,7 @@ struct wsl_ctx_ops {
     int64_t (*processing_time)(wsl_ctx *ctx);
     void (*count)(wsl_ctx *ctx, const char *metric, int64_t delta);
     wsl_status (*fail)(wsl_ctx *ctx, const char *format, va_list args);
+    wsl_status (*emit_at)(wsl_ctx *ctx, const wsl_row *row, int64_t timestamp_ms);
 };
 
 struct wsl_keyed_ops {
@@ -137,6 +140,26 @@ static inline wsl_status wsl_ctx_emit_writer(wsl_ctx *ctx, const void *writer)
         return wsl_ctx_fail(ctx, "a row's strings need more room than was asked for with wsl_begin");
     }
     return ctx->ops->emit(ctx, w->row);
+}
+
+/* The same with this timestamp, whatever the row's own and the current one are: the row of a timer may be of another time than
+ * the timer. Watermarks are not asked: a row below the current one is late for whoever is behind. The row given is not
+ * changed. */
+#define wsl_emit_at(c, what, timestamp_ms)                                                                             \
+    _Generic((what), wsl_row_writer *: wsl_ctx_emit_writer_at, default: wsl_ctx_emit_row_at)(                          \
+        WSL_CTX(c), (const void *)(what), (timestamp_ms))
+
+static inline wsl_status wsl_ctx_emit_row_at(wsl_ctx *ctx, const void *row, int64_t timestamp_ms)
+{
+    return ctx->ops->emit_at(ctx, (const wsl_row *)row, timestamp_ms);
+}
+static inline wsl_status wsl_ctx_emit_writer_at(wsl_ctx *ctx, const void *writer, int64_t timestamp_ms)
+{
+    const wsl_row_writer *w = (const wsl_row_writer *)writer;
+    if (WSL_UNLIKELY(w->overflow)) {
+        return wsl_ctx_emit_writer(ctx, writer); /* says what is wrong */
+    }
+    return ctx->ops->emit_at(ctx, w->row, timestamp_ms);
 }
 
 /* Sends a row to the side output `tag`, declared in the function's .sides. Copied. */

@@ -129,6 +129,12 @@ typedef struct wsl_function {
     /* ---- watermark generator: time.h ---- */
     void (*on_event)(wsl_watermark_ctx *w, const wsl_row *row, int64_t timestamp_ms);
     void (*on_periodic)(wsl_watermark_ctx *w); /* each pipeline.auto-watermark-interval. May be NULL. */
+
+    /* ---- operator state: state.h; any function but partitioners, session gaps and watermark generators ---- */
+    const wsl_operator_state *const *operator_states; /* NULL-terminated: WSL_OPERATOR_STATES(&held) */
+    /* State is about to be kept as that of a checkpoint: writes down in operator state what the function has in ctx->local.
+     * No key is current, nothing may be emitted. Of an operator's own function, not of those of windows. May be NULL. */
+    wsl_status (*snapshot)(wsl_ctx *ctx, uint64_t checkpoint_id);
 } wsl_function;
 
 #define WSL_STATES(...) ((const wsl_state_desc *const[]){__VA_ARGS__, NULL})

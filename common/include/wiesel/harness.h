@@ -33,6 +33,7 @@
 #include <wiesel/window.h>
 
 typedef struct wsl_harness wsl_harness;
+typedef struct wsl_harness_snapshot wsl_harness_snapshot;
 
 typedef struct wsl_harness_options {
     /* A user function ... */
@@ -61,6 +62,10 @@ typedef struct wsl_harness_options {
     uint32_t parallelism;     /* 0: 1 */
     uint32_t max_parallelism; /* 0: 128 */
     int64_t clock_ms;         /* what wsl_processing_time says at first; 0 = 1970 */
+    /* Operator state to begin with: snapshots of the old subtasks 0, 1, ..., dealt out to this one as after a checkpoint;
+     * how many new ones there are is `parallelism`. */
+    const wsl_harness_snapshot *const *restore;
+    uint32_t n_restore; /* 0: begins without state, and wsl_is_restored says no */
 } wsl_harness_options;
 
 #define WSL_HARNESS_KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -70,6 +75,21 @@ void wsl_harness_free(wsl_harness *h); /* runs the function's close; NULL is fin
 /* Makes and opens the operator. The function and schemas outlive the harness. */
 WSL_MUST_CHECK wsl_status wsl_harness_new(const wsl_harness_options *options, wsl_harness **out_h, wsl_error *err);
 WSL_DEFINE_AUTO(wsl_harness)
+
+/* ---- operator state ----
+ *
+ *     wsl_harness_take(old[0], &part[0]);  wsl_harness_take(old[1], &part[1]);
+ *     for (uint32_t i = 0; i < 3; i++) {
+ *         wsl_harness_new(&(wsl_harness_options){.function = &hold, .subtask = i, .parallelism = 3, .restore = part, .n_restore = 2}, ...);
+ *     }
+ *
+ * What a checkpoint would keep of this subtask's operator lists, after the function's .snapshot. Keyed state, broadcast state,
+ * timers and watermarks are not in it. Lives on without the harness, but not without the function. */
+void wsl_harness_snapshot_free(wsl_harness_snapshot *snapshot);
+wsl_status wsl_harness_take(wsl_harness *h, wsl_harness_snapshot **out_snapshot);
+WSL_DEFINE_AUTO(wsl_harness_snapshot)
+/* The elements of a state as text, "[{id=1}, {id=2}]"; NULL: there is no such state. Until the next call for this harness. */
+const char *wsl_harness_operator_state(wsl_harness *h, const char *name);
 
 /* ---- in ---- */
 
@@ -124,7 +144,9 @@ int64_t wsl_harness_out_watermark(const wsl_harness *h);
 const char *wsl_harness_text(wsl_harness *h);
 void wsl_harness_clear(wsl_harness *h); /* forgets what came out */
 
-int64_t wsl_harness_metric(const wsl_harness *h, const char *name); /* of wsl_count; 0 if never counted */
+/* Of wsl_count, or what there is of state ("stateKeys", "stateBytes", "state.<name>.keys", "state.<name>.elements" of operator
+ * state); 0 if never counted. */
+int64_t wsl_harness_metric(const wsl_harness *h, const char *name);
 const wsl_error *wsl_harness_error(const wsl_harness *h);           /* status WSL_OK: nothing has failed */
 
 static inline const wsl_row *wsl_harness_written(const void *writer)

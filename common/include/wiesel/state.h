@@ -1,5 +1,5 @@
 /*
- * state - keyed state and timers of a function on a keyed stream.
+ * state - keyed state and timers of a function on a keyed stream; operator state of any function, source or sink.
  *
  * A state is declared once as a constant, listed in the function's .states, and used through the keyed context: what
  * is read and written belongs to the current key.
@@ -10,8 +10,9 @@
  *     wsl_value_get_int64(k, &net_qty, &net);
  *     wsl_value_set_int64(k, &net_qty, net + delta);
  *
- * Copy semantics: a row read is a view that is valid until the next call on the context; changing what you copied out of
- * it changes nothing until it is put back. wsl_value_update is the exception and says so.
+ * Copy semantics: a row read is a view that is valid until the next call for a state of this context (emitting, counting and
+ * setting timers leave views alone); changing what you copied out of it changes nothing until it is put back.
+ * wsl_value_update is the exception and says so.
  *
  * Threads: only inside the function's callbacks.
  */
@@ -31,6 +32,8 @@ typedef enum wsl_state_kind {
     WSL_STATE_MAP = 3,
     WSL_STATE_REDUCING = 4,
     WSL_STATE_AGGREGATING = 5,
+    WSL_STATE_OPERATOR_LIST = 6,  /* operator state, see the end of this file */
+    WSL_STATE_OPERATOR_UNION = 7,
 } wsl_state_kind;
 
 typedef enum wsl_ttl_update {
@@ -95,7 +98,7 @@ static inline wsl_status wsl_value_put(wsl_keyed_ctx *k, const wsl_state_desc *s
 }
 
 /* The value's row itself, made with all fields 0 and not null if it was unset; fixed-size fields may be assigned in
- * place (row->slot[i] = ...) and are stored by that. Valid until the next call on the context. NULL if the state's
+ * place (row->slot[i] = ...) and are stored by that. Valid until the next call for a state. NULL if the state's
  * schema has fields of variable size. The fastest way to count. */
 static inline wsl_row *wsl_value_update(wsl_keyed_ctx *k, const wsl_state_desc *state)
 {
@@ -182,7 +185,8 @@ static inline void wsl_map_remove(wsl_keyed_ctx *k, const wsl_state_desc *state,
  *     for (wsl_state_each(k, &recent, &it); wsl_state_next(&it);) { ... it.value ... wsl_state_remove(&it); }
  *
  * Lists in order of arrival, maps in no order that is promised but the same for equal contents. Removing the element in hand is
- * allowed; other changes of the same state end the walk. it.key and it.value are views until the next call on the context. */
+ * allowed; other changes of the same state end the walk. it.key and it.value are views until the next call for a state, so
+ * copy what you need before you ask another one. */
 
 struct wsl_state_iter {
     const wsl_row *key; /* map only */
@@ -231,3 +235,90 @@ static inline void wsl_timer_processing_delete(wsl_keyed_ctx *k, int64_t timesta
 {
     k->keyed_ops->timer_delete(k, false, timestamp_ms);
 }
+
+/* ---- operator state: lists that belong to a subtask, not to a key ----
+ *
+ * For what a function, source or sink has to remember whatever the keys are: positions, open files, rows it holds back.
+ *
+ *     WSL_ROW(held_row, (int64, id));
+ *     WSL_OPERATOR_LIST_STATE(held, "held", &held_row_schema);
+ *     WSL_PROCESS(hold, .in = ..., .operator_states = WSL_OPERATOR_STATES(&held), .open = open, .process = process);
+ *
+ * When a job starts from a checkpoint, open finds the elements in the lists already (wsl_is_restored). If the parallelism has
+ * changed by then, the lists of all subtasks are dealt out anew:
+ *     WSL_OPERATOR_LIST_STATE    one list after the other in the order of the old subtasks, cut into even parts; the first
+ *                                subtasks get what is left over. At the same parallelism each keeps its own.
+ *     WSL_OPERATOR_UNION_STATE   every subtask gets the elements of all, in that order, even at the same parallelism: it takes
+ *                                what it needs and clears the rest, or elements multiply with every restore.
+ *
+ * A function that keeps things in ctx->local and only writes them down for checkpoints does so in .snapshot.
+ *
+ * The calls take any context of a function, or what a connector has as ctx->operator_states. Elements are in the order in which
+ * they were added; rows are copied in; views are valid until the list changes. WSL_TYPE: not a row of the state's type;
+ * WSL_INVALID: the state is not among the declared ones. Either fails a function's job even if it ignores the status. */
+
+typedef struct wsl_operator_state {
+    const char *name; /* unique in the operator; part of the checkpoint */
+    wsl_state_kind kind; /* WSL_STATE_OPERATOR_LIST or WSL_STATE_OPERATOR_UNION */
+    const wsl_schema *element;
+} wsl_operator_state;
+
+#define WSL_OPERATOR_STATE_(symbol, ...) __attribute__((unused)) static const wsl_operator_state symbol = {__VA_ARGS__}
+#define WSL_OPERATOR_LIST_STATE(symbol, state_name, element_schema)                                                    \
+    WSL_OPERATOR_STATE_(symbol, .name = state_name, .kind = WSL_STATE_OPERATOR_LIST, .element = element_schema)
+#define WSL_OPERATOR_UNION_STATE(symbol, state_name, element_schema)                                                   \
+    WSL_OPERATOR_STATE_(symbol, .name = state_name, .kind = WSL_STATE_OPERATOR_UNION, .element = element_schema)
+#define WSL_OPERATOR_STATES(...) ((const wsl_operator_state *const[]){__VA_ARGS__, NULL})
+
+typedef struct wsl_operator_iter {
+    const wsl_row *row;
+    wsl_operator_states *states;
+    const wsl_operator_state *state;
+    uint64_t at[4]; /* the host's */
+} wsl_operator_iter;
+
+struct wsl_operator_states {
+    const struct wsl_operator_states_ops *ops;
+    bool restored;
+};
+
+struct wsl_operator_states_ops {
+    wsl_status (*add)(wsl_operator_states *s, const wsl_operator_state *state, const wsl_row *row);
+    wsl_status (*set)(wsl_operator_states *s, const wsl_operator_state *state, const wsl_row *const *rows, uint32_t n);
+    uint32_t (*size)(wsl_operator_states *s, const wsl_operator_state *state);
+    bool (*next)(wsl_operator_iter *it);
+};
+
+#define WSL_OPERATOR_STATES_OF(c)                                                                                      \
+    _Generic((c), wsl_operator_states *: (wsl_operator_states *)(void *)(c), default: ((wsl_ctx *)(void *)(c))->operator_states)
+
+static inline wsl_status wsl_operator_states_add(wsl_operator_states *s, const wsl_operator_state *state, const wsl_row *row)
+{
+    return s->ops->add(s, state, row);
+}
+static inline wsl_status wsl_operator_states_set(wsl_operator_states *s, const wsl_operator_state *state,
+                                                 const wsl_row *const *rows, uint32_t n)
+{
+    return s->ops->set(s, state, rows, n);
+}
+static inline uint32_t wsl_operator_states_size(wsl_operator_states *s, const wsl_operator_state *state)
+{
+    return s->ops->size(s, state);
+}
+static inline void wsl_operator_states_each(wsl_operator_states *s, const wsl_operator_state *state, wsl_operator_iter *it)
+{
+    *it = (wsl_operator_iter){.states = s, .state = state};
+}
+
+#define wsl_operator_list_add(c, state, row) wsl_operator_states_add(WSL_OPERATOR_STATES_OF(c), (state), (row))
+/* Instead of all elements copies of these n rows, which may be elements of the list; none of them if one has the wrong type. */
+#define wsl_operator_list_set(c, state, rows, n) wsl_operator_states_set(WSL_OPERATOR_STATES_OF(c), (state), (rows), (n))
+#define wsl_operator_list_clear(c, state) ((void)wsl_operator_states_set(WSL_OPERATOR_STATES_OF(c), (state), NULL, 0))
+#define wsl_operator_list_size(c, state) wsl_operator_states_size(WSL_OPERATOR_STATES_OF(c), (state))
+/*     wsl_operator_iter it;
+ *     for (wsl_operator_list_each(ctx, &held, &it); wsl_operator_list_next(&it);) { ... it.row ... }
+ * A change of the list ends the walk. */
+#define wsl_operator_list_each(c, state, it) wsl_operator_states_each(WSL_OPERATOR_STATES_OF(c), (state), (it))
+static inline bool wsl_operator_list_next(wsl_operator_iter *it) { return it->states->ops->next(it); }
+/* Did the lists come out of a checkpoint, though they may be empty? */
+#define wsl_is_restored(c) (WSL_OPERATOR_STATES_OF(c)->restored)

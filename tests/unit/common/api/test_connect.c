@@ -36,7 +36,8 @@ WSL_BROADCAST_PROCESS(value, .in = &trade_schema, .in2 = &price_schema, .out = &
 WSL_KEYED_BROADCAST_PROCESS(keyed_value, .in = &trade_schema, .in2 = &price_schema, .out = &worth_schema,
                             .states = WSL_STATES(&held), .broadcast_states = WSL_STATES(&prices_state),
                             .keyed_element = on_keyed_element, .broadcast = on_broadcast);
-WSL_JOIN(pair, .in = &trade_schema, .in2 = &price_schema, .out = &worth_schema, .join = on_pair);
+WSL_OPERATOR_UNION_STATE(seen, "seen", &trade_schema);
+WSL_JOIN(pair, .operator_states = WSL_OPERATOR_STATES(&seen), .in = &trade_schema, .in2 = &price_schema, .out = &worth_schema, .join = on_pair);
 
 static wsl_stream *trades(wsl_env *env) { return wsl_from_files(env, "trades", "trades", "json", &trade_schema); }
 static wsl_stream *prices(wsl_env *env) { return wsl_from_files(env, "prices", "prices", "json", &price_schema); }
@@ -121,6 +122,14 @@ Test(connect, states_go_into_the_graph_with_all_that_a_checkpoint_needs_to_know)
     cr_assert_str_eq(map->name, "prices");
     cr_assert_str_eq(map->key->fields[0]->name, "name");
     cr_assert_str_eq(map->value->fields[1]->name, "value");
+    const Wsl__Pb__Operator *join = NULL;
+    for (size_t i = 0; i < g->n_operators && join == NULL; i++) {
+        join = strcmp(g->operators[i]->function, "pair") == 0 ? g->operators[i] : NULL;
+    }
+    cr_assert_not_null(join);
+    cr_assert_eq(join->n_operator_states, 1);
+    cr_assert_str_eq(join->operator_states[0]->name, "seen");
+    cr_assert_eq(join->operator_states[0]->kind, WSL_STATE_OPERATOR_UNION);
 }
 
 Test(connect, an_interval_join_says_its_bounds_and_gives_late_rows_the_type_they_came_with)

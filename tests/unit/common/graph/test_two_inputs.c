@@ -136,6 +136,20 @@ static void keyed_state_without_key(wsl_job_graph *g)
 {
     add_state(&g->operators[2]->states, &g->operators[2]->n_states, WSL_STATE_VALUE, false);
 }
+static void operator_state_of_no_kind(wsl_job_graph *g)
+{
+    add_state(&g->operators[2]->operator_states, &g->operators[2]->n_operator_states, WSL_STATE_LIST, false);
+}
+static void mortal_operator_state(wsl_job_graph *g)
+{
+    add_state(&g->operators[2]->operator_states, &g->operators[2]->n_operator_states, WSL_STATE_OPERATOR_LIST, false);
+    wsl_pb_set(&g->operators[2]->operator_states[0]->ttl, "5 s");
+}
+static void operator_state_twice(wsl_job_graph *g)
+{
+    add_state(&g->operators[2]->operator_states, &g->operators[2]->n_operator_states, WSL_STATE_OPERATOR_LIST, false);
+    add_state(&g->operators[2]->operator_states, &g->operators[2]->n_operator_states, WSL_STATE_OPERATOR_UNION, false);
+}
 static void interval(wsl_job_graph *g, const char *lower, const char *upper, const char *bounds)
 {
     Wsl__Pb__Operator *op = g->operators[2];
@@ -179,6 +193,11 @@ Test(two_inputs, mistakes_are_told_in_words)
          "wsl_broadcast"},
         {broadcast_graph, list_in_broadcast,
          "'both' has a broadcast state 'rules' that is not a map state with a name and both types"},
+        {co_graph, operator_state_of_no_kind,
+         "'both' has an operator state 'rules' that is not a list with a name and a type"},
+        {co_graph, mortal_operator_state,
+         "'both': the operator state 'rules' has a time to live; only keyed state has one"},
+        {co_graph, operator_state_twice, "'both' has two states 'rules'"},
         {broadcast_graph, keyed_state_without_key,
          "'both' keeps state 'rules' but its input is not keyed; key it with key_by"},
     };

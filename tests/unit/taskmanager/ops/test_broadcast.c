@@ -377,3 +377,103 @@ Test(broadcast_state, agrees_with_an_array_and_walks_in_the_order_of_first_puts)
     cr_assert_eq(n, tm_broadcast_state_size(s));
     tm_broadcast_state_free(s);
 }
+
+/* ---- very many keys: the walk takes several turns ---- */
+
+enum { MANY = 10000 };
+
+typedef struct tally {
+    int64_t visits;
+    int64_t in_turn; /* visits of the call that runs */
+} tally;
+
+static wsl_status count_visit(wsl_keyed_ctx *k, void *arg)
+{
+    tally *t = arg;
+    int64_t quantity = 0;
+    (void)wsl_value_get_int64(k, &held, &quantity);
+    t->visits++;
+    t->in_turn++;
+    return wsl_value_set_int64(k, &held, quantity + 1);
+}
+static wsl_status visit_twice(wsl_broadcast_ctx *b, const wsl_row *in)
+{
+    (void)in;
+    tally *t = b->ctx.local;
+    t->in_turn = 0;
+    wsl_count(b, "turns", 1);
+    wsl_status status = wsl_apply_to_keyed_state(b, &held, count_visit, t);
+    status = status == WSL_OK ? wsl_apply_to_keyed_state(b, &held, count_visit, t) : status;
+    if (t->in_turn >= MANY) { /* the end of one walk and the beginning of the next */
+        return wsl_error_here(b, "a turn is too long: %lld visits", (long long)t->in_turn);
+    }
+    if (status != WSL_OK) {
+        return status;
+    }
+    wsl_row_writer w = wsl_begin(b, &worth_schema, 8);
+    worth_set_symbol(&w, wsl_str_of("visits"));
+    worth_set_value(&w, (double)t->visits);
+    t->visits = 0;
+    return wsl_emit(b, &w);
+}
+static wsl_status show(wsl_keyed_ctx *k, int64_t timestamp_ms, bool event_time)
+{
+    (void)timestamp_ms, (void)event_time;
+    int64_t quantity = 0;
+    (void)wsl_value_get_int64(k, &held, &quantity);
+    wsl_row_writer w = wsl_begin(k, &worth_schema, 16);
+    worth_set_symbol(&w, wsl_row_str(k->key, 0));
+    worth_set_value(&w, (double)quantity);
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_BROADCAST_PROCESS(visits_twice, .in = &trade_schema, .in2 = &price_schema, .out = &worth_schema,
+                            .local_size = sizeof(tally), .states = WSL_STATES(&held),
+                            .broadcast_states = WSL_STATES(&prices), .keyed_element = hold, .broadcast = visit_twice,
+                            .on_timer = show);
+
+static void hold_many(wsl_harness *h)
+{
+    char symbol[16];
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(symbol, sizeof symbol, "S%d", i);
+        cr_assert_eq(trade_at(h, symbol, 1, 0), WSL_OK);
+    }
+}
+
+Test(broadcast, a_walk_over_many_keys_takes_turns_and_visits_each_key_once_per_call)
+{
+    WSL_AUTO(wsl_harness) h = make(&visits_twice);
+    hold_many(h);
+    for (int64_t round = 1; round <= 2; round++) {
+        cr_assert_eq(price_at(h, "ACME", 10, round), WSL_OK, "%s", wsl_harness_error(h)->text);
+        cr_assert_eq(wsl_harness_count(h), 1, "emitted behind the calls, so once");
+        cr_assert_eq(worth_value(wsl_harness_out(h, 0)), 2 * MANY);
+        cr_assert_geq(wsl_harness_metric(h, "turns"), round * 2 * (MANY / 5000));
+        wsl_harness_clear(h);
+    }
+    (void)wsl_harness_watermark(h, 200);
+    cr_assert_eq(wsl_harness_count(h), MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        cr_assert_eq(worth_value(wsl_harness_out(h, i)), 5, "every key was visited four times");
+    }
+}
+
+static wsl_status visit_and_hide(wsl_broadcast_ctx *b, const wsl_row *in)
+{
+    (void)in;
+    (void)wsl_apply_to_keyed_state(b, &held, count_visit, b->ctx.local);
+    return WSL_OK;
+}
+WSL_KEYED_BROADCAST_PROCESS(hides, .in = &trade_schema, .in2 = &price_schema, .out = &worth_schema,
+                            .local_size = sizeof(tally), .states = WSL_STATES(&held),
+                            .broadcast_states = WSL_STATES(&prices), .keyed_element = hold, .broadcast = visit_and_hide,
+                            .on_timer = show);
+
+Test(broadcast, a_function_that_does_not_pass_on_that_there_is_more_fails)
+{
+    WSL_AUTO(wsl_harness) h = make(&hides);
+    hold_many(h);
+    cr_assert_eq(price_at(h, "ACME", 10, 1), WSL_USER);
+    cr_assert(has_text(wsl_harness_error(h)->text, "returned before wsl_apply_to_keyed_state was through"), "%s",
+              wsl_harness_error(h)->text);
+}

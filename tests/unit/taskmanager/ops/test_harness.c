@@ -218,3 +218,63 @@ Test(harness, needs_less_than_a_millisecond_per_case)
     cr_assert_lt(ms, 1.0, "%.3f ms", ms);
 #endif
 }
+
+/* ---- timestamps of one's own ---- */
+
+WSL_ROW(moment, (int64, n));
+
+static wsl_status emit_moments(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    wsl_status status = wsl_timer_event(k, moment_n(in));
+    status = status == WSL_OK ? wsl_emit_at(k, in, 5) : status; /* a copy: the row in hand keeps its own */
+    return status == WSL_OK ? wsl_emit(k, in) : status;
+}
+static wsl_status emit_moment_of_timer(wsl_keyed_ctx *k, int64_t timestamp_ms, bool event_time)
+{
+    (void)event_time;
+    wsl_row_writer w = wsl_begin(k, &moment_schema, 0);
+    moment_set_n(&w, timestamp_ms);
+    const wsl_status status = wsl_emit_at(k, &w, timestamp_ms - 1000);
+    if (status != WSL_OK) {
+        return status;
+    }
+    w = wsl_begin(k, &moment_schema, 0);
+    moment_set_n(&w, -timestamp_ms);
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_PROCESS(moments, .in = &moment_schema, .out = &moment_schema, .keyed_process = emit_moments,
+                  .on_timer = emit_moment_of_timer);
+
+Test(harness, a_row_may_get_another_timestamp_than_the_one_in_hand)
+{
+    WSL_AUTO(wsl_harness) h = NULL;
+    wsl_error err = {0};
+    cr_assert_eq(wsl_harness_new(&(wsl_harness_options){.function = &moments, .keys = WSL_HARNESS_KEYS("n")}, &h, &err),
+                 WSL_OK, "%s", err.text);
+    wsl_row_writer *w = wsl_harness_row(h, &moment_schema);
+    moment_set_n(w, 2000);
+    cr_assert_eq(wsl_harness_push_at(h, w, 100), WSL_OK);
+    cr_assert_eq(wsl_harness_watermark(h, 2000), WSL_OK);
+    cr_assert_str_eq(wsl_harness_text(h), "{n=2000}@5, {n=2000}@100, {n=2000}@1000, {n=-2000}@2000, watermark 2000");
+}
+
+static wsl_status emit_at_once(wsl_ctx *ctx, const wsl_row *acc, const wsl_row *in)
+{
+    (void)acc;
+    return wsl_emit_at(ctx, in, 1);
+}
+WSL_REDUCE(timed_reduce, .in = &moment_schema, .reduce = emit_at_once);
+
+Test(harness, a_reduce_function_has_no_say_in_timestamps)
+{
+    WSL_AUTO(wsl_harness) h = NULL;
+    wsl_error err = {0};
+    cr_assert_eq(wsl_harness_new(&(wsl_harness_options){.function = &timed_reduce, .keys = WSL_HARNESS_KEYS("n")}, &h, &err),
+                 WSL_OK, "%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        wsl_row_writer *w = wsl_harness_row(h, &moment_schema);
+        moment_set_n(w, 1);
+        cr_assert_eq(wsl_harness_push_at(h, w, 100), i == 0 ? WSL_OK : WSL_USER);
+    }
+    cr_assert(strstr(wsl_harness_error(h)->text, "wsl_emit, not wsl_emit_at") != NULL, "%s", wsl_harness_error(h)->text);
+}

@@ -340,3 +340,26 @@ Test(interval_join, agrees_with_a_slow_model_in_batches)
         run_model(seed, 60);
     }
 }
+
+/* More rows than a turn looks at, out of order, one of them far ahead: at each watermark only those whose time is not over pair. */
+Test(interval_join, a_long_list_is_cleaned_in_turns_and_pairs_with_what_is_left)
+{
+    enum { LEFT = 20000, STEP = 3700 };
+    uint64_t memory[ROW_BYTES / 8];
+    WSL_AUTO(wsl_harness) h = make("0", "10", "inclusive");
+    cr_assert_eq(push(h, 0, INT64_C(1) << 50), WSL_OK, "in nobody's way");
+    for (int64_t i = 0; i < LEFT; i++) {
+        const int64_t at = (i * 7919) % LEFT;
+        cr_assert_eq(wsl_harness_push_row_to(h, 0, row_of(memory, 0, 1, at, at)), WSL_OK);
+    }
+    for (int64_t wm = STEP; wm < LEFT; wm += STEP) {
+        cr_assert_eq(wsl_harness_watermark(h, wm), WSL_OK);
+        wsl_harness_clear(h);
+        cr_assert_eq(wsl_harness_push_row_to(h, 1, row_of(memory, 1, 1, 0, wm + 5)), WSL_OK);
+        cr_assert_eq(wsl_harness_count(h), 11, "left rows of the 11 ms up to it: %u", wsl_harness_count(h));
+        wsl_harness_clear(h);
+        cr_assert_eq(wsl_harness_push_row_to(h, 1, row_of(memory, 1, 1, 0, wm)), WSL_OK, "equal is not late");
+        cr_assert_eq(wsl_harness_count(h), 10, "the left row of 10 ms before was over with the watermark: %u",
+                     wsl_harness_count(h));
+    }
+}

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "taskmanager/state/mem_table.h"
+#include "taskmanager/state/tag_group.h"
 
 WSL_ROW(number, (int64, id));
 WSL_ROW(text, (string, name));
@@ -291,5 +292,65 @@ Test(mem_table, load_finds_entries_and_refuses_foreign_key_groups)
     rows[5] = w.row;
     cr_assert_not(tm_mem_table_load(&table, &kc, rows, N, 0, &bad));
     cr_assert_eq(bad, 5);
+    end();
+}
+
+/* ---- giving memory back ---- */
+
+static uint8_t *entry_of(int64_t id)
+{
+    key(id);
+    return tm_mem_table_find(&table, &kc);
+}
+
+Test(mem_table, a_table_whose_keys_went_away_shrinks_in_small_steps)
+{
+    enum { KEYS = 200000, LEFT = 100 }; /* one of so many is left */
+    begin(0, 1, 16);
+    for (int round = 0; round < 2; round++) {
+        for (int64_t id = 0; id < KEYS; id++) {
+            if (entry_of(id) == NULL) {
+                *payload(tm_mem_table_add(&table, &kc)) = (uint64_t)id;
+            }
+        }
+        cr_assert_not(tm_mem_table_is_sparse(&table));
+        const uint64_t in_use = table.n_places * table.stride;
+        for (int64_t id = 0; id < KEYS; id++) {
+            if (id % LEFT != 0) {
+                tm_mem_table_remove(&table, &kc, entry_of(id));
+            }
+        }
+        cr_assert(tm_mem_table_is_sparse(&table));
+        uint32_t steps = 0;
+        for (; tm_mem_table_is_sparse(&table); steps++) {
+            const uint64_t places = table.n_places;
+            tm_mem_table_shrink(&table, &kc);
+            cr_assert_leq(places - table.n_places, (uint64_t)TM_TAGS << TM_SEGMENT_LOG_GROUPS, "a segment per step");
+            cr_assert_lt(steps, 10000);
+        }
+        cr_assert_gt(steps, 50);
+        cr_assert_gt(table.returned, in_use / 2, "%llu of %llu bytes went back: whole pages of places of 24 KiB",
+                     (unsigned long long)table.returned, (unsigned long long)in_use);
+        for (int64_t id = 0; id < KEYS; id++) {
+            uint8_t *entry = entry_of(id);
+            cr_assert_eq(entry != NULL, id % LEFT == 0);
+            cr_assert(entry == NULL || *payload(entry) == (uint64_t)id);
+        }
+    }
+    cr_assert_eq(table.n_keys, KEYS / LEFT);
+    end();
+}
+
+Test(mem_table, a_small_table_is_left_alone)
+{
+    begin(0, 1, 16);
+    for (int64_t id = 0; id < 4000; id++) {
+        key(id);
+        (void)tm_mem_table_add(&table, &kc);
+    }
+    for (int64_t id = 0; id < 4000; id++) {
+        tm_mem_table_remove(&table, &kc, entry_of(id));
+    }
+    cr_assert_not(tm_mem_table_is_sparse(&table), "what it would save is not worth a look");
     end();
 }

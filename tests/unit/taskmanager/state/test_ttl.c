@@ -302,6 +302,79 @@ Test(ttl, cleanup_goes_on_within_a_large_list_and_a_large_map)
     end();
 }
 
+/* Rows out of order: what expires lies behind what lives. In steps that are no longer for a long list, and that go on where the
+ * last one stopped though the list and its neighbours change meanwhile. */
+Test(ttl, cleanup_walks_on_behind_elements_that_live)
+{
+    enum { ELEMENTS = 4000, STEP = 50 };
+    begin((wsl_ttl){.ttl_ms = TTL, .event_time = true, .return_expired = true});
+    key(1);
+    for (int64_t i = 0; i < ELEMENTS; i++) {
+        state->time = (tm_state_time){.watermark = 0, .row_ms = i % 4 == 0 ? 1000 : i % 50};
+        add(i);
+    }
+    const uint32_t live = ELEMENTS / 4;
+    state->time = (tm_state_time){.watermark = 500, .row_ms = 1000};
+    uint32_t steps = 0;
+    for (; state->ops->list_size(state, LIST) > live + steps; steps++) { /* a row is added after each step */
+        cr_assert_lt(steps, ELEMENTS / STEP + 10);
+        const uint32_t before = state->ops->list_size(state, LIST);
+        state->ops->clean_up(state, STEP);
+        key(1);
+        cr_assert_leq(before - state->ops->list_size(state, LIST), STEP);
+        add(4);
+        key(2);
+        add(8);
+        state->ops->clear(state, LIST);
+        key(1);
+    }
+    cr_assert_gt(steps, ELEMENTS / STEP - 2, "each step is bounded");
+    tm_state_walk walk;
+    int64_t next = 0;
+    state->ops->walk(state, LIST, &walk);
+    for (; state->ops->walk_next(state, &walk) && next < ELEMENTS; next += 4) {
+        cr_assert_eq(wsl_row_int64(walk.value, 0), next, "those that live are still there, in their order");
+    }
+    end();
+}
+
+/* Between the steps the list is walked, packed, replaced and cleared: cleanup never follows a chunk that is gone. */
+Test(ttl, cleanup_of_a_list_survives_everything_done_to_it)
+{
+    begin((wsl_ttl){.ttl_ms = TTL, .event_time = true, .return_expired = true});
+    wsl_rng rng;
+    wsl_rng_seed(&rng, 5);
+    for (uint32_t round = 0; round < 20000; round++) {
+        key((int64_t)wsl_rng_below(&rng, 3));
+        state->time = (tm_state_time){.watermark = round, .row_ms = (int64_t)round + (int64_t)wsl_rng_below(&rng, 400) - 200};
+        const uint64_t what = wsl_rng_below(&rng, 100);
+        if (what < 70) {
+            add((int64_t)wsl_rng_below(&rng, 300));
+        } else if (what < 80) {
+            tm_state_walk walk;
+            state->ops->walk(state, LIST, &walk);
+            while (state->ops->walk_next(state, &walk)) {
+                if (wsl_rng_below(&rng, 3) == 0) {
+                    state->ops->walk_remove(state, &walk);
+                }
+            }
+        } else if (what == 80) {
+            const wsl_row *rows[] = {note_of(3)};
+            cr_assert_eq(state->ops->list_set(state, LIST, rows, 1), WSL_OK);
+        } else if (what == 81) {
+            state->ops->clear(state, LIST);
+        } else {
+            state->ops->clean_up(state, 1 + (uint32_t)wsl_rng_below(&rng, 10));
+        }
+    }
+    state->time.watermark = 1000000;
+    for (int round = 0; round < 20000 && state->ops->keys(state) > 0; round++) {
+        state->ops->clean_up(state, 10);
+    }
+    cr_assert_eq(state->ops->keys(state), 0);
+    end();
+}
+
 Test(ttl, cleanup_takes_namespaces_in_turn_and_drops_those_it_empties)
 {
     begin_with((wsl_ttl){.ttl_ms = TTL}, true);
