@@ -26,10 +26,18 @@ static const char metadata_name[] = "_metadata";
 
 /* ---- names ---- */
 
+/* What follows "file://" (or "file:", as Flink prints it). */
+static const char *without_scheme(const char *value)
+{
+    if (strncmp(value, "file:///", 8) == 0) {
+        return value + 7;
+    }
+    return strncmp(value, "file:/", 6) == 0 && value[6] != '/' ? value + 5 : value;
+}
+
 wsl_status wsl_ckpt_dir(const char *value, char **out_dir, wsl_error *err)
 {
-    static const char scheme[] = "file://";
-    const char *path = strncmp(value, scheme, sizeof scheme - 1) == 0 ? value + sizeof scheme - 1 : value;
+    const char *path = without_scheme(value);
     if (path[0] != '/') {
         return wsl_fail(err, WSL_INVALID, "'%.200s' is no directory of checkpoints: say file:///dir or /dir", value);
     }
@@ -191,10 +199,7 @@ static wsl_status load_file(wsl_fs *fs, const char *path, Wsl__Pb__CheckpointMet
 
 wsl_status wsl_ckpt_load(wsl_fs *fs, const char *path, Wsl__Pb__CheckpointMeta **out_meta, wsl_error *err)
 {
-    static const char scheme[] = "file://";
-    if (strncmp(path, scheme, sizeof scheme - 1) == 0) {
-        path += sizeof scheme - 1;
-    }
+    path = without_scheme(path);
     if (strcmp(last_part(path), metadata_name) == 0) {
         return load_file(fs, path, out_meta, err);
     }

@@ -56,7 +56,8 @@ Test(storage, directories_are_absolute_and_of_the_file_scheme)
 {
     static const struct {
         const char *value, *dir;
-    } fine[] = {{"file:///data/ckpt", "/data/ckpt"}, {"/data/ckpt/", "/data/ckpt"}, {"/", "/"}, {"file:///", "/"}};
+    } fine[] = {{"file:///data/ckpt", "/data/ckpt"}, {"/data/ckpt/", "/data/ckpt"}, {"/", "/"}, {"file:///", "/"},
+                {"file:/data/x", "/data/x"}};
     static const char *const wrong[] = {"", "data", "./x", "file://data", "s3://bucket/x", "hdfs:///x", "file:"};
     wsl_error err = {0};
     char *dir = NULL;
