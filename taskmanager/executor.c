@@ -517,6 +517,7 @@ static wsl_status start(deployed *d, wsl_error *err)
             .exclusive_buffers = d->exclusive,
             .floating_buffers = d->floating,
             .seams = e->options.seams,
+            .writers = e->options.writers,
             .helpers = d->helpers = tm_helper_group_new(e->options.helpers, &d->key.job),
         };
         d->uses_net = set.n_remote > 0;
@@ -684,6 +685,21 @@ static void on_report(tm_executor *e, tm_report *r)
         e->options.send(e->options.arg, WSL__PB__ENVELOPE__BODY_ALIGNMENT_REPORT, &body);
         return;
     }
+    if (r->kind == TM_REPORT_CHECKPOINT && r->ack != NULL) {
+        r->ack->task = &id;
+        e->options.send(e->options.arg, WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK, r->ack);
+        r->ack->task = NULL;
+        return;
+    }
+    if (r->kind == TM_REPORT_CHECKPOINT) {
+        Wsl__Pb__CheckpointDeclined body;
+        wsl__pb__checkpoint_declined__init(&body);
+        body.task = &id;
+        body.checkpoint = r->sequence;
+        body.reason = wsl_pb_text(r->text);
+        e->options.send(e->options.arg, WSL__PB__ENVELOPE__BODY_CHECKPOINT_DECLINED, &body);
+        return;
+    }
     Wsl__Pb__CollectData body;
     wsl__pb__collect_data__init(&body);
     body.task = &id;
@@ -758,6 +774,24 @@ void tm_executor_on_limit(tm_executor *e, const Wsl__Pb__AlignmentLimit *limit)
     const deployed *d = find(e, &key);
     if (d != NULL && d->started) {
         tm_slot_post_limit(d->home, &key, limit->operator_, limit->limit);
+    }
+}
+
+void tm_executor_on_trigger(tm_executor *e, const Wsl__Pb__TriggerCheckpoint *trigger)
+{
+    const tm_task_key key = key_of(trigger->task);
+    const deployed *d = find(e, &key);
+    if (d != NULL && d->started) {
+        tm_slot_post_trigger(d->home, &key, trigger);
+    }
+}
+
+void tm_executor_on_checkpoint_ended(tm_executor *e, const Wsl__Pb__CheckpointEnded *over)
+{
+    const tm_task_key key = key_of(over->task);
+    const deployed *d = find(e, &key);
+    if (d != NULL && d->started) {
+        tm_slot_post_checkpoint_ended(d->home, &key, over->checkpoint, over->complete);
     }
 }
 

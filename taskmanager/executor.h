@@ -33,6 +33,7 @@ typedef struct tm_executor_options {
     wsl_buffer_region *region;
     tm_artifact_cache *artifacts;
     tm_helpers *helpers;          /* for wsl_async_run */
+    struct tm_writer_pool *writers; /* of state files (ckpt/writer.h) */
     /* Tasks that may block get loops of their own, made with these options (but for the index); NULL: they step in their
      * slot. */
     const tm_slot_options *lanes;
@@ -55,6 +56,8 @@ void tm_executor_cancel(tm_executor *e, const Wsl__Pb__TaskId *task);
 void tm_executor_cancel_all(tm_executor *e);
 void tm_executor_on_split(tm_executor *e, const Wsl__Pb__SplitAssigned *split);
 void tm_executor_on_limit(tm_executor *e, const Wsl__Pb__AlignmentLimit *limit);
+void tm_executor_on_trigger(tm_executor *e, const Wsl__Pb__TriggerCheckpoint *trigger);
+void tm_executor_on_checkpoint_ended(tm_executor *e, const Wsl__Pb__CheckpointEnded *ended);
 void tm_executor_on_collect_ack(tm_executor *e, const Wsl__Pb__CollectAck *ack);
 void tm_executor_on_letter(tm_executor *e, wsl_letter *letter); /* from the control mailbox; takes it */
 void tm_executor_drop_letter(tm_executor *e, wsl_letter *letter); /* at the end: the loops have stopped */

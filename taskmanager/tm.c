@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "net/control.h"
 #include "taskmanager/artifact_cache.h"
+#include "taskmanager/ckpt/writer.h"
 #include "taskmanager/executor.h"
 
 enum {
@@ -23,6 +24,7 @@ enum {
     WARN_FIRST_S = 2,                 /* nobody answers: this soon it is said, then again and again */
     WARN_AGAIN_S = 60,
     METRICS_INTERVAL_NS = 1000 * WSL_NS_PER_MS,
+    CHECKPOINT_IN_FLIGHT_MAX = 16 << 20, /* bytes of one task's snapshot that wait for the disk */
     ADDRESS_MAX = 300,
 };
 
@@ -48,6 +50,7 @@ struct tm {
     uint32_t n_slots;
     tm_artifact_cache *artifacts;
     tm_helpers *helpers;
+    tm_writer_pool *writers;
     tm_slot_options lanes;
     tm_executor *executor;
     wsl_file *stdout_file;
@@ -243,6 +246,12 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
         t->lanes = slot;
     }
     t->helpers = tm_helpers_new(options->threads ? (uint32_t)wsl_config_int(c, "taskmanager.async.threads") : 0);
+    const tm_writer_pool_options writers = {
+        .fs = t->seams.fs,
+        .threads = options->threads ? (uint32_t)wsl_config_int(c, "taskmanager.checkpoint.threads") : 0,
+        .in_flight_max = CHECKPOINT_IN_FLIGHT_MAX,
+    };
+    t->writers = tm_writer_pool_new(&writers);
     char *dir = wsl_asprintf("%s/wiesel-taskmanager-%s", wsl_config_str(c, "io.tmp.dirs"), t->incarnation);
     t->artifacts = tm_artifact_cache_new(t->seams.fs, dir, request_artifact, t);
     free(dir);
@@ -255,6 +264,7 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
         .region = t->region,
         .artifacts = t->artifacts,
         .helpers = t->helpers,
+        .writers = t->writers,
         .lanes = options->threads ? &t->lanes : NULL,
         .control = &t->control,
         .tm_id = t->id,
@@ -295,6 +305,7 @@ void tm_free(tm *t)
         }
     }
     tm_executor_free(t->executor);
+    tm_writer_pool_free(t->writers); /* no task is left */
     tm_artifact_cache_free(t->artifacts);
     wsl_buffer_region_free(t->region);
     wsl_file_free(t->stdout_file);
@@ -461,6 +472,12 @@ static void on_envelope(tm *t, wsl_envelope *e, int64_t now)
     case WSL__PB__ENVELOPE__BODY_SPLIT_ASSIGNED:
         tm_executor_on_split(t->executor, e->split_assigned);
         return;
+    case WSL__PB__ENVELOPE__BODY_TRIGGER_CHECKPOINT:
+        tm_executor_on_trigger(t->executor, e->trigger_checkpoint);
+        break;
+    case WSL__PB__ENVELOPE__BODY_CHECKPOINT_ENDED:
+        tm_executor_on_checkpoint_ended(t->executor, e->checkpoint_ended);
+        break;
     case WSL__PB__ENVELOPE__BODY_ALIGNMENT_LIMIT:
         tm_executor_on_limit(t->executor, e->alignment_limit);
         return;

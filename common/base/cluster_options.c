@@ -59,6 +59,9 @@ const wsl_option wsl_job_options[] = {
     {.name = "execution.checkpointing.externalized-checkpoint-retention", .type = WSL_OPT_ENUM, .default_value = "NO_EXTERNALIZED_CHECKPOINTS",
      .choices = "NO_EXTERNALIZED_CHECKPOINTS|DELETE_ON_CANCELLATION|RETAIN_ON_CANCELLATION",
      .help = "Whether checkpoints stay when the job has ended: none; if it failed; if it failed or was canceled."},
+    {.name = "execution.checkpointing.data-inline-threshold", .type = WSL_OPT_SIZE, .default_value = "20 kb", .min = "0", .max = "1 mb",
+     .also = "state.storage.fs.memory-threshold",
+     .help = "State of a task that is no larger than this goes into the checkpoint's metadata instead of a file of its own."},
     {.name = "execution.checkpointing.unaligned.enabled", .type = WSL_OPT_BOOL, .default_value = "false", .also = "execution.checkpointing.unaligned",
      .help = "Whether barriers overtake rows that wait in channels, and those become part of the checkpoint. Not built yet: true is refused."},
     {.name = "execution.checkpointing.aligned-checkpoint-timeout", .type = WSL_OPT_DURATION, .default_value = "0 ms", .min = "0", .max = "30 d",
@@ -148,6 +151,9 @@ const wsl_option wsl_cluster_options[] = {
      .help = "How much data one network message may carry when several buffers wait."},
     {.name = "taskmanager.async.threads", .type = WSL_OPT_INT, .default_value = "4", .min = "1", .max = "1024",
      .help = "Threads on which all async functions here run what blocks (wsl_async_run); started when needed."},
+
+    {.name = "taskmanager.checkpoint.threads", .type = WSL_OPT_INT, .default_value = "2", .min = "1", .max = "64",
+     .help = "Threads that write checkpoints to disk; started when needed."},
 
     {.name = "taskmanager.loop.spin", .type = WSL_OPT_INT, .default_value = "0", .min = "0", .max = "100000",
      .help = "CPU pauses (of some 25 ns) a slot looks for work before it sleeps. More lowers latency where cores are idle and "

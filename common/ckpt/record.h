@@ -4,7 +4,8 @@
  *     | u32 size | u8 tag | u8 state | u16 0 | i64 number |  rows or bytes ... |
  *
  *     section       records
- *     KEYED         KEY begins a key; SPACE n: what follows is of namespace n (0 until said);
+ *     KEYED         KEY begins a key; SPACE n: what follows is of namespace n, of this and the next keys, until the next SPACE or the
+ *                   next key group (0 at its beginning);
  *                   VALUE, ELEMENT, ENTRY are of state `state` of that key and namespace
  *     timers        TIMER: number = time; a u64 namespace, then the key row
  *     LIST, UNION   ELEMENT

@@ -35,7 +35,11 @@ wsl_error *tm_restore_error(tm_restore *r);
 WSL_MUST_CHECK wsl_status tm_restore_new(wsl_fs *fs, const Wsl__Pb__TaskSnapshot *snapshot, tm_restore **out_restore,
                                          wsl_error *err);
 void tm_restore_free(tm_restore *r);
-/* Calls cls->restore of each operator of the chain that has state in it; an operator without that function is an error. Sets
- * watermarks of inputs to what they were (only for judging rows late: they are not sent on). */
+/* Calls cls->restore of each operator of the chain that has state in it, consumers first; an operator without that function is
+ * an error. */
 struct tm_chain;
 WSL_MUST_CHECK wsl_status tm_restore_chain(tm_restore *r, struct tm_chain *chain);
+/* How far that operator's input was: the smallest of the old subtasks it takes over from; WSL_TIME_MIN: nothing known. The task
+ * delivers it to the head before the first row, so that what was late before the failure is late after it. A watermark
+ * strategy emits its own in its restore. */
+int64_t tm_restore_watermark(const tm_restore *r, const tm_op *op);

@@ -15,6 +15,7 @@
 #include "ckpt/checksum.h"
 #include "graph/job_graph.h"
 #include "graph/pb.h"
+#include "taskmanager/ckpt/records.h"
 
 enum { PIECE = 256 << 10 };
 
@@ -25,9 +26,8 @@ struct tm_section {
     bool has_walk, walking, sealed;
     bool by_group, by_element;
     int64_t group; /* the last one; -1: none yet */
-    uint8_t *data;
-    size_t size, capacity;
-    uint64_t put; /* bytes, all in all */
+    tm_records records;
+    uint64_t left; /* bytes of records that were written out */
     wsl_checksum *checksum;
 };
 
@@ -56,7 +56,7 @@ static void section_free(tm_section *section)
         section->walk.cancel(section->walk.arg);
     }
     wsl_checksum_free(section->checksum);
-    free(section->data);
+    tm_records_fini(&section->records);
     free(section);
 }
 
@@ -143,40 +143,27 @@ void tm_snapshot_add_walk(tm_snapshot *s, tm_section *section, const tm_snapshot
 
 /* ---- records ---- */
 
+/* Bytes that were put, all in all. */
+static uint64_t put_of(const tm_section *section) { return section->left + section->records.size; }
+
 static void write_out(tm_section *section)
 {
     tm_snapshot *s = section->snapshot;
-    wsl_checksum_add(section->checksum, section->data, section->size);
-    s->sink.write(s->sink.arg, section->data, section->size);
-    s->written += section->size;
-    section->size = 0;
+    wsl_checksum_add(section->checksum, section->records.data, section->records.size);
+    s->sink.write(s->sink.arg, section->records.data, section->records.size);
+    s->written += section->records.size;
+    section->left += section->records.size;
+    section->records.size = 0;
 }
 
-/* Room for a record of `body` bytes (a multiple of 8 or brought to one), header filled in. */
-static uint8_t *put(tm_section *section, wsl_record_tag tag, uint32_t state, int64_t number, size_t body)
+/* Before a record is put: what there is goes, if it is this section's turn and a piece is full. */
+static tm_records *records_of(tm_section *section)
 {
-    WSL_ASSERT(!section->sealed && state <= UINT8_MAX);
-    WSL_ASSERT(!section->by_group || section->group >= 0);
-    const size_t size = sizeof(wsl_record) + ((body + 7) & ~(size_t)7);
-    WSL_ASSERT(size <= WSL_RECORD_SIZE_MAX);
-    if (section->walking && section->size + size > PIECE && section->size > 0) {
+    WSL_ASSERT(!section->sealed && (!section->by_group || section->group >= 0));
+    if (section->walking && section->records.size >= PIECE) {
         write_out(section);
     }
-    if (section->size + size > section->capacity) {
-        const size_t wanted = section->size + size;
-        section->capacity = wanted < 2 * section->capacity ? 2 * section->capacity : wanted < 512 ? 512 : wanted;
-        section->data = wsl_realloc(section->data, section->capacity);
-    }
-    wsl_record *r = (wsl_record *)(void *)(section->data + section->size);
-    *r = (wsl_record){.size = (uint32_t)size, .tag = (uint8_t)tag, .state = (uint8_t)state, .number = number};
-    section->size += size;
-    section->put += size;
-    section->handle->records++;
-    uint8_t *at = (uint8_t *)(r + 1);
-    if (size > sizeof *r) {
-        memset(at + size - sizeof *r - 8, 0, 8); /* what fills up to a multiple of 8 */
-    }
-    return at;
+    return &section->records;
 }
 
 /* Groups up to and without `group` end here. */
@@ -190,7 +177,7 @@ static void end_groups(tm_section *section, uint32_t group)
     if (n > h->n_group_ends) {
         h->group_ends = wsl_realloc(h->group_ends, n * sizeof *h->group_ends);
         while (h->n_group_ends < n) {
-            h->group_ends[h->n_group_ends++] = section->put;
+            h->group_ends[h->n_group_ends++] = put_of(section);
         }
     }
 }
@@ -207,10 +194,10 @@ void tm_section_group(tm_section *section, uint32_t group)
 
 void tm_section_key(tm_section *section, uint32_t hash, const wsl_row *key)
 {
-    memcpy(put(section, WSL_RECORD_KEY, 0, hash, key->size), key, key->size);
+    tm_records_key(records_of(section), hash, key);
 }
 
-void tm_section_space(tm_section *section, int64_t ns) { (void)put(section, WSL_RECORD_SPACE, 0, ns, 0); }
+void tm_section_space(tm_section *section, int64_t ns) { tm_records_space(records_of(section), ns); }
 
 static void end_element(tm_section *section)
 {
@@ -220,40 +207,45 @@ static void end_element(tm_section *section)
             const size_t capacity = h->n_element_ends == 0 ? 1 : 2 * h->n_element_ends;
             h->element_ends = wsl_realloc(h->element_ends, capacity * sizeof *h->element_ends);
         }
-        h->element_ends[h->n_element_ends++] = section->put;
+        h->element_ends[h->n_element_ends++] = put_of(section);
     }
 }
 
 void tm_section_row(tm_section *section, wsl_record_tag tag, uint32_t state, int64_t number, const wsl_row *row)
 {
-    WSL_ASSERT(tag == WSL_RECORD_VALUE || tag == WSL_RECORD_ELEMENT);
-    memcpy(put(section, tag, state, number, row->size), row, row->size);
+    tm_records_row(records_of(section), tag, state, number, row);
     end_element(section);
 }
 
 void tm_section_entry(tm_section *section, uint32_t state, int64_t number, const wsl_row *key, const wsl_row *value)
 {
-    uint8_t *at = put(section, WSL_RECORD_ENTRY, state, number, (size_t)key->size + value->size);
-    memcpy(at, key, key->size);
-    memcpy(at + key->size, value, value->size);
+    tm_records_entry(records_of(section), state, number, key, value);
 }
 
 void tm_section_timer(tm_section *section, int64_t timestamp, int64_t ns, const wsl_row *key)
 {
-    uint8_t *at = put(section, WSL_RECORD_TIMER, 0, timestamp, sizeof ns + key->size);
-    memcpy(at, &ns, sizeof ns);
-    memcpy(at + sizeof ns, key, key->size);
+    tm_records_timer(records_of(section), timestamp, ns, key);
 }
 
 void tm_section_bytes(tm_section *section, uint32_t state, int64_t number, const void *bytes, size_t size)
 {
-    uint8_t *at = put(section, WSL_RECORD_BYTES, state, number, sizeof(uint64_t) + size);
-    const uint64_t length = size;
-    memcpy(at, &length, sizeof length);
-    if (size > 0) {
-        memcpy(at + sizeof length, bytes, size);
-    }
+    tm_records_bytes(records_of(section), state, number, bytes, size);
     end_element(section);
+}
+
+tm_records *tm_section_into(tm_section *section) { return records_of(section); }
+uint64_t tm_section_size(const tm_section *section) { return put_of(section); }
+
+void tm_section_records(tm_section *section, const void *records, size_t size, uint64_t n)
+{
+    tm_records *to = records_of(section);
+    if (to->size + size > to->capacity) {
+        to->capacity = to->size + size;
+        to->data = wsl_realloc(to->data, to->capacity);
+    }
+    memcpy(to->data + to->size, records, size);
+    to->size += size;
+    to->n += n;
 }
 
 /* ---- stepping ---- */
@@ -261,18 +253,17 @@ void tm_section_bytes(tm_section *section, uint32_t state, int64_t number, const
 static void seal(tm_section *section)
 {
     Wsl__Pb__Section *h = section->handle;
-    if (section->size > 0) {
+    h->records = section->records.n;
+    if (section->records.size > 0) {
         write_out(section);
     }
     if (section->by_group && section->group >= 0) {
         end_groups(section, (uint32_t)section->group + 1);
     }
     section->sealed = true;
-    h->length = section->put;
+    h->length = put_of(section);
     h->checksum = wsl_checksum_value(section->checksum);
-    free(section->data);
-    section->data = NULL;
-    section->capacity = 0;
+    tm_records_fini(&section->records);
 }
 
 bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes)
@@ -287,12 +278,12 @@ bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes)
             section->walking = true;
             section->handle->offset = s->written;
         }
-        const uint64_t before = section->put;
+        const uint64_t before = put_of(section);
         const bool done = !section->has_walk || section->walk.step(section->walk.arg, section, max_bytes);
         if (done) {
             seal(section);
             s->turn++;
-        } else if (section->put - before >= max_bytes || section->put == before) {
+        } else if (put_of(section) - before >= max_bytes || put_of(section) == before) {
             return false; /* its share, or it has nothing now */
         }
     }

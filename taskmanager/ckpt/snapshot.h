@@ -56,6 +56,12 @@ void tm_section_entry(tm_section *section, uint32_t state, int64_t number, const
 void tm_section_timer(tm_section *section, int64_t timestamp, int64_t ns, const wsl_row *key);
 void tm_section_bytes(tm_section *section, uint32_t state, int64_t number, const void *bytes, size_t size);
 
+/* Where it is at: for putting records directly; valid until the next call for the section. */
+struct tm_records *tm_section_into(tm_section *section);
+uint64_t tm_section_size(const tm_section *section); /* bytes put so far */
+/* n records that were made elsewhere (ckpt/records.h). */
+void tm_section_records(tm_section *section, const void *records, size_t size, uint64_t n);
+
 /* step: puts about max_bytes more; true: done. cancel: the snapshot was given up, what it holds is freed; exactly one of "step
  * said done" and cancel ends a walk. */
 typedef struct tm_snapshot_walk {

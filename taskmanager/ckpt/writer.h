@@ -6,7 +6,8 @@
  * Small state (all sections together at most `inline_max`) makes no file: it is handed back as bytes. A file is named
  * "<vertex>-<subtask>-<random>.state" so that no two attempts write the same one.
  *
- * With threads == 0 (simulator, tests) everything happens inside the calls, in order.
+ * With threads == 0 (simulator, tests) everything happens inside the calls, in order. Otherwise on helper threads of the pool's
+ * own (async/helpers.h).
  *
  * Errors (disk full, sync failed) end the file: it is removed, and the sentence comes with the letter.
  *
@@ -26,7 +27,6 @@ typedef struct tm_writer tm_writer;
 typedef struct tm_writer_pool_options {
     wsl_fs *fs;
     uint32_t threads;
-    uint32_t inline_max;     /* bytes */
     uint64_t in_flight_max;  /* bytes of chunks of one file that wait; then full() */
 } tm_writer_pool_options;
 
@@ -35,16 +35,21 @@ void tm_writer_pool_free(tm_writer_pool *pool); /* all writers are closed */
 
 typedef struct tm_writer_result {
     wsl_letter letter; /* first */
-    tm_writer *writer;
+    uint64_t writer; /* its number */
     wsl_status status;
     wsl_error error;
     Wsl__Pb__StateFile file; /* status WSL_OK: path (or content), size, checksum; malloc'ed parts, taken by the receiver */
     uint64_t write_ns;       /* from the first chunk to durable */
 } tm_writer_result;
 
-/* dir is chk-N; the path in the result begins with its last part ("chk-7/..."). done gets one tm_writer_result after finish. */
-tm_writer *tm_writer_open(tm_writer_pool *pool, const char *dir, const char *stem, wsl_mailbox *done);
+void tm_writer_result_free(tm_writer_result *result);
+
+/* dir is chk-N, which exists; the path in the result begins with its last part ("chk-7/<stem>.state"). done gets one result after
+ * finish, unless the writer was closed before; it may still come after close if it was on its way: look at the number. */
+tm_writer *tm_writer_open(tm_writer_pool *pool, const char *dir, const char *stem, uint32_t inline_max,
+                          wsl_mailbox *done);
+uint64_t tm_writer_number(const tm_writer *w); /* of this pool's writers, never used again */
 tm_snapshot_sink tm_writer_sink(tm_writer *w);
 void tm_writer_finish(tm_writer *w);
-/* Gives it up at any time before the result was received: the file is removed, no result comes. After the result: just frees. */
+/* The slot lets go of it. Before the result was posted: what was written is removed, and nothing comes. */
 void tm_writer_close(tm_writer *w);

@@ -13,6 +13,7 @@ typedef struct in_channel {
     uint32_t floating;     /* how many of the gate's floating buffers this channel holds */
     uint32_t backlog;      /* as announced with its last buffer */
     bool ready;            /* in the ready list */
+    bool blocked;          /* never in it */
     struct in_channel *next_ready;
 } in_channel;
 
@@ -65,7 +66,7 @@ void tm_gate_free(tm_gate *g)
 
 static void make_ready(tm_gate *g, in_channel *c)
 {
-    if (c->ready) {
+    if (c->ready || c->blocked) {
         return;
     }
     ready_list *list = &g->ready[c->in.input];
@@ -172,6 +173,38 @@ void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer)
         c->outstanding += c->owed;
         tm_channel_grant(c->in.channel, c->owed);
         c->owed = 0;
+    }
+}
+
+void tm_gate_block(tm_gate *g, uint32_t channel)
+{
+    in_channel *c = &g->channels[channel];
+    c->blocked = true;
+    if (!c->ready) {
+        return;
+    }
+    ready_list *list = &g->ready[c->in.input];
+    in_channel *before = NULL;
+    in_channel *at = list->head;
+    while (at != c) {
+        before = at;
+        at = at->next_ready;
+    }
+    *(before != NULL ? &before->next_ready : &list->head) = c->next_ready;
+    list->tail = list->tail == c ? before : list->tail;
+    c->ready = false;
+}
+
+void tm_gate_unblock_all(tm_gate *g)
+{
+    for (uint32_t i = 0; i < g->n; i++) {
+        in_channel *c = &g->channels[i];
+        if (c->blocked) {
+            c->blocked = false;
+            if (tm_channel_queued(c->in.channel) > 0) {
+                make_ready(g, c);
+            }
+        }
     }
 }
 

@@ -43,6 +43,10 @@ bool tm_gate_has_input(const tm_gate *g);
 wsl_buffer *tm_gate_next(tm_gate *g, uint32_t *out_channel);
 void tm_gate_done(tm_gate *g, uint32_t channel, wsl_buffer *buffer); /* takes the buffer */
 
+/* A blocked channel gives nothing until unblock_all: its barrier has come, others' have not. */
+void tm_gate_block(tm_gate *g, uint32_t channel);
+void tm_gate_unblock_all(tm_gate *g);
+
 uint32_t tm_gate_channels(const tm_gate *g);
 const tm_gate_input *tm_gate_channel(const tm_gate *g, uint32_t i);
 uint32_t tm_gate_credits(const tm_gate *g, uint32_t i); /* promised and unused */

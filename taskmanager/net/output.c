@@ -428,6 +428,15 @@ wsl_status tm_output_mark(tm_output *o, wsl_row_kind kind, int64_t timestamp)
     return append_to_all(o, &mark);
 }
 
+wsl_status tm_output_barrier(tm_output *o, const wsl_row *barrier)
+{
+    for (uint32_t i = 0; i < o->n; i++) {
+        WSL_TRY(append_as_is(o, &o->channels[i], barrier));
+        ship(o, &o->channels[i]); /* nothing follows it in its buffer */
+    }
+    return WSL_OK;
+}
+
 bool tm_output_has_room(const tm_output *o) { return o->n_blocked == 0 && o->overdraft == 0; }
 
 bool tm_output_has_unsent(const tm_output *o) { return o->n_filling + o->n_waiting > 0; }

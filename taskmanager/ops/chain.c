@@ -419,6 +419,17 @@ void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows)
 
 bool tm_chain_has_pending(const tm_chain *chain) { return chain->shared.n_pending != 0; }
 
+bool tm_chain_can_snapshot(const tm_chain *chain)
+{
+    for (uint32_t i = 0; i < chain->n && chain->shared.n_pending != 0; i++) {
+        const tm_op *op = chain->nodes[i].op;
+        if (op->pending && !op->cls->holds_rows) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool tm_chain_waits_outside(const tm_chain *chain)
 {
     bool outside = false;

@@ -76,5 +76,7 @@ bool tm_chain_waits_outside(const tm_chain *chain);
 /* Works off what is pending, consumers first. WSL_OK: something was done, look again (has_pending says whether more
  * is); WSL_AGAIN: what is pending cannot go on before a wake-up or before the outputs have drained. */
 wsl_status tm_chain_resume(tm_chain *chain);
+/* Can a snapshot be taken? Nothing is pending, but for operators that put rows in hand into it. */
+bool tm_chain_can_snapshot(const tm_chain *chain);
 /* The task has nothing else to do: sinks write out what they buffer. */
 wsl_status tm_chain_flush(tm_chain *chain);

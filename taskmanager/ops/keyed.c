@@ -2,7 +2,10 @@
 
 #include <inttypes.h>
 
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/state_report.h"
+#include "taskmanager/time/timer_snapshot.h"
 
 enum {
     TIMERS_PER_STEP = 512,
@@ -136,6 +139,54 @@ void tm_keyed_close(tm_keyed *k)
     tm_timers_fini(&k->event);
     tm_timers_fini(&k->processing);
     tm_key_ctx_fini(&k->key);
+}
+
+/* ---- checkpoints ---- */
+
+void tm_keyed_snapshot(tm_keyed *k, tm_snapshot *out)
+{
+    k->state->ops->snapshot(k->state, out, k->f.op, "state");
+    tm_timers_snapshot(&k->event, &k->key, true, out, k->f.op, "timers");
+    tm_timers_snapshot(&k->processing, &k->key, false, out, k->f.op, "timers");
+}
+
+wsl_status tm_keyed_restore_piece(tm_keyed *k, const tm_restore_piece *piece, bool *out_taken, wsl_error *err)
+{
+    const Wsl__Pb__Section *section = piece->section;
+    *out_taken = true;
+    wsl_status status = WSL_OK;
+    if (section->kind == WSL__PB__SECTION_KIND__SECTION_KEYED &&
+        (strcmp(section->name, "state") == 0 || strcmp(section->name, "state+") == 0)) {
+        status = k->state->ops->restore(k->state, piece, err);
+    } else if (section->kind == WSL__PB__SECTION_KIND__SECTION_EVENT_TIMERS && strcmp(section->name, "timers") == 0) {
+        status = tm_timers_restore(&k->event, &k->key, piece, err);
+    } else if (section->kind == WSL__PB__SECTION_KIND__SECTION_PROCESSING_TIMERS &&
+               strcmp(section->name, "timers") == 0) {
+        status = tm_timers_restore(&k->processing, &k->key, piece, err);
+        arm(k);
+    } else {
+        *out_taken = false;
+    }
+    k->f.k.key = k->key.row; /* it made others current */
+    return status;
+}
+
+wsl_status tm_keyed_restore(tm_keyed *k, tm_restore *in)
+{
+    tm_restore_piece piece;
+    wsl_status status;
+    while ((status = tm_restore_next(in, &piece)) == WSL_OK) {
+        bool taken = false;
+        status = tm_keyed_restore_piece(k, &piece, &taken, tm_restore_error(in));
+        if (status == WSL_OK && !taken) {
+            status = wsl_fail(tm_restore_error(in), WSL_INVALID, "there is state '%s' of it that it does not know",
+                              piece.section->name);
+        }
+        if (status != WSL_OK) {
+            return tm_restore_failed(in, status);
+        }
+    }
+    return status == WSL_END ? WSL_OK : status;
 }
 
 /* ---- rows ---- */

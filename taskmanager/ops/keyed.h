@@ -94,6 +94,15 @@ WSL_MUST_CHECK wsl_status tm_keyed_merge(tm_keyed *k, const wsl_state_desc *stat
 /* Looks for expired state: at about max_entries values. Between batches; called by tm_keyed_block, too. */
 void tm_keyed_clean_up(tm_keyed *k, uint32_t max_entries);
 
+/* State ("state") and timers ("timers") into a snapshot. */
+void tm_keyed_snapshot(tm_keyed *k, struct tm_snapshot *out);
+/* Takes a section if it is one of those; *out_taken says whether. */
+struct tm_restore_piece;
+WSL_MUST_CHECK wsl_status tm_keyed_restore_piece(tm_keyed *k, const struct tm_restore_piece *piece, bool *out_taken,
+                                                 wsl_error *err);
+/* All sections of an operator that has nothing else: a class's restore. */
+WSL_MUST_CHECK wsl_status tm_keyed_restore(tm_keyed *k, struct tm_restore *in);
+
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark);
 /* The rest of a watermark's timers, then due processing-time timers. */
 wsl_status tm_keyed_resume(tm_keyed *k);

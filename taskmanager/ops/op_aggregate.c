@@ -6,6 +6,8 @@
 #include "base/assert.h"
 #include "expr/aggregate.h"
 #include "graph/operator_options.h"
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
 
@@ -102,11 +104,20 @@ static void aggregate_close(tm_op *op)
     wsl_arena_free(a->arena);
 }
 
+static wsl_status aggregate_snapshot(tm_op *op, tm_snapshot *out)
+{
+    tm_keyed_snapshot(&self(op)->k, out);
+    return WSL_OK;
+}
+static wsl_status aggregate_restore(tm_op *op, tm_restore *in) { return tm_keyed_restore(&self(op)->k, in); }
+
 const tm_op_class tm_op_aggregate_class = {
     .kind = "aggregate",
     .size = sizeof(op_aggregate),
     .open = aggregate_open,
     .on_rows = aggregate_rows,
     .on_watermark = aggregate_watermark,
+    .snapshot = aggregate_snapshot,
+    .restore = aggregate_restore,
     .close = aggregate_close,
 };

@@ -2,6 +2,8 @@
  * op_co_process - a user function over the rows of two inputs: without a key (co_process), or with state and timers that the
  * keys of both inputs share (keyed_co_process). A batch is of one input; which one the function is told.
  */
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
 
@@ -117,6 +119,13 @@ static wsl_status keyed_co_resume(tm_op *op) { return tm_keyed_resume(keyed(op))
 static wsl_status keyed_co_end(tm_op *op) { return tm_fn_ctx_finish(&keyed(op)->f); }
 static void keyed_co_close(tm_op *op) { tm_keyed_close(keyed(op)); }
 
+static wsl_status keyed_co_snapshot(tm_op *op, tm_snapshot *out)
+{
+    tm_keyed_snapshot(keyed(op), out);
+    return WSL_OK;
+}
+static wsl_status keyed_co_restore(tm_op *op, tm_restore *in) { return tm_keyed_restore(keyed(op), in); }
+
 const tm_op_class tm_op_keyed_co_process_class = {
     .kind = "keyed_co_process",
     .size = sizeof(op_keyed_co_process),
@@ -125,5 +134,7 @@ const tm_op_class tm_op_keyed_co_process_class = {
     .on_watermark = keyed_co_watermark,
     .resume = keyed_co_resume,
     .on_end = keyed_co_end,
+    .snapshot = keyed_co_snapshot,
+    .restore = keyed_co_restore,
     .close = keyed_co_close,
 };

@@ -1,6 +1,8 @@
 /*
  * op_keyed_process - a user function on a keyed stream, with value state and timers.
  */
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
 
@@ -62,6 +64,13 @@ static wsl_status keyed_process_resume(tm_op *op) { return tm_keyed_resume(self(
 static wsl_status keyed_process_end(tm_op *op) { return tm_fn_ctx_finish(&self(op)->f); }
 static void keyed_process_close(tm_op *op) { tm_keyed_close(self(op)); }
 
+static wsl_status keyed_process_snapshot(tm_op *op, tm_snapshot *out)
+{
+    tm_keyed_snapshot(self(op), out);
+    return WSL_OK;
+}
+static wsl_status keyed_process_restore(tm_op *op, tm_restore *in) { return tm_keyed_restore(self(op), in); }
+
 const tm_op_class tm_op_keyed_process_class = {
     .kind = "keyed_process",
     .size = sizeof(op_keyed_process),
@@ -70,5 +79,7 @@ const tm_op_class tm_op_keyed_process_class = {
     .on_watermark = keyed_process_watermark,
     .resume = keyed_process_resume,
     .on_end = keyed_process_end,
+    .snapshot = keyed_process_snapshot,
+    .restore = keyed_process_restore,
     .close = keyed_process_close,
 };

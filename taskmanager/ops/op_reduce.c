@@ -2,6 +2,8 @@
  * op_reduce - rolling reduce: keeps one row per key, folds each input row into it and emits the new value. The first
  * row of a key is its own value.
  */
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
 
@@ -122,6 +124,13 @@ static wsl_status reduce_watermark(tm_op *op, int64_t watermark) { return tm_key
 static wsl_status reduce_end(tm_op *op) { return tm_fn_ctx_finish(&self(op)->k.f); }
 static void reduce_close(tm_op *op) { tm_keyed_close(&self(op)->k); }
 
+static wsl_status reduce_snapshot(tm_op *op, tm_snapshot *out)
+{
+    tm_keyed_snapshot(&self(op)->k, out);
+    return WSL_OK;
+}
+static wsl_status reduce_restore(tm_op *op, tm_restore *in) { return tm_keyed_restore(&self(op)->k, in); }
+
 const tm_op_class tm_op_reduce_class = {
     .kind = "reduce",
     .size = sizeof(op_reduce),
@@ -129,5 +138,7 @@ const tm_op_class tm_op_reduce_class = {
     .on_rows = reduce_rows,
     .on_watermark = reduce_watermark,
     .on_end = reduce_end,
+    .snapshot = reduce_snapshot,
+    .restore = reduce_restore,
     .close = reduce_close,
 };

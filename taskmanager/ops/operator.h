@@ -232,3 +232,5 @@ wsl_status tm_op_resume(tm_op *op);
 /* ---- implemented by net/output.c ---- */
 wsl_status tm_output_rows(tm_output *output, const wsl_row *const *rows, uint32_t n);
 wsl_status tm_output_mark(tm_output *output, wsl_row_kind kind, int64_t timestamp); /* to every channel */
+/* To every channel, as the last row of its buffer, which is on its way or waits for credit afterwards. */
+wsl_status tm_output_barrier(tm_output *output, const wsl_row *barrier);

@@ -19,7 +19,7 @@
 
 #include "taskmanager/state/key_ctx.h"
 
-enum { TM_STATES_MAX = 31 }; /* states of one operator */
+enum { TM_STATES_MAX = 30 }; /* states of one operator */
 
 typedef struct tm_state tm_state;
 struct tm_op;            /* ops/operator.h */

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/state/mem_internal.h"
+#include "taskmanager/state/mem_snapshot.h"
 
 enum { INLINE_VALUE_MAX = 128, INLINE_VALUES_MAX = 512 };
 
@@ -24,7 +25,7 @@ void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state)
     uint32_t *bits = tm_mem_bits(m, entry);
     m->now->n_set[state] -= *bits >> state & 1;
     *bits &= ~(UINT32_C(1) << state);
-    if ((*bits & ~TM_ENTRY_NULL_KEY) == 0) {
+    if ((*bits & ~(TM_ENTRY_NULL_KEY | TM_ENTRY_TAKEN)) == 0) {
         tm_mem_table_remove(&m->now->table, m->state.key, entry);
     }
 }
@@ -79,11 +80,13 @@ static bool has_ttl(const tm_state *s) { return tm_mem_self_const(s)->has_ttl; }
 static void mem_state_free(tm_state *s)
 {
     tm_mem_state *m = tm_mem_self(s);
+    WSL_ASSERT(m->snapshot == NULL); /* cancelled before */
     tm_mem_spaces_free(m);
     tm_mem_walk_fini(&m->spare_walk);
     tm_mem_ahead_free(m->ahead);
     for (uint32_t i = 0; i < m->n_states; i++) {
         free(m->areas[i].canonical);
+        free(m->areas[i].name);
     }
     free(m->map_key);
     free(m->expired);
@@ -128,6 +131,8 @@ static const tm_state_ops mem_state_ops = {
     .walk_keys = tm_mem_walk_keys,
     .walk_keys_end = tm_mem_walk_keys_end,
     .has_ttl = has_ttl,
+    .snapshot = tm_mem_snapshot_begin,
+    .restore = tm_mem_restore,
     .clean_up = tm_mem_clean_up,
     .tidy = tm_mem_tidy,
     .keys = tm_mem_keys,
@@ -169,6 +174,9 @@ static uint32_t lay_out(tm_mem_state *m, const tm_state_spec *states, uint32_t h
         tm_mem_area *a = &m->areas[i];
         const bool is_collection = states[i].kind == WSL_STATE_LIST || states[i].kind == WSL_STATE_MAP;
         *a = (tm_mem_area){
+            .name = wsl_strdup(states[i].name != NULL ? states[i].name : ""),
+            .schema = states[i].schema,
+            .key_schema = states[i].kind == WSL_STATE_MAP ? states[i].key : NULL,
             .kind = is_collection ? states[i].kind : WSL_STATE_VALUE,
             .offset = header + at,
             .value = shape_of(states[i].schema),

@@ -90,6 +90,17 @@ uint32_t tm_mem_list_state_size(tm_state *s, uint32_t state)
     return n;
 }
 
+wsl_status tm_mem_list_restore(tm_mem_state *m, uint32_t state, const wsl_row *row, int64_t used)
+{
+    tm_mem_area *a = &m->areas[state];
+    if (!tm_mem_fits(&a->value, row)) {
+        return WSL_TYPE;
+    }
+    uint8_t *entry = entry_for(m, state, sizeof(tm_mem_list));
+    tm_mem_list_add(tm_mem_list_in(entry, a), &m->now->slab, row, a->keeps, a->stamped, used);
+    return WSL_OK;
+}
+
 /* ---- maps ---- */
 
 /* Equal values may lie in a row in several ways (the order of strings, -0.0), but in one way in the canonical form. */
@@ -167,6 +178,18 @@ wsl_status tm_mem_map_state_put(tm_state *s, uint32_t state, const wsl_row *key,
         used = last;
     }
     (void)tm_mem_map_put(map, &m->now->slab, key, value, a->keeps, used);
+    return WSL_OK;
+}
+
+wsl_status tm_mem_map_restore(tm_mem_state *m, uint32_t state, const wsl_row *key, const wsl_row *value, int64_t used)
+{
+    tm_mem_area *a = &m->areas[state];
+    if (!tm_mem_fits(&a->key, key) || !tm_mem_fits(&a->value, value)) {
+        return WSL_TYPE;
+    }
+    key = canonical(m, a, key);
+    uint8_t *entry = entry_for(m, state, sizeof(tm_mem_map));
+    (void)tm_mem_map_put(tm_mem_map_in(entry, a), &m->now->slab, key, value, a->keeps, used);
     return WSL_OK;
 }
 

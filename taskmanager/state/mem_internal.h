@@ -30,6 +30,9 @@ typedef struct tm_mem_shape {
 } tm_mem_shape;
 
 typedef struct tm_mem_area {
+    char *name;
+    const wsl_schema *schema;     /* of the value, element or accumulator */
+    const wsl_schema *key_schema; /* MAP; else NULL */
     wsl_state_kind kind; /* VALUE, LIST or MAP */
     uint32_t offset;     /* in the entry */
     uint32_t size;       /* VALUE: of an inline row; 0: a pointer to it */
@@ -66,6 +69,7 @@ typedef struct tm_mem_state {
     uint32_t n_spaces;      /* ... this many */
     uint32_t spaces_capacity;
     tm_chunk_pool pool; /* of their memory */
+    struct tm_mem_snapshot *snapshot; /* that is being made; NULL: none */
     tm_mem_ahead *ahead;
     tm_mem_walk spare_walk; /* memory of the last walk that ended */
     wsl_row *map_key; /* in canonical form */
@@ -128,6 +132,11 @@ static inline bool tm_mem_fits(const tm_mem_shape *shape, const wsl_row *row)
     return shape->has_variable ? row->size >= shape->fixed : row->size == shape->fixed;
 }
 
+/* ---- mem_snapshot.c ---- */
+
+void tm_mem_snapshot_begin(tm_state *s, struct tm_snapshot *out, struct tm_op *op, const char *name);
+wsl_status tm_mem_restore(tm_state *s, const struct tm_restore_piece *piece, wsl_error *err);
+
 /* ---- mem_value.c ---- */
 
 const wsl_row *tm_mem_value_get(tm_state *s, uint32_t state);
@@ -151,6 +160,9 @@ static inline tm_mem_map *tm_mem_map_in(uint8_t *entry, const tm_mem_area *a)
 wsl_status tm_mem_list_state_add(tm_state *s, uint32_t state, const wsl_row *row);
 wsl_status tm_mem_list_state_set(tm_state *s, uint32_t state, const wsl_row *const *rows, uint32_t n);
 uint32_t tm_mem_list_state_size(tm_state *s, uint32_t state);
+/* Restore: with the time of last use it had. */
+wsl_status tm_mem_list_restore(tm_mem_state *m, uint32_t state, const wsl_row *row, int64_t used);
+wsl_status tm_mem_map_restore(tm_mem_state *m, uint32_t state, const wsl_row *key, const wsl_row *value, int64_t used);
 const wsl_row *tm_mem_map_state_get(tm_state *s, uint32_t state, const wsl_row *key);
 wsl_status tm_mem_map_state_put(tm_state *s, uint32_t state, const wsl_row *key, const wsl_row *value);
 void tm_mem_map_state_remove(tm_state *s, uint32_t state, const wsl_row *key);
@@ -184,6 +196,7 @@ void tm_mem_clean_up(tm_state *s, uint32_t max_entries);
 /* ---- mem_spaces.c ---- */
 
 tm_mem_space *tm_mem_space_make_now(tm_mem_state *m); /* of the current namespace */
+void tm_mem_space_free(tm_mem_state *m, tm_mem_space *space); /* it is not among the state's any more */
 void tm_mem_spaces_free(tm_mem_state *m);
 void tm_mem_use(tm_state *s, int64_t ns);
 bool tm_mem_next_namespace(tm_state *s, int64_t from, int64_t *out_ns);

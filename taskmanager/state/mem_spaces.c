@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/state/mem_internal.h"
+#include "taskmanager/state/mem_snapshot.h"
 
 /* ---- the sorted array: windows come at its end and go at its beginning ---- */
 
@@ -57,7 +58,7 @@ static void erase(tm_mem_state *m, const tm_mem_space *space)
 
 /* ---- spaces ---- */
 
-static void space_free(tm_mem_state *m, tm_mem_space *space)
+void tm_mem_space_free(tm_mem_state *m, tm_mem_space *space)
 {
     tm_key_ctx *kc = m->state.key;
     if (kc->owner == &space->table) {
@@ -92,7 +93,7 @@ tm_mem_space *tm_mem_space_make_now(tm_mem_state *m)
 void tm_mem_spaces_free(tm_mem_state *m)
 {
     for (uint32_t i = 0; i < m->n_spaces; i++) {
-        space_free(m, m->spaces[m->first_space + i]);
+        tm_mem_space_free(m, m->spaces[m->first_space + i]);
     }
     free(m->spaces);
     tm_chunk_pool_fini(&m->pool);
@@ -109,7 +110,14 @@ void tm_mem_drop_namespace(tm_state *s, int64_t ns)
     erase(m, space);
     m->now = m->now == space ? NULL : m->now;
     m->before = m->before == space ? NULL : m->before;
-    space_free(m, space);
+    if (space->table.watch != NULL) {
+        space->table.watch->dropped = true; /* a snapshot still wants what it holds */
+        if (m->state.key->owner == &space->table) {
+            tm_key_ctx_take_over(m->state.key, NULL);
+        }
+        return;
+    }
+    tm_mem_space_free(m, space);
 }
 
 void tm_mem_use(tm_state *s, int64_t ns)

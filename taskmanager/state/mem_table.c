@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/state/mem_segment.h"
+#include "taskmanager/state/mem_snapshot.h"
 
 enum { DIRECTORY_DEPTH_MAX = 20 };
 
@@ -307,6 +308,15 @@ static void look_at_entries(const tm_mem_table *t, const tm_mem_ahead *ahead, tm
     }
 }
 
+static __attribute__((noinline)) void touch_loaded(tm_mem_table *t, tm_key_ctx *kc, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        if (kc->row_entry[i] != NULL) {
+            tm_mem_watch_touch(t->watch, kc->row_entry[i]);
+        }
+    }
+}
+
 static inline uint32_t at_most(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *rows, uint32_t n, uint32_t at,
@@ -332,6 +342,9 @@ bool tm_mem_table_load(tm_mem_table *t, tm_key_ctx *kc, const wsl_row *const *ro
     const uint32_t end = at_most(at + ENTRIES_AHEAD, n);
     if (kc->n_loaded < end) {
         look_at_entries(t, ahead, kc, kc->n_loaded, end);
+        if (WSL_UNLIKELY(t->watch != NULL)) {
+            touch_loaded(t, kc, kc->n_loaded, end);
+        }
         kc->n_loaded = end;
     }
     return true;
@@ -349,6 +362,9 @@ uint8_t *tm_mem_table_find(tm_mem_table *t, const tm_key_ctx *kc)
         for (uint32_t match = tm_tags_match(tags, tag_of(at.mixed)); match != 0; match &= match - 1) {
             uint8_t *entry = cell->entries + (size_t)(g * TM_TAGS + (uint32_t)__builtin_ctz(match)) * t->stride;
             if (tm_mem_key_equal(t, entry, kc)) {
+                if (WSL_UNLIKELY(t->watch != NULL)) {
+                    tm_mem_watch_touch(t->watch, entry);
+                }
                 return entry;
             }
         }
@@ -418,6 +434,9 @@ uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
     t->n_keys++;
     uint8_t *entry = tm_entry_at(t, s, i);
     write_key(t, entry, kc);
+    if (WSL_UNLIKELY(t->watch != NULL)) {
+        tm_mem_watch_added(t->watch, entry);
+    }
     return entry;
 }
 

@@ -89,6 +89,7 @@ typedef struct tm_mem_table {
     void *free_segments[TM_SEGMENT_LOG_GROUPS + 1];
     void *free_entries[TM_SEGMENT_LOG_GROUPS + 1];
     tm_mem_ahead *ahead;
+    struct tm_mem_watch *watch; /* mem_snapshot.h; NULL: no snapshot is being made of it */
 } tm_mem_table;
 
 /* `payload`: bytes per entry behind its header. Region, slab and `ahead` outlive the table. Small: its tags come from the

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/state/mem_internal.h"
+#include "taskmanager/state/mem_snapshot.h"
 #include "taskmanager/state/mem_segment.h"
 
 const wsl_row *tm_mem_keep_expired(tm_mem_state *m, const wsl_row *row)
@@ -108,7 +109,7 @@ static bool clean_entry(tm_mem_state *m, uint8_t *entry, uint32_t *io_left)
 {
     const uint32_t *bits = tm_mem_bits(m, entry);
     uint32_t *i = &m->cleaning.state;
-    for (; *i < m->n_states && (*bits & ~TM_ENTRY_NULL_KEY) != 0; *i += 1) {
+    for (; *i < m->n_states && (*bits & ~(TM_ENTRY_NULL_KEY | TM_ENTRY_TAKEN)) != 0; *i += 1) {
         if (!m->areas[*i].stamped || !(*bits >> *i & 1)) {
             continue;
         }
@@ -167,6 +168,9 @@ static bool clean_space(tm_mem_state *m, uint32_t *io_left)
 void tm_mem_clean_up(tm_state *s, uint32_t max_entries)
 {
     tm_mem_state *m = tm_mem_self(s);
+    if (m->snapshot != NULL) {
+        return; /* it would copy all that it looks at */
+    }
     const int64_t in_use = m->ns;
     uint32_t left = max_entries;
     if (!m->has_ttl) {

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/state/mem_segment.h"
+#include "taskmanager/state/mem_snapshot.h"
 
 enum { DIGITS = 256, SMALL_SORT = 48 };
 
@@ -239,6 +240,9 @@ uint8_t *tm_mem_walk_next(tm_mem_walk *w, tm_key_ctx *kc)
     uint8_t *entry = w->items[w->at++].entry;
     if (w->at < w->n) {
         __builtin_prefetch(w->items[w->at].entry, 1);
+    }
+    if (WSL_UNLIKELY(w->table->watch != NULL)) {
+        tm_mem_watch_touch(w->table->watch, entry);
     }
     tm_mem_table_make_current(w->table, kc, entry);
     return entry;

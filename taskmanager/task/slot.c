@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/ckpt/writer.h"
 
 enum {
     /* How long one call of step may go on. Where slot and network share a thread, buffers and credits come and go between
@@ -19,7 +20,8 @@ enum {
     FD_POLL_NS = 10 * WSL_NS_PER_MS,    /* without a loop that watches descriptors */
 };
 
-typedef enum mail_kind { MAIL_DEPLOY, MAIL_CANCEL, MAIL_FAIL, MAIL_SPLIT, MAIL_COLLECT_ACK, MAIL_LIMIT } mail_kind;
+typedef enum mail_kind { MAIL_DEPLOY, MAIL_CANCEL, MAIL_FAIL, MAIL_SPLIT, MAIL_COLLECT_ACK, MAIL_LIMIT,
+                         MAIL_TRIGGER, MAIL_CHECKPOINT_ENDED } mail_kind;
 
 typedef struct mail {
     wsl_letter letter; /* first */
@@ -36,12 +38,15 @@ typedef struct mail {
     char *text;
     void *bytes;
     uint32_t size;
+    bool complete;
+    Wsl__Pb__TriggerCheckpoint trigger; /* its task is unset */
 } mail;
 
 struct tm_slot {
     tm_slot_options options;
     wsl_mailbox box;   /* mail */
     wsl_mailbox inbox; /* ends of channels */
+    wsl_mailbox written; /* results of state files */
     _Atomic(bool) poked; /* something has come for a task, by no letter */
     tm_task **tasks;
     uint32_t n_tasks, capacity;
@@ -57,6 +62,7 @@ tm_slot *tm_slot_new(const tm_slot_options *options)
     s->options = *options;
     wsl_mailbox_init(&s->box, (wsl_waker){0});
     wsl_mailbox_init(&s->inbox, (wsl_waker){0});
+    wsl_mailbox_init(&s->written, (wsl_waker){0});
     return s;
 }
 
@@ -65,6 +71,7 @@ void tm_slot_bind(tm_slot *s, wsl_waker waker, void (*watch)(void *arg, int fd),
 {
     s->box.waker = waker;
     s->inbox.waker = waker;
+    s->written.waker = waker;
     s->watch = watch;
     s->unwatch = unwatch;
     s->watch_arg = arg;
@@ -84,6 +91,9 @@ void tm_report_free(tm_report *report)
     if (report != NULL) {
         free(report->text);
         free(report->rows);
+        if (report->ack != NULL) {
+            wsl__pb__checkpoint_ack__free_unpacked(report->ack, NULL);
+        }
         free(report);
     }
 }
@@ -97,6 +107,20 @@ static void take_inbox(tm_slot *s)
             tm_task_on_channel(end->owner, end);
         }
         tm_channel_unref(end->channel);
+    }
+}
+
+static void take_written(tm_slot *s)
+{
+    for (wsl_letter *l = wsl_mailbox_take_all(&s->written), *next; l != NULL; l = next) {
+        next = l->next;
+        tm_writer_result *result = (tm_writer_result *)(void *)l;
+        for (uint32_t i = 0; i < s->n_tasks; i++) {
+            if (s->tasks[i] != NULL && tm_task_on_written(s->tasks[i], result)) {
+                break;
+            }
+        }
+        tm_writer_result_free(result);
     }
 }
 
@@ -118,6 +142,7 @@ void tm_slot_free(tm_slot *s)
         mail_free(m);
     }
     take_inbox(s);
+    take_written(s);
     free(s->tasks);
     free(s);
 }
@@ -201,6 +226,23 @@ static wsl_status on_collect(void *arg, tm_task *task, uint32_t operator_id, con
     return WSL_OK;
 }
 
+static void on_checkpoint_ack(void *arg, tm_task *task, Wsl__Pb__CheckpointAck *ack)
+{
+    tm_slot *s = arg;
+    tm_report *r = report_new(s, TM_REPORT_CHECKPOINT, task);
+    r->ack = ack;
+    wsl_mailbox_post(s->options.control, &r->letter);
+}
+
+static void on_checkpoint_declined(void *arg, tm_task *task, uint64_t checkpoint, const char *reason)
+{
+    tm_slot *s = arg;
+    tm_report *r = report_new(s, TM_REPORT_CHECKPOINT, task);
+    r->sequence = checkpoint;
+    r->text = wsl_strdup(reason);
+    wsl_mailbox_post(s->options.control, &r->letter);
+}
+
 static void on_watch(void *arg, int fd)
 {
     tm_slot *s = arg;
@@ -253,6 +295,9 @@ static void deploy(tm_slot *s, tm_task *task)
         .watch_fd = on_watch,
         .unwatch_fd = on_unwatch,
         .poke = {poke, s},
+        .written = &s->written,
+        .checkpoint_ack = on_checkpoint_ack,
+        .checkpoint_declined = on_checkpoint_declined,
     };
     tm_task_open(task, &services);
 }
@@ -299,6 +344,8 @@ static void open_mail(tm_slot *s, mail *m)
     case MAIL_SPLIT:
     case MAIL_COLLECT_ACK:
     case MAIL_LIMIT:
+    case MAIL_TRIGGER:
+    case MAIL_CHECKPOINT_ENDED:
         break;
     }
     tm_task *task = find_task(s, &m->key);
@@ -310,6 +357,10 @@ static void open_mail(tm_slot *s, mail *m)
     } else if (m->kind == MAIL_SPLIT) {
         const wsl_split split = {m->text, m->bytes, m->size};
         tm_task_on_split(task, m->operator_id, m->bytes != NULL ? &split : NULL, m->number, m->no_more);
+    } else if (m->kind == MAIL_TRIGGER) {
+        tm_task_on_trigger(task, &m->trigger);
+    } else if (m->kind == MAIL_CHECKPOINT_ENDED) {
+        tm_task_on_checkpoint_ended(task, m->sequence, m->complete);
     } else if (m->kind == MAIL_LIMIT) {
         tm_task_on_limit(task, m->operator_id, m->limit);
     } else {
@@ -379,7 +430,7 @@ static int64_t next_deadline(const tm_slot *s, int64_t now_ns)
 
 bool tm_slot_has_mail(const tm_slot *s)
 {
-    return !wsl_mailbox_is_empty(&s->box) || !wsl_mailbox_is_empty(&s->inbox) ||
+    return !wsl_mailbox_is_empty(&s->box) || !wsl_mailbox_is_empty(&s->inbox) || !wsl_mailbox_is_empty(&s->written) ||
            atomic_load_explicit(&s->poked, memory_order_acquire);
 }
 
@@ -398,6 +449,7 @@ int64_t tm_slot_step(tm_slot *s)
         }
         take_mail(s);
         take_inbox(s);
+        take_written(s);
         compact(s);
         const bool ran = round_of_tasks(s, &now);
         if (!ran && !tm_slot_has_mail(s)) {
@@ -447,4 +499,16 @@ void tm_slot_post_collect_ack(tm_slot *s, const tm_task_key *key, uint32_t opera
 void tm_slot_post_limit(tm_slot *s, const tm_task_key *key, uint32_t operator_id, int64_t limit)
 {
     post(s, (mail){.kind = MAIL_LIMIT, .key = *key, .operator_id = operator_id, .limit = limit});
+}
+
+void tm_slot_post_trigger(tm_slot *s, const tm_task_key *key, const Wsl__Pb__TriggerCheckpoint *trigger)
+{
+    mail m = {.kind = MAIL_TRIGGER, .key = *key, .trigger = *trigger};
+    m.trigger.task = NULL;
+    post(s, m);
+}
+
+void tm_slot_post_checkpoint_ended(tm_slot *s, const tm_task_key *key, uint64_t checkpoint, bool complete)
+{
+    post(s, (mail){.kind = MAIL_CHECKPOINT_ENDED, .key = *key, .sequence = checkpoint, .complete = complete});
 }

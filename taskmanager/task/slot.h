@@ -19,6 +19,7 @@ typedef enum tm_report_kind {
     TM_REPORT_SPLIT_REQUEST,
     TM_REPORT_COLLECT, /* rows for the client */
     TM_REPORT_WATERMARK, /* to an alignment group */
+    TM_REPORT_CHECKPOINT, /* acknowledged (ack), or declined (sequence: which; text: why) */
 } tm_report_kind;
 
 /* From a slot to the control loop, which frees it with tm_report_free. */
@@ -37,6 +38,7 @@ typedef struct tm_report {
     bool end;
     int64_t watermark;
     bool idle;
+    Wsl__Pb__CheckpointAck *ack;
 } tm_report;
 
 void tm_report_free(tm_report *report);
@@ -69,4 +71,6 @@ void tm_slot_post_fail(tm_slot *slot, const tm_channel_key *key, bool inbound, c
 void tm_slot_post_split(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, const wsl_split *split,
                         uint32_t number, bool no_more);
 void tm_slot_post_limit(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, int64_t limit);
+void tm_slot_post_trigger(tm_slot *slot, const tm_task_key *key, const Wsl__Pb__TriggerCheckpoint *trigger);
+void tm_slot_post_checkpoint_ended(tm_slot *slot, const tm_task_key *key, uint64_t checkpoint, bool complete);
 void tm_slot_post_collect_ack(tm_slot *slot, const tm_task_key *key, uint32_t operator_id, uint64_t sequence);

@@ -91,6 +91,8 @@ void tm_task_cancel(tm_task *t)
     }
 }
 
+static wsl_status restore(tm_task *t);
+
 void tm_task_open(tm_task *t, const tm_task_services *services)
 {
     t->services = *services;
@@ -103,6 +105,11 @@ void tm_task_open(tm_task *t, const tm_task_services *services)
     t->error = (wsl_error){0}; /* what was tried in vain on the way */
     if (t->gate != NULL) {
         tm_gate_open(t->gate);
+    }
+    const wsl_status restored = restore(t);
+    if (restored != WSL_OK) {
+        fail_with_error(t, restored);
+        return;
     }
     const int64_t now = wsl_now_ns(t->seams.clock);
     atomic_store(&t->shared.since_ns, now);
@@ -136,11 +143,25 @@ static wsl_status on_end(tm_task *t, uint32_t channel)
     }
     const bool input_ended = tm_input_valves_end(&t->valves, channel, &out);
     WSL_TRY(pass_on(t, &out));
+    tm_task_checkpoint_on_end(t, channel);
     if (!input_ended) {
         return WSL_OK;
     }
     t->input_ended = tm_input_valves_all_ended(&t->valves);
     return tm_op_deliver_end(tm_chain_head(t->chain), tm_gate_channel(t->gate, channel)->input);
+}
+
+/* What the chain begins with: its state, and how far its input was, so that what was late stays late. */
+static wsl_status restore(tm_task *t)
+{
+    int64_t watermark;
+    WSL_TRY(tm_task_restore_chain(t, &watermark));
+    for (uint32_t i = 0; t->gate != NULL && watermark != WSL_TIME_MIN && i < t->n_in_channels; i++) {
+        tm_valve_out out = {0};
+        tm_input_valves_watermark(&t->valves, i, watermark, &out);
+        WSL_TRY(pass_on(t, &out));
+    }
+    return WSL_OK;
 }
 
 static wsl_status on_mark(tm_task *t, uint32_t channel, const wsl_row *row)
@@ -158,8 +179,9 @@ static wsl_status on_mark(tm_task *t, uint32_t channel, const wsl_row *row)
         return pass_on(t, &out);
     case WSL_KIND_END:
         return on_end(t, channel);
-    case WSL_KIND_MARKER:
     case WSL_KIND_BARRIER:
+        return tm_task_on_barrier(t, channel, row);
+    case WSL_KIND_MARKER:
     case WSL_KIND_DATA:
         break;
     }
@@ -200,6 +222,9 @@ static wsl_status run_held(tm_task *t)
             n = 0;
         }
         WSL_TRY(on_mark(t, channel, row));
+        if (WSL_UNLIKELY(row->kind == WSL_KIND_BARRIER && at < b->used)) {
+            return wsl_fail(&t->error, WSL_FORMAT, "rows follow a barrier in its buffer");
+        }
     }
     if (n > 0) {
         WSL_TRY(tm_op_deliver_rows(head, input, rows, n));
@@ -295,6 +320,9 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
     *out_step = TM_STEP_RAN;
     t->no_room = false;
     WSL_TRY(take_poke(t));
+    if (WSL_UNLIKELY(tm_task_checkpoint_waits(&t->checkpoint)) && tm_chain_can_snapshot(t->chain)) {
+        return tm_task_take_snapshot(t);
+    }
     if (tm_chain_has_pending(t->chain)) {
         if (!outputs_have_room(t)) {
             t->no_room = true;
@@ -309,7 +337,8 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
         return status;
     }
     if (t->input_ended) {
-        *out_step = outputs_are_sent(t) ? TM_STEP_ENDED : TM_STEP_BLOCKED;
+        const bool sent = outputs_are_sent(t);
+        *out_step = !sent ? TM_STEP_BLOCKED : tm_task_checkpoint_active(&t->checkpoint) ? TM_STEP_IDLE : TM_STEP_ENDED;
         return WSL_OK;
     }
     if (!outputs_have_room(t)) {
@@ -322,7 +351,7 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
         return WSL_OK; /* timers that were due left work behind */
     }
     if (t->is_source) {
-        if (t->source_waits) {
+        if (t->source_waits || t->checkpoint.stopped) {
             *out_step = TM_STEP_IDLE;
             return WSL_OK;
         }
@@ -399,7 +428,7 @@ static void watch_fd(tm_task *t);
  * up. A slot steps all its tasks whatever woke it, so this is asked often. */
 static bool rests(const tm_task *t, int64_t now_ns)
 {
-    return t->resting && now_ns < t->deadline && (!t->unpublished || now_ns < t->next_sample_ns) &&
+    return t->resting && now_ns < t->deadline && now_ns < tm_task_walk_deadline(t) && (!t->unpublished || now_ns < t->next_sample_ns) &&
            !tm_chain_has_pending(t->chain) && !atomic_load_explicit(&t->poked, memory_order_acquire);
 }
 
@@ -416,7 +445,11 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
     tm_step step = TM_STEP_RAN;
     const uint64_t rows_before = rows_taken(t);
     const wsl_status status = step_once(t, before, &step);
-    const int64_t after = wsl_now_ns(t->seams.clock);
+    int64_t after = wsl_now_ns(t->seams.clock);
+    if (WSL_UNLIKELY(tm_task_checkpoint_active(&t->checkpoint)) && status == WSL_OK && step != TM_STEP_ENDED &&
+        tm_task_walk(t, step != TM_STEP_RAN, &after)) {
+        step = TM_STEP_RAN;
+    }
     atomic_store_explicit(&t->shared.stepping_since_ns, 0, memory_order_relaxed);
     *now_ns = after;
     if (status != WSL_OK) {
@@ -471,6 +504,8 @@ int64_t tm_task_deadline(const tm_task *t)
     if (t->unpublished && t->next_sample_ns < deadline) {
         deadline = t->next_sample_ns;
     }
+    const int64_t walk = tm_task_walk_deadline(t);
+    deadline = walk < deadline ? walk : deadline;
     return deadline;
 }
 
@@ -518,6 +553,22 @@ void tm_task_on_limit(tm_task *t, uint32_t operator_id, int64_t limit)
     }
     t->resting = false;
     const wsl_status status = op->cls->on_limit(op, limit);
+    if (status != WSL_OK) {
+        fail_with_error(t, status);
+    }
+}
+
+void tm_task_on_checkpoint_ended(tm_task *t, uint64_t checkpoint, bool complete)
+{
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
+        return;
+    }
+    t->resting = false;
+    if (!complete) {
+        tm_task_tell_aborted(t, checkpoint);
+        return;
+    }
+    const wsl_status status = tm_task_tell_complete(t, checkpoint);
     if (status != WSL_OK) {
         fail_with_error(t, status);
     }

@@ -21,6 +21,7 @@
 #include <wiesel/status.h>
 
 #include "base/id.h"
+#include "base/mailbox.h"
 #include "control.pb-c.h"
 #include "net/seams.h"
 #include "taskmanager/net/buffer_pool.h"
@@ -28,6 +29,8 @@
 #include "taskmanager/ops/operator.h"
 
 typedef struct tm_task tm_task;
+struct tm_writer_pool;   /* ckpt/writer.h */
+struct tm_writer_result;
 typedef struct tm_slot tm_slot;
 
 typedef struct tm_task_key {
@@ -72,6 +75,9 @@ typedef struct tm_task_services {
     void (*watch_fd)(void *arg, int fd);
     void (*unwatch_fd)(void *arg, int fd);
     wsl_waker poke; /* any thread: the slot steps its tasks soon */
+    wsl_mailbox *written; /* gets results of state files (ckpt/writer.h), for tm_task_on_written */
+    void (*checkpoint_ack)(void *arg, tm_task *task, Wsl__Pb__CheckpointAck *ack); /* takes it; its task is unset */
+    void (*checkpoint_declined)(void *arg, tm_task *task, uint64_t checkpoint, const char *reason);
 } tm_task_services;
 
 typedef struct tm_task_spec {
@@ -86,6 +92,7 @@ typedef struct tm_task_spec {
     uint32_t floating_buffers;     /* per gate */
     wsl_seams seams;
     struct tm_helper_group *helpers; /* async/helpers.h; outlives the task. NULL: none */
+    struct tm_writer_pool *writers;  /* ckpt/writer.h; outlives the task. NULL: it declines checkpoints */
 } tm_task_spec;
 
 tm_task *tm_task_new(const tm_task_spec *spec);
@@ -108,6 +115,12 @@ void tm_task_on_channel(tm_task *task, tm_channel_end *end);        /* news of o
 void tm_task_on_split(tm_task *task, uint32_t operator_id, const wsl_split *split, uint32_t number, bool no_more);
 void tm_task_on_limit(tm_task *task, uint32_t operator_id, int64_t limit); /* of its alignment group */
 void tm_task_on_collect_ack(tm_task *task, uint32_t operator_id, uint64_t sequence);
+/* A checkpoint is asked of a task without inputs. */
+void tm_task_on_trigger(tm_task *task, const Wsl__Pb__TriggerCheckpoint *trigger);
+/* The checkpoint is complete, or was given up. */
+void tm_task_on_checkpoint_ended(tm_task *task, uint64_t checkpoint, bool complete);
+/* False: the result is not for this task. What the task does not take out of it stays the caller's. */
+bool tm_task_on_written(tm_task *task, struct tm_writer_result *result);
 void tm_task_on_fd(tm_task *task);                                  /* its descriptor may be readable */
 int tm_task_fd(const tm_task *task);                                /* -1: none */
 int64_t tm_task_deadline(const tm_task *task);                      /* WSL_NEVER, or when it wants to be stepped */

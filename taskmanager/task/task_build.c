@@ -38,6 +38,7 @@ tm_task *tm_task_new(const tm_task_spec *spec)
     t->floating_buffers = spec->floating_buffers;
     t->seams = spec->seams;
     t->helpers = spec->helpers;
+    t->checkpoint.writers = spec->writers;
     t->fd = -1;
     t->deadline = WSL_NEVER;
     t->state = WSL__PB__TASK_STATE__TASK_DEPLOYING;
@@ -59,6 +60,7 @@ tm_task *tm_task_new(const tm_task_spec *spec)
     for (uint32_t i = 0; i < t->n_out_channels; i++) {
         t->out_channels[i] = spec->outputs[i];
     }
+    tm_task_checkpoint_init(t);
     tm_task_init_host(t);
     return t;
 }
@@ -322,6 +324,7 @@ wsl_status tm_task_build(tm_task *t)
 void tm_task_teardown(tm_task *t)
 {
     tm_task_unwatch(t);
+    tm_task_checkpoint_stop(t);
     if (t->chain != NULL) {
         tm_chain_close(t->chain);
         keep_late(t);
@@ -355,6 +358,7 @@ void tm_task_free(tm_task *t)
         return;
     }
     tm_task_teardown(t);
+    tm_task_checkpoint_fini(t);
     tm_input_valves_fini(&t->valves);
     wsl_schema_free(t->input_schema[0]);
     wsl_schema_free(t->input_schema[1]);

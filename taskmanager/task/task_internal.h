@@ -7,6 +7,7 @@
 #include "taskmanager/net/output.h"
 #include "taskmanager/ops/chain.h"
 #include "taskmanager/task/task.h"
+#include "taskmanager/task/task_checkpoint.h"
 #include "taskmanager/task/task_counts.h"
 #include "taskmanager/time/input_valves.h"
 #include "taskmanager/time/time_report.h"
@@ -86,6 +87,7 @@ struct tm_task {
     bool resting;         /* the last step found nothing to do, and nothing has come since */
     bool source_waits;    /* said AGAIN; until a wake-up */
     bool input_ended;     /* the end was delivered to the head */
+    tm_task_checkpoint checkpoint;
     bool wants_flush;
     int64_t flush_interval_ns;
     int64_t next_flush_ns;
@@ -114,6 +116,12 @@ struct tm_task {
     _Atomic(uint32_t) n_late_ready;    /* 0 until built */
     _Atomic(uint32_t) n_samples_ready; /* 0 until built */
 };
+
+/* ---- task_checkpoint.c, for task.c ---- */
+/* Gives the operators what they remembered; the watermark of the head's input then, WSL_TIME_MIN: none. */
+WSL_MUST_CHECK wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark);
+WSL_MUST_CHECK wsl_status tm_task_tell_complete(tm_task *t, uint64_t checkpoint);
+void tm_task_tell_aborted(tm_task *t, uint64_t checkpoint);
 
 WSL_MUST_CHECK wsl_status tm_task_build(tm_task *t); /* fills t->error when it fails */
 void tm_task_teardown(tm_task *t);                   /* whatever was built; may be called again */

@@ -1,0 +1,53 @@
+/*
+ * task_checkpoint - a task's part in checkpoints: barriers in, snapshot, barrier out, acknowledgement. Part of tm_task.
+ *
+ *     IDLE --trigger, or the last barrier--> WANTED --nothing pending--> WALKING --all written out--> WRITING --result--> IDLE
+ *
+ * The snapshot of WANTED is taken before anything else is fed to the chain; what follows (walks, writing) goes on beside the
+ * rows, at most a seventh of the time while there are rows to work on. A task that has nothing more to do ends only when its snapshot
+ * was written. A barrier that comes while an older snapshot is still being written gives that one up.
+ *
+ * Threads: one slot loop.
+ */
+#pragma once
+#include "ckpt/record.h"
+#include "taskmanager/ckpt/align.h"
+#include "taskmanager/ckpt/snapshot.h"
+#include "taskmanager/ckpt/writer.h"
+#include "taskmanager/task/task.h"
+
+/* What a barrier carries: slot 0 the checkpoint's id, slot 1 this, timestamp the time of its trigger. */
+enum { TM_BARRIER_KIND = 0xff, TM_BARRIER_DRAIN = 1 << 8 };
+
+typedef struct tm_task_checkpoint {
+    tm_align align;
+    tm_writer_pool *writers; /* NULL: this task takes none */
+    uint64_t wanted; /* id; 0: none */
+    uint64_t options;
+    int64_t trigger_ms;
+    tm_snapshot *snapshot;
+    tm_writer *writer;
+    bool written_out;      /* the writer has all of it */
+    bool stopped;          /* a source behind the barrier of a stop: reads no more */
+    int64_t aligning_since_ns;
+    int64_t snapshot_ns;   /* when it was taken */
+    int64_t next_walk_ns;
+    uint64_t alignment_ns, sync_ns, start_delay_ms;
+} tm_task_checkpoint;
+
+void tm_task_checkpoint_init(tm_task *t);
+void tm_task_checkpoint_fini(tm_task *t);
+/* Gives up what is under way. */
+void tm_task_checkpoint_stop(tm_task *t);
+/* A barrier on a channel. The channel may be blocked after it. */
+WSL_MUST_CHECK wsl_status tm_task_on_barrier(tm_task *t, uint32_t channel, const wsl_row *row);
+/* A channel has ended. */
+void tm_task_checkpoint_on_end(tm_task *t, uint32_t channel);
+/* Is a snapshot to be taken, and can it be? Takes it. */
+WSL_MUST_CHECK wsl_status tm_task_take_snapshot(tm_task *t);
+/* Goes on with a walk, if it is time. *now_ns becomes the time after. True: it did something. */
+bool tm_task_walk(tm_task *t, bool idle, int64_t *now_ns);
+/* When tm_task_walk is to be called again at the latest; WSL_NEVER: no walk. */
+int64_t tm_task_walk_deadline(const tm_task *t);
+static inline bool tm_task_checkpoint_waits(const tm_task_checkpoint *c) { return c->wanted != 0; }
+static inline bool tm_task_checkpoint_active(const tm_task_checkpoint *c) { return c->snapshot != NULL; }
