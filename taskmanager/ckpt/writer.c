@@ -71,7 +71,7 @@ tm_writer_pool *tm_writer_pool_new(const tm_writer_pool_options *options)
     tm_writer_pool *pool = wsl_zalloc(sizeof *pool);
     pool->options = *options;
     pool->helpers = tm_helpers_new(options->threads);
-    pool->group = tm_helper_group_new(pool->helpers);
+    pool->group = tm_helper_group_new(pool->helpers, &(wsl_id){0});
     return pool;
 }
 
