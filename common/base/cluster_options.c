@@ -150,7 +150,8 @@ const wsl_option wsl_cluster_options[] = {
     {.name = "taskmanager.network.frame-size-max", .type = WSL_OPT_SIZE, .default_value = "256 kb", .min = "4 kb", .max = "16 mb",
      .help = "How much data one network message may carry when several buffers wait."},
     {.name = "taskmanager.async.threads", .type = WSL_OPT_INT, .default_value = "4", .min = "1", .max = "1024",
-     .help = "Threads on which all async functions here run what blocks (wsl_async_run); started when needed."},
+     .help = "Threads on which all async functions here run what blocks (wsl_async_run); started when needed. A task that would get "
+             "none because others keep them all gets one more."},
 
     {.name = "taskmanager.checkpoint.threads", .type = WSL_OPT_INT, .default_value = "2", .min = "1", .max = "64",
      .help = "Threads that write checkpoints to disk; started when needed."},
