@@ -191,8 +191,12 @@ uint64_t tm_mem_bytes(const tm_state *s)
 void tm_mem_tidy(tm_state *s)
 {
     tm_mem_state *m = tm_mem_self(s);
-    if (!m->has_namespaces && m->now->n_walks == 0 && tm_mem_table_is_sparse(&m->now->table)) {
-        tm_mem_table_shrink(&m->now->table, s->key);
+    tm_mem_space *now = m->now;
+    if (m->has_namespaces || now == NULL || now->n_walks != 0 || now->table.watch != NULL) {
+        return; /* a walk or a snapshot keeps its place by where entries are */
+    }
+    if (tm_mem_table_is_sparse(&now->table)) {
+        tm_mem_table_shrink(&now->table, s->key);
     }
 }
 
