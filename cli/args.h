@@ -21,8 +21,10 @@ typedef enum cli_verb_bit {
     CLI_VERSION = 1u << 5,
     CLI_WATERMARKS = 1u << 6,
     CLI_LATE = 1u << 7,
+    CLI_CHECKPOINT = 1u << 8,
+    CLI_STATE = 1u << 9,
     CLI_CLUSTER = CLI_RUN | CLI_LIST | CLI_CANCEL | CLI_WAIT | CLI_WATERMARKS | CLI_LATE,
-    CLI_ALL = (1u << 8) - 1,
+    CLI_ALL = (1u << 10) - 1,
 } cli_verb_bit;
 
 enum { CLI_PARALLELISM_MAX = 4096, CLI_POSITIONALS_MAX = 16 };
@@ -42,7 +44,8 @@ typedef struct cli_args {
     uint64_t slots;
     uint64_t timeout_ms;
     uint64_t pid;
-    const char *operator_name; /* late */
+    const char *operator_name; /* late: name; state: uid */
+    const char *state_name;    /* state */
     const char *positionals[CLI_POSITIONALS_MAX];
     uint32_t n_positionals;
     char **job_args; /* behind "--" */

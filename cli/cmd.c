@@ -30,11 +30,20 @@ static const cli_verb verbs[] = {
      cmd_watermarks},
     {"late", CLI_LATE, "late [options] JOBID", "rows that came too late: counts, and the last 100 of each operator", NULL,
      cmd_late},
+    {"checkpoint", CLI_CHECKPOINT, "checkpoint list DIR|JOBID | show PATH | verify PATH",
+     "list checkpoints in a directory, show what one holds, read one whole and say whether it is damaged",
+     "No cluster is needed. PATH is a checkpoint's or savepoint's directory, or its _metadata. DIR is a directory of checkpoints, or\n"
+     "that of one job in it; of a JOBID the first digits will do, it is looked for in execution.checkpointing.dir.\n",
+     cmd_checkpoint},
+    {"state", CLI_STATE, "state export [options] PATH", "print the state in a checkpoint or savepoint as JSON lines",
+     "One line for each value, element, entry and timer: operator, subtask, section, state, key, namespace, value. No cluster is\n"
+     "needed. All files are checked first.\n",
+     cmd_state},
     {"version", CLI_VERSION, "version", "print version and ABI number", NULL, cmd_version},
 };
 
 static const char exit_codes[] =
-    "Exit codes: 0 done; 1 the job failed; 2 wrong usage or a job that cannot be built, nothing was started;\n"
+    "Exit codes: 0 done; 1 the job failed, or a checkpoint is damaged; 2 wrong usage or a job that cannot be built, nothing was started;\n"
     "3 no JobManager answers; 4 no such job or file; 130 ended by Ctrl-C, the job is canceled.\n";
 
 /* ---- help ---- */

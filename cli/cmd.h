@@ -1,7 +1,7 @@
 /*
  * cmd - the verbs of `wiesel`, and what they share: the configuration, the connection, exit codes, how errors are said.
  *
- *     main -> cli_main -> table of verbs -> cmd_run | cmd_info | cmd_list | cmd_cancel | cmd_wait | cmd_watermarks...
+ *     main -> cli_main -> table of verbs -> cmd_run | cmd_info | cmd_list | cmd_cancel | cmd_wait | cmd_watermarks | cmd_checkpoint...
  *
  * Threads: one.
  */
@@ -22,7 +22,7 @@
 /* In --help and README.md; scripts rely on them. */
 enum {
     CLI_EXIT_OK = 0,
-    CLI_EXIT_FAILED = 1,        /* the job failed or was canceled by another */
+    CLI_EXIT_FAILED = 1,        /* the job failed or was canceled by another; a checkpoint is damaged */
     CLI_EXIT_USAGE = 2,         /* wrong options, or a job that cannot be built: nothing was started */
     CLI_EXIT_UNREACHABLE = 3,   /* no JobManager answers */
     CLI_EXIT_NOT_FOUND = 4,     /* no such job or file */
@@ -56,6 +56,8 @@ wsl_status cmd_cancel(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_wait(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_watermarks(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_late(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_checkpoint(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_state(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_version(cli *c, int *out_exit, wsl_error *err);
 
 /* The whole program: parses, runs, says what went wrong, returns the exit code. */

@@ -210,6 +210,29 @@ wsl_status wsl_ckpt_load(wsl_fs *fs, const char *path, Wsl__Pb__CheckpointMeta *
     return status;
 }
 
+char *wsl_ckpt_base(const char *path, const Wsl__Pb__CheckpointMeta *meta)
+{
+    path = without_scheme(path);
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        size--;
+    }
+    char *dir = wsl_strndup(path, size);
+    if (strcmp(last_part(dir), metadata_name) == 0) {
+        char *holder = parent_of(dir);
+        free(dir);
+        dir = holder;
+    }
+    if (meta->savepoint) {
+        return dir;
+    }
+    const char *last = last_part(dir);
+    /* the parent of "." and ".." has no shorter name */
+    char *base = strcmp(last, ".") == 0 || strcmp(last, "..") == 0 ? wsl_asprintf("%s/..", dir) : parent_of(dir);
+    free(dir);
+    return base;
+}
+
 /* ---- discard ---- */
 
 typedef struct entry {

@@ -34,6 +34,8 @@ WSL_MUST_CHECK wsl_status wsl_ckpt_publish(wsl_fs *fs, const char *chk_dir, cons
 /* From a checkpoint's directory, or the path of its _metadata; "file://" may stand before it. WSL_NOT_FOUND: nothing was ever
  * published there. WSL_CORRUPT, WSL_UNSUPPORTED: metadata.h. */
 WSL_MUST_CHECK wsl_status wsl_ckpt_load(wsl_fs *fs, const char *path, Wsl__Pb__CheckpointMeta **out_meta, wsl_error *err);
+/* The directory that relative paths in it begin at, of what was loaded from `path`: of a savepoint its own, else the job's. malloc'ed. */
+char *wsl_ckpt_base(const char *path, const Wsl__Pb__CheckpointMeta *meta);
 /* Removes chk-N/ with all that is in it; files elsewhere (shared/) are the registry's. Nothing there: WSL_OK. A directory of
  * another name (a savepoint that was moved) must hold a checkpoint, else WSL_INVALID and nothing is removed. */
 WSL_MUST_CHECK wsl_status wsl_ckpt_discard(wsl_fs *fs, const char *chk_dir, wsl_error *err);

@@ -124,6 +124,27 @@ Test(storage, a_published_checkpoint_is_listed_and_loaded_as_it_was)
     wsl_mem_fs_free(m);
 }
 
+Test(storage, relative_paths_begin_at_the_jobs_directory_of_a_savepoint_at_its_own)
+{
+    static const struct {
+        const char *path, *job, *own;
+    } cases[] = {{"/c/job/chk-7", "/c/job", "/c/job/chk-7"},
+                 {"file:///c/job/chk-7/", "/c/job", "/c/job/chk-7"},
+                 {"/c/job/chk-7/_metadata", "/c/job", "/c/job/chk-7"},
+                 {"chk-7", ".", "chk-7"},
+                 {".", "./..", "."},
+                 {"_metadata", "./..", "."}};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(cases); i++) {
+        Wsl__Pb__CheckpointMeta meta = WSL__PB__CHECKPOINT_META__INIT;
+        for (int savepoint = 0; savepoint < 2; savepoint++) {
+            meta.savepoint = savepoint;
+            char *base = wsl_ckpt_base(cases[i].path, &meta);
+            cr_assert_str_eq(base, savepoint ? cases[i].own : cases[i].job);
+            free(base);
+        }
+    }
+}
+
 Test(storage, a_number_is_given_once)
 {
     wsl_mem_fs *m = wsl_mem_fs_new(wsl_clock_real());
