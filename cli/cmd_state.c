@@ -158,7 +158,6 @@ static wsl_status put_record(export *x, const wsl_record *r, wsl_error *err)
     if (r->tag == WSL_RECORD_KEY) {
         wsl_strbuf_clear(&x->key);
         put_row(&x->key_writer, wsl_record_row(r), &x->key);
-        x->ns = 0;
         return WSL_OK;
     }
     if (r->tag == WSL_RECORD_SPACE) {
@@ -212,9 +211,12 @@ static wsl_status export_section(export *x, const Wsl__Pb__CheckpointMeta *meta,
     WSL_TRY(wsl_section_reader_new(x->c->fs, base, meta->files[known.file], &known, &reader, err));
     open_writers(x, reader);
     wsl_status status = WSL_OK;
+    uint32_t last = UINT32_MAX; /* key group */
     while (status == WSL_OK) {
         status = wsl_section_reader_next(reader, &r, &group, err);
         if (status == WSL_OK && r != NULL) {
+            x->ns = group != last ? 0 : x->ns; /* a group begins in namespace 0, its keys go on in that of the key before */
+            last = group;
             status = put_record(x, r, err);
         }
     }

@@ -527,8 +527,7 @@ static wsl_status check_record(wsl_section_reader *r, const wsl_record *record, 
         r->within_key = true;
         return WSL_OK;
     case WSL_RECORD_SPACE:
-        return wsl_record_body_size(record) == 0 && r->within_key ? WSL_OK
-                                                                  : damaged(r, err, "a namespace without a key");
+        return wsl_record_body_size(record) == 0 ? WSL_OK : damaged(r, err, "bytes follow a namespace");
     case WSL_RECORD_TIMER:
         return check_timer(r, record, err);
     case WSL_RECORD_BYTES:

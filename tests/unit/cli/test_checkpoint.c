@@ -77,6 +77,16 @@ static void set_up(bench *b)
     kit_section(&k, "rules", 1, 128, 0, KIT_KIND(EVENT_TIMERS), "timers")->key = wsl_schema_to_pb(&kit_long_schema);
     kit_group(&k, wsl_key_group(kit_long_hash(4), 128));
     kit_timer(&k, 60000, 9, kit_long_row(&key, 4));
+    /* a namespace holds for the keys that follow; of one key group, so that any key fits */
+    Wsl__Pb__Section *s = kit_section(&k, "windows", 1, 1, 0, KIT_KIND(KEYED), "panes");
+    s->key = wsl_schema_to_pb(&kit_long_schema);
+    kit_state(s, "count", WSL_STATE_VALUE, &kit_long_schema, NULL);
+    kit_group(&k, 0);
+    kit_space(&k, 77);
+    for (int id = 5; id < 7; id++) {
+        kit_key(&k, kit_long_hash(id), kit_long_row(&key, id));
+        kit_row(&k, WSL_RECORD_VALUE, 0, 0, kit_long_row(&room, 1));
+    }
     (void)kit_section(&k, "rules", 1, 128, 0, KIT_KIND(SUBTASK), "position");
     kit_bytes(&k, 2, 3, "abc", 3);
     kit_file(&k, NULL);
@@ -215,6 +225,8 @@ Test(state, export_prints_a_line_for_each)
         "\\\"limit\\\"\",\"n\":1},\"value\":{\"id\":5}}\n",
         "{\"operator\":\"rules\",\"subtask\":0,\"section\":\"timers\",\"event_timer\":60000,\"key\":{\"id\":4},\"namespace\":9}"
         "\n",
+        "\"state\":\"count\",\"key\":{\"id\":5},\"namespace\":77,\"value\":{\"id\":1}}\n",
+        "\"state\":\"count\",\"key\":{\"id\":6},\"namespace\":77,\"value\":{\"id\":1}}\n",
         "{\"operator\":\"rules\",\"subtask\":0,\"section\":\"position\",\"number\":3,\"part\":2,\"bytes\":\"YWJj\"}\n"};
     for (size_t i = 0; i < WSL_ARRAY_LEN(parts); i++) {
         cr_assert(has_text(s.out, parts[i]), "'%s' is not in: %s", parts[i], s.out);
@@ -226,7 +238,7 @@ Test(state, export_prints_a_line_for_each)
         json_decref(object);
         lines++;
     }
-    cr_assert_eq(lines, 6);
+    cr_assert_eq(lines, 8);
     drop(&s);
     s = RUN("state", "export", b.chk, "--operator", "sums", "--state", "sum");
     cr_assert_eq(s.code, 0);

@@ -89,6 +89,8 @@ Test(section_reader, gives_keyed_state_back_record_by_record)
     bench b;
     kit_room room;
     keyed(&b);
+    kit_group(&b.k, wsl_key_group(kit_long_hash(42), 128));
+    kit_space(&b.k, 6); /* of the key that follows */
     const uint32_t group = put_key(&b, 42);
     kit_row(&b.k, WSL_RECORD_VALUE, 0, 17, kit_long_row(&b.value, 5));
     kit_space(&b.k, -3);
@@ -108,6 +110,8 @@ Test(section_reader, gives_keyed_state_back_record_by_record)
         cr_assert_null(wsl_section_map_key_schema(r, 0));
         cr_assert_null(wsl_section_value_schema(r, 3));
 
+        cr_assert_eq(wsl_section_reader_next(r, &record, &at, &err), WSL_OK, "%s", err.text);
+        cr_assert(record->tag == WSL_RECORD_SPACE && record->number == 6 && at == group);
         cr_assert_eq(wsl_section_reader_next(r, &record, &at, &err), WSL_OK, "%s", err.text);
         cr_assert(record->tag == WSL_RECORD_KEY && at == group && record->number == kit_long_hash(42));
         cr_assert_eq(kit_long_id(wsl_record_row(record)), 42);
@@ -289,7 +293,12 @@ Test(section_reader, refuses_what_does_not_belong_there)
     keyed(&b);
     kit_group(&b.k, 0);
     kit_space(&b.k, 1);
-    fails(&b, "a namespace without a key");
+    kit_row(&b.k, WSL_RECORD_VALUE, 0, 0, kit_long_row(&b.value, 5));
+    fails(&b, "does not belong there");
+    keyed(&b);
+    (void)put_key(&b, 1);
+    kit_record(&b.k, WSL_RECORD_SPACE, 0, 1, "12345678", 8, NULL, 0);
+    fails(&b, "bytes follow a namespace");
     keyed(&b);
     kit_group(&b.k, wsl_key_group(kit_long_hash(1), 128));
     kit_key(&b.k, kit_long_hash(1) + 1, kit_long_row(&b.key, 1));
