@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "ckpt/parts.h"
 
 struct wsl_harness_snapshot {
     uint32_t n;
@@ -77,24 +78,35 @@ static wsl_status check_snapshot(tm_op_lists *lists, const wsl_harness_snapshot 
     return WSL_OK;
 }
 
+/* All elements of all old subtasks. */
+static wsl_status restore_union(tm_op_list *list, const wsl_harness_options *o, wsl_error *err)
+{
+    for (uint32_t i = 0; i < o->n_restore; i++) {
+        const tm_op_list *old = list_of(o->restore[i], tm_op_list_name(list));
+        if (old != NULL) {
+            WSL_TRY(copy_part(list, old, 0, tm_op_list_size(old), err));
+        }
+    }
+    return WSL_OK;
+}
+
 static wsl_status restore_list(tm_op_list *list, const wsl_harness_options *o, wsl_error *err)
 {
     const uint32_t n_old = o->n_restore;
     uint64_t *sizes = wsl_calloc(n_old, sizeof *sizes);
-    tm_op_piece *pieces = wsl_calloc(n_old, sizeof *pieces);
+    wsl_part *parts = wsl_calloc(n_old, sizeof *parts);
     for (uint32_t i = 0; i < n_old; i++) {
         const tm_op_list *old = list_of(o->restore[i], tm_op_list_name(list));
         sizes[i] = old != NULL ? tm_op_list_size(old) : 0;
     }
-    const uint32_t n = tm_deal_out_list(tm_op_list_kind(list), sizes, n_old, o->subtask,
-                                        o->parallelism == 0 ? 1 : o->parallelism, pieces);
+    const uint32_t n = wsl_parts_of_list(sizes, n_old, o->subtask, o->parallelism == 0 ? 1 : o->parallelism, parts);
     wsl_status status = WSL_OK;
     for (uint32_t i = 0; i < n && status == WSL_OK; i++) {
-        const tm_op_list *old = list_of(o->restore[pieces[i].subtask], tm_op_list_name(list));
-        status = copy_part(list, old, pieces[i].from, pieces[i].n, err);
+        const tm_op_list *old = list_of(o->restore[parts[i].subtask], tm_op_list_name(list));
+        status = copy_part(list, old, parts[i].from, parts[i].n, err);
     }
     free(sizes);
-    free(pieces);
+    free(parts);
     return status;
 }
 
@@ -107,7 +119,8 @@ wsl_status tm_harness_restore(tm_op_lists *lists, const wsl_harness_options *o, 
         WSL_TRY(check_snapshot(lists, o->restore[i], err));
     }
     for (uint32_t i = 0; i < tm_op_lists_count(lists); i++) {
-        WSL_TRY(restore_list(tm_op_lists_at(lists, i), o, err));
+        tm_op_list *list = tm_op_lists_at(lists, i);
+        WSL_TRY(tm_op_list_kind(list) == TM_OP_STATE_UNION ? restore_union(list, o, err) : restore_list(list, o, err));
     }
     tm_op_lists_set_restored(lists);
     return WSL_OK;

@@ -1,8 +1,6 @@
 #include "taskmanager/state/op_state.h"
 
 #include "base/alloc.h"
-#include "base/assert.h"
-#include "data/key.h"
 #include "taskmanager/state/mem_list.h"
 
 struct tm_op_list {
@@ -81,60 +79,4 @@ const wsl_row *tm_op_list_next(const tm_op_list *l, tm_op_list_walk *walk)
     walk->chunk = at.chunk;
     walk->offset = at.offset;
     return row;
-}
-
-/* ---- dealing out ---- */
-
-/* The elements [from, end) of all lists one behind the other. */
-static uint32_t cut_out(const uint64_t *sizes, uint32_t n_old, uint64_t from, uint64_t end, tm_op_piece *out)
-{
-    uint32_t n = 0;
-    uint64_t first = 0; /* of this old subtask, among all */
-    for (uint32_t i = 0; i < n_old; first += sizes[i++]) {
-        const uint64_t begin = from > first ? from : first;
-        const uint64_t stop = end < first + sizes[i] ? end : first + sizes[i];
-        if (begin < stop) {
-            out[n++] = (tm_op_piece){.subtask = i, .from = begin - first, .n = stop - begin};
-        }
-    }
-    return n;
-}
-
-uint32_t tm_deal_out_list(tm_op_state_kind kind, const uint64_t *sizes, uint32_t n_old, uint32_t subtask, uint32_t n_new,
-                          tm_op_piece *out)
-{
-    uint64_t all = 0;
-    uint64_t before = 0; /* elements of old subtasks with smaller numbers */
-    WSL_ASSERT(subtask < n_new);
-    for (uint32_t i = 0; i < n_old; i++) {
-        before += i < subtask ? sizes[i] : 0;
-        all += sizes[i];
-    }
-    if (kind == TM_OP_STATE_UNION) {
-        return cut_out(sizes, n_old, 0, all, out);
-    }
-    if (n_old == n_new) {
-        return cut_out(sizes, n_old, before, before + sizes[subtask], out);
-    }
-    const uint64_t part = all / n_new;
-    const uint64_t more = all % n_new; /* so many get one more */
-    const uint64_t from = subtask * part + (subtask < more ? subtask : more);
-    return cut_out(sizes, n_old, from, from + part + (subtask < more), out);
-}
-
-uint32_t tm_deal_out_keyed(uint32_t max_parallelism, uint32_t n_old, uint32_t subtask, uint32_t n_new, tm_op_piece *out)
-{
-    const uint32_t from = wsl_key_group_first(subtask, max_parallelism, n_new);
-    const uint32_t end = wsl_key_group_first(subtask + 1, max_parallelism, n_new);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < n_old; i++) {
-        const uint32_t old_from = wsl_key_group_first(i, max_parallelism, n_old);
-        const uint32_t old_end = wsl_key_group_first(i + 1, max_parallelism, n_old);
-        const uint32_t begin = from > old_from ? from : old_from;
-        const uint32_t stop = end < old_end ? end : old_end;
-        if (begin < stop) {
-            out[n++] = (tm_op_piece){.subtask = i, .from = begin, .n = stop - begin};
-        }
-    }
-    return n;
 }

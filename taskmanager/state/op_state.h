@@ -1,17 +1,11 @@
 /*
- * op_state - state of an operator subtask that belongs to no key: lists that are dealt out anew when the parallelism changes,
- * and how any state is dealt out.
+ * op_state - lists of an operator subtask that belong to no key and are dealt out anew when the parallelism changes (ckpt/parts.h):
  *
  *     old subtasks    [a b c]  [d e]
- *     SPLIT, 3 new    [a b] [c d] [e]         all elements in the order of old subtasks, cut into even contiguous parts, the
- *                                             first ones get what is left over; at the same parallelism each keeps its own
+ *     SPLIT, 3 new    [a b] [c d] [e]
  *     UNION, 3 new    [a b c d e] three times, at the same parallelism, too
- *     BROADCAST       new subtask i takes what old subtask i mod (number of old ones) had; all had the same
- *     KEYED           key groups go to whoever owns them now
  *
- * What comes out is pieces of what old subtasks had, in the order in which the new one has it.
- *
- * Threads: lists: one slot loop; the rest: any, no state.
+ * Threads: one slot loop.
  */
 #pragma once
 #include <wiesel/row.h>
@@ -19,8 +13,6 @@
 #include <wiesel/type.h>
 
 typedef enum tm_op_state_kind { TM_OP_STATE_SPLIT = 1, TM_OP_STATE_UNION = 2 } tm_op_state_kind;
-
-/* ---- one list ---- */
 
 typedef struct tm_op_list tm_op_list;
 
@@ -47,21 +39,3 @@ typedef struct tm_op_list_walk {
     uint32_t begun;
 } tm_op_list_walk;
 const wsl_row *tm_op_list_next(const tm_op_list *l, tm_op_list_walk *walk);
-
-/* ---- dealing out ---- */
-
-/* `n` elements of old subtask `subtask`, from number `from` on; KEYED: key groups. */
-typedef struct tm_op_piece {
-    uint32_t subtask;
-    uint64_t from;
-    uint64_t n;
-} tm_op_piece;
-
-/* What new subtask `subtask` of n_new gets of the lists of n_old subtasks, which have sizes[i] elements. out has room for n_old
- * pieces; how many there are is returned. Pieces are not empty. */
-uint32_t tm_deal_out_list(tm_op_state_kind kind, const uint64_t *sizes, uint32_t n_old, uint32_t subtask, uint32_t n_new,
-                          tm_op_piece *out);
-/* Whose broadcast state it takes. */
-static inline uint32_t tm_deal_out_broadcast(uint32_t n_old, uint32_t subtask) { return subtask % n_old; }
-/* Its key groups, by old owner. */
-uint32_t tm_deal_out_keyed(uint32_t max_parallelism, uint32_t n_old, uint32_t subtask, uint32_t n_new, tm_op_piece *out);
