@@ -118,6 +118,8 @@ static wsl_status start_jobmanager(cli_local_cluster *local, wsl_error *err)
     options.slot_timeout_ns = wsl_config_duration_ns(c->config, "slot.request.timeout");
     options.default_parallelism = (uint32_t)wsl_config_int(c->config, "parallelism.default");
     options.artifact_dir = local->artifact_dir;
+    options.disk_thread = true;
+    options.job_defaults = c->config;
     options.waker = (wsl_waker){wake, local};
     return jm_new(&options, &seams, &local->jm, err);
 }

@@ -158,6 +158,22 @@ static void on_alignment_report(jm *self, jm_worker *from, wsl_envelope *e)
     }
 }
 
+static void on_checkpoint_ack(jm *self, jm_worker *from, wsl_envelope *e)
+{
+    jm_job *job = job_of(self, e->checkpoint_ack->task);
+    if (job != NULL) {
+        jm_job_on_checkpoint_ack(job, from, e->checkpoint_ack);
+    }
+}
+
+static void on_checkpoint_declined(jm *self, jm_worker *from, wsl_envelope *e)
+{
+    jm_job *job = job_of(self, e->checkpoint_declined->task);
+    if (job != NULL) {
+        jm_job_on_checkpoint_declined(job, from, e->checkpoint_declined);
+    }
+}
+
 static void on_goodbye(jm *self, jm_worker *from, wsl_envelope *e)
 {
     char *reason = wsl_asprintf("it said goodbye%s%s", e->goodbye->reason[0] == '\0' ? "" : ": ", e->goodbye->reason);
@@ -176,6 +192,8 @@ static const struct {
     {WSL__PB__ENVELOPE__BODY_SPLIT_REQUEST,    on_split_request},
     {WSL__PB__ENVELOPE__BODY_COLLECT_DATA,     on_collect_data},
     {WSL__PB__ENVELOPE__BODY_ALIGNMENT_REPORT, on_alignment_report},
+    {WSL__PB__ENVELOPE__BODY_CHECKPOINT_ACK,   on_checkpoint_ack},
+    {WSL__PB__ENVELOPE__BODY_CHECKPOINT_DECLINED, on_checkpoint_declined},
     {WSL__PB__ENVELOPE__BODY_GOODBYE,          on_goodbye},
 };
 /* clang-format on */

@@ -37,6 +37,8 @@ wsl_status jm_new(const jm_options *options, const wsl_seams *seams, jm **out_jm
     self->pool = jm_slot_pool_new();
     self->artifacts = jm_artifacts_new(seams->fs, options->artifact_dir);
     self->options.artifact_dir = NULL; /* copied */
+    self->operations = jm_operations_new();
+    WSL_TRY(jm_disk_new(seams->clock, options->waker, options->disk_thread, &self->disk, err));
     self->started_ms = wsl_wall_ms(seams->clock);
     self->next_heartbeat_ns = wsl_now_ns(seams->clock) + options->heartbeat_interval_ns;
     const wsl_endpoint_options endpoint = {
@@ -60,6 +62,8 @@ void jm_free(jm *self)
         jm_job_free(self->jobs[i]);
     }
     free(self->jobs);
+    jm_disk_free(self->disk); /* what it still has belongs to nobody */
+    jm_operations_free(self->operations);
     wsl_endpoint_close(self->endpoint);
     jm_workers_fini(&self->workers);
     jm_slot_pool_free(self->pool);
@@ -163,7 +167,7 @@ static void schedule(jm *self)
 {
     self->schedule_wanted = false;
     for (uint32_t i = 0; i < self->n_jobs && !self->doomed_any; i++) {
-        if (self->jobs[i]->state == JM_JOB_CREATED) {
+        if (jm_job_wants_slots(self->jobs[i])) {
             (void)jm_job_try_start(self->jobs[i]);
         }
     }
@@ -208,13 +212,56 @@ static wsl_status check_submission(const jm *self, const wsl_job_graph *graph, w
     return WSL_OK;
 }
 
+typedef struct defaults {
+    wsl_job_graph *graph;
+    wsl_status status;
+    wsl_error *err;
+} defaults;
+
+static bool is_clusters(const char *key)
+{
+    static const char *const prefixes[] = {"execution.checkpointing.", "restart-strategy", "web.checkpoints."};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(prefixes); i++) {
+        if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An option of the cluster's configuration, if it is one that jobs inherit and this one does not set. */
+static void add_default(void *arg, const wsl_option *option, const char *value, const char *origin)
+{
+    defaults *d = arg;
+    if (value == NULL || origin == NULL || !is_clusters(option->name) || d->status != WSL_OK) {
+        return;
+    }
+    for (size_t i = 0; i < d->graph->n_config; i++) {
+        const char *key = d->graph->config[i]->key;
+        if (strcmp(key, option->name) == 0 || (option->also != NULL && strcmp(key, option->also) == 0)) {
+            return;
+        }
+    }
+    d->status = wsl_job_graph_set_option(d->graph, option->name, value, origin, d->err);
+}
+
+static wsl_status add_defaults(const jm *self, wsl_job_graph *graph, wsl_error *err)
+{
+    defaults d = {.graph = graph, .err = err};
+    if (self->options.job_defaults != NULL) {
+        wsl_config_each(self->options.job_defaults, add_default, &d);
+    }
+    return d.status;
+}
+
 wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error *err)
 {
     WSL_AUTO(wsl_config) config = NULL;
     WSL_AUTO(wsl_job_plan) plan = NULL;
     WSL_TRY(check_submission(self, graph, err));
-    WSL_TRY(wsl_job_config_new(graph, &config, err));
     WSL_AUTO(wsl_job_graph) copy = (wsl_job_graph *)wsl_pb_copy(&graph->base); /* a refused graph stays the caller's */
+    WSL_TRY(add_defaults(self, copy, err));
+    WSL_TRY(wsl_job_config_new(copy, &config, err));
     WSL_TRY(wsl_job_plan_new(copy, self->options.default_parallelism, &plan, err));
     (void)WSL_TAKE(copy);
     const wsl_id id = wsl_id_random(self->seams.rng);
@@ -340,6 +387,7 @@ static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t jm_step(jm *self)
 {
     const bool more = receive(self);
+    jm_disk_step(self->disk);
     const int64_t now_ns = wsl_now_ns(self->seams.clock);
     if (self->workers.n > 0 && now_ns >= self->next_heartbeat_ns) {
         send_heartbeats(self, now_ns);

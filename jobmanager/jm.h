@@ -40,6 +40,8 @@ typedef struct jm_options {
     uint32_t default_parallelism;
     const char *artifact_dir; /* made when needed, removed by jm_free; not shared with another JobManager */
     wsl_waker waker;          /* wakes the loop, for transports without a descriptor */
+    bool disk_thread;         /* what may block on a disk runs on a thread of its own, else in the step */
+    const wsl_config *job_defaults; /* the cluster's: options about checkpoints and restarts that a job does not set; may be NULL */
 } jm_options;
 
 /* Sensible ones: heartbeats of 10 s and 50 s, metrics each 500 ms, slots 5 min, parallelism 1. No addresses. */
@@ -65,13 +67,27 @@ WSL_MUST_CHECK wsl_status jm_submit(jm *self, WSL_TAKES wsl_job_graph *graph, ws
 /* WSL_NOT_FOUND; WSL_STATE: it ended as FINISHED or FAILED. Asking twice is fine. */
 WSL_MUST_CHECK wsl_status jm_cancel(jm *self, const wsl_id *job, wsl_error *err);
 
+/* Asked for; *out_operation is what to ask about afterwards (operations.h). target NULL: the configured directory. */
+typedef struct jm_ask {
+    enum { JM_ASK_CHECKPOINT, JM_ASK_SAVEPOINT, JM_ASK_STOP } what;
+    const char *target;
+    bool drain;  /* STOP */
+    bool cancel; /* SAVEPOINT: cancels the job when it is complete */
+} jm_ask;
+/* WSL_NOT_FOUND: no such job. That it cannot be done now is the operation's failure. */
+WSL_MUST_CHECK wsl_status jm_ask_checkpoint(jm *self, const wsl_id *job, const jm_ask *ask, wsl_id *out_operation,
+                                            wsl_error *err);
+/* Removes a savepoint or checkpoint. */
+void jm_dispose_savepoint(jm *self, const char *path, wsl_id *out_operation);
+
 typedef struct jm_job_info {
     wsl_id id;
     const char *name;
     const char *state; /* "RUNNING" */
     bool ended;
     const char *waiting; /* "needs 5 slots, 4 free"; "" if it does not wait */
-    const char *failure; /* the root cause, "" if there is none */
+    const char *failure; /* the root cause, "" if there is none or the job got over it */
+    uint32_t restarts;
     int64_t start_ms;
     int64_t end_ms; /* -1: runs */
     uint32_t tasks;

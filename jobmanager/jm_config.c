@@ -83,6 +83,8 @@ wsl_status jm_config_init(jm_config *c, const wsl_config *config, const char *we
     c->options.heartbeat_timeout_ns = wsl_config_duration_ns(config, "heartbeat.timeout");
     c->options.metrics_interval_ns = metrics_ns < metrics_max_ns ? metrics_ns : metrics_max_ns;
     c->options.slot_timeout_ns = wsl_config_duration_ns(config, "slot.request.timeout");
+    c->options.disk_thread = true;
+    c->options.job_defaults = config;
     c->options.default_parallelism = (uint32_t)wsl_config_int(config, "parallelism.default");
     return WSL_OK;
 }

@@ -8,8 +8,10 @@
  */
 #pragma once
 #include "jobmanager/artifacts.h"
+#include "jobmanager/disk.h"
 #include "jobmanager/jm.h"
 #include "jobmanager/job.h"
+#include "jobmanager/operations.h"
 #include "jobmanager/sched/slot_pool.h"
 #include "jobmanager/sched/worker.h"
 #include "net/control.h"
@@ -25,6 +27,8 @@ struct jm {
     uint32_t n_jobs;
     uint64_t last_job_number;
     jm_artifacts *artifacts;
+    jm_disk *disk;
+    jm_operations *operations;
     bool schedule_wanted; /* slots were freed or a job came */
     bool doomed_any;
     int64_t next_heartbeat_ns;

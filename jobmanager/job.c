@@ -64,18 +64,46 @@ static wsl_status add_collect(jm_job *job, const Wsl__Pb__Operator *op, wsl_erro
     return wsl_fail(err, WSL_INVALID, "collect sink '%s' has no input with a schema", op->name);
 }
 
-static wsl_status add_connectors(jm_job *job, wsl_error *err)
+static bool is_sink_of(const Wsl__Pb__Operator *op, const char *connector)
+{
+    return strcmp(op->kind, "sink") == 0 && strcmp(op->connector, connector) == 0;
+}
+
+wsl_status jm_job_add_sources(jm_job *job, wsl_error *err)
 {
     const wsl_job_graph *graph = job->plan->graph;
     for (size_t i = 0; i < graph->n_operators; i++) {
-        const Wsl__Pb__Operator *op = graph->operators[i];
-        if (strcmp(op->kind, "source") == 0) {
-            WSL_TRY(add_source(job, op, err));
-        } else if (strcmp(op->kind, "sink") == 0 && strcmp(op->connector, "collect") == 0) {
-            WSL_TRY(add_collect(job, op, err));
+        if (strcmp(graph->operators[i]->kind, "source") == 0) {
+            WSL_TRY(add_source(job, graph->operators[i], err));
         }
     }
     return WSL_OK;
+}
+
+static wsl_status add_collects(jm_job *job, wsl_error *err)
+{
+    const wsl_job_graph *graph = job->plan->graph;
+    for (size_t i = 0; i < graph->n_operators; i++) {
+        if (is_sink_of(graph->operators[i], "collect")) {
+            WSL_TRY(add_collect(job, graph->operators[i], err));
+        }
+    }
+    return WSL_OK;
+}
+
+wsl_status jm_job_new_alignment(jm_job *job, wsl_error *err)
+{
+    const jm_alignment_job asks = {.arg = job, .runs = jm_job_operator_runs, .send_limit = jm_job_send_limit};
+    return jm_alignment_new(job->plan, job->config, &asks, &job->alignment, err);
+}
+
+/* What can be wrong with it. */
+static wsl_status add_parts(jm_job *job, wsl_error *err)
+{
+    WSL_TRY(jm_job_add_sources(job, err));
+    WSL_TRY(add_collects(job, err));
+    WSL_TRY(jm_job_new_alignment(job, err));
+    return jm_job_new_coordinator(job, err);
 }
 
 static void enter(jm_job *job, jm_job_state state)
@@ -99,14 +127,11 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     job->attempt = 1;
     jm_exec_graph_init(&job->graph, plan, job->entered_ms[JM_JOB_INITIALIZING]);
     jm_sharing_init(&job->sharing, plan);
-    const jm_alignment_job asks = {
-        .arg = job, .runs = jm_job_operator_runs, .send_limit = jm_job_send_limit};
     jm_split_names_init(&job->split_names, plan);
-    wsl_status status = add_connectors(job, err);
-    if (status == WSL_OK) {
-        status = jm_alignment_new(plan, config, &asks, &job->alignment, err);
-    }
+    const wsl_status status = add_parts(job, err);
     if (status != WSL_OK) {
+        jm_coordinator_free(job->coordinator); /* before the plan is somebody else's */
+        job->coordinator = NULL;
         job->plan = NULL; /* still the caller's */
         job->config = NULL;
         jm_job_free(job);
@@ -126,7 +151,7 @@ static void failure_fini(jm_failure *failure)
     free(failure->endpoint);
 }
 
-static void free_parts(jm_job *job)
+void jm_job_free_sources(jm_job *job)
 {
     for (uint32_t i = 0; i < job->n_sources; i++) {
         jm_source_free(job->sources[i]);
@@ -141,7 +166,9 @@ void jm_job_free(jm_job *job)
     if (job == NULL) {
         return;
     }
-    free_parts(job);
+    jm_coordinator_free(job->coordinator);
+    jm_restart_fini(&job->restart);
+    jm_job_free_sources(job);
     for (uint32_t i = 0; i < job->n_collects; i++) {
         jm_collect_free(job->collects[i]);
     }
@@ -167,10 +194,13 @@ void jm_job_free(jm_job *job)
 
 static void on_ended(jm_job *job)
 {
-    free_parts(job);
+    jm_job_free_sources(job);
     for (uint32_t i = 0; i < job->n_collects; i++) {
         jm_collect_close(job->collects[i]);
     }
+    jm_coordinator_on_job_ended(job->coordinator, job->state == JM_JOB_FINISHED ? JM_END_FINISHED
+                                                  : job->state == JM_JOB_FAILED ? JM_END_FAILED
+                                                                                : JM_END_CANCELED);
 }
 
 void jm_job_move(jm_job *job, jm_job_event event)
@@ -217,9 +247,13 @@ void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_ev
 
 void jm_job_settle(jm_job *job)
 {
-    if (job->graph.n_live == 0 && !jm_job_state_is_final(job->state)) {
-        jm_job_move(job, JM_JOB_TASKS_DONE);
+    if (job->graph.n_live > 0 || jm_job_state_is_final(job->state)) {
+        return;
     }
+    if (job->state == JM_JOB_RUNNING && jm_coordinator_is_stopping(job->coordinator)) {
+        return; /* its savepoint decides whether this is the end */
+    }
+    jm_job_move(job, JM_JOB_TASKS_DONE);
 }
 
 /* ---- ending early ---- */
@@ -257,27 +291,70 @@ bool jm_job_cancel(jm_job *job)
         return false;
     }
     jm_job_move(job, JM_JOB_CANCEL);
+    if (job->state == JM_JOB_CANCELLING) {
+        jm_coordinator_stop(job->coordinator, "the job is being canceled");
+    }
     cancel_tasks(job);
     jm_job_settle(job);
     return true;
+}
+
+/* The first failure of the last attempt that has one. */
+static uint32_t root_index(const jm_job *job)
+{
+    uint32_t i = job->n_failures - 1;
+    while (i > 0 && job->failures[i - 1].attempt == job->failures[i].attempt) {
+        i--;
+    }
+    return i;
+}
+
+const jm_failure *jm_job_root_failure(const jm_job *job)
+{
+    return job->n_failures == 0 ? NULL : &job->failures[root_index(job)];
 }
 
 /* Keeps a failure. One that explains the present root cause goes before it. */
 static void remember(jm_job *job, jm_failure *failure)
 {
     if (job->n_failures == JM_FAILURES_MAX) {
-        failure_fini(failure);
-        return;
+        if (job->failures[0].attempt == failure->attempt) {
+            failure_fini(failure);
+            return;
+        }
+        failure_fini(&job->failures[0]); /* of the oldest attempt */
+        job->n_failures--;
+        memmove(&job->failures[0], &job->failures[1], job->n_failures * sizeof *job->failures);
     }
     job->failures = wsl_realloc(job->failures, (job->n_failures + 1) * sizeof *job->failures);
     job->failures[job->n_failures++] = *failure;
-    jm_failure *root = &job->failures[0];
-    if (failure->kind == JM_FAILURE_WORKER && root->kind == JM_FAILURE_TASK && root->retriable) {
+    jm_failure *root = &job->failures[root_index(job)];
+    const bool explains = failure->kind == JM_FAILURE_WORKER && root->kind == JM_FAILURE_TASK && root->retriable;
+    if (explains || (failure->kind == JM_FAILURE_FINAL && root->kind != JM_FAILURE_FINAL)) {
         jm_failure *last = &job->failures[job->n_failures - 1];
         const jm_failure consequence = *root;
         *root = *last;
         *last = consequence;
     }
+}
+
+/* What becomes of the job: it restarts, or this was the end. */
+static void decide(jm_job *job, jm_failure_kind kind, const char *text)
+{
+    char strategy[128];
+    const bool final = kind == JM_FAILURE_FINAL;
+    if (job->state == JM_JOB_RESTARTING && !final) {
+        return; /* a consequence */
+    }
+    const bool again = job->state == JM_JOB_RUNNING && !final &&
+                       jm_restart_on_failure(&job->restart, wsl_now_ns(job->jm->seams.clock), &job->restart_at_ns);
+    if (job->state == JM_JOB_RUNNING) {
+        jm_restart_describe(&job->restart, strategy, sizeof strategy);
+        wsl_log(job->log, again ? WSL_LOG_WARN : WSL_LOG_ERROR, again ? "job.restarts" : "job.gives_up",
+                "attempt=%u strategy=%s", job->attempt, strategy);
+    }
+    jm_job_move(job, again ? JM_JOB_RESTART : JM_JOB_FAIL);
+    jm_coordinator_stop(job->coordinator, text);
 }
 
 void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t subtask, const char *tm_id,
@@ -307,10 +384,11 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
             .tm_id = tm_id == NULL ? NULL : wsl_strdup(tm_id),
             .endpoint = worker == NULL ? NULL : jm_worker_endpoint(worker),
             .retriable = retriable,
+            .attempt = job->attempt,
         };
         remember(job, &failure);
     }
-    jm_job_move(job, JM_JOB_FAIL);
+    decide(job, kind, text);
     cancel_tasks(job);
     jm_job_settle(job);
 }
@@ -372,12 +450,21 @@ static int64_t step_sources(jm_job *job, int64_t now_ns)
 int64_t jm_job_step(jm_job *job, int64_t now_ns)
 {
     if (job->state == JM_JOB_RUNNING) {
-        const int64_t sources_ns = step_sources(job, now_ns);
-        if (job->alignment == NULL || job->state != JM_JOB_RUNNING) {
-            return sources_ns;
+        int64_t next_ns = step_sources(job, now_ns);
+        if (job->alignment != NULL && job->state == JM_JOB_RUNNING) {
+            const int64_t at = jm_alignment_step(job->alignment, now_ns);
+            next_ns = at < next_ns ? at : next_ns;
         }
-        const int64_t alignment_ns = jm_alignment_step(job->alignment, now_ns);
-        return alignment_ns < sources_ns ? alignment_ns : sources_ns;
+        if (job->state == JM_JOB_RUNNING) {
+            const int64_t at = jm_coordinator_step(job->coordinator, now_ns);
+            next_ns = at < next_ns ? at : next_ns;
+        }
+        if (job->state == JM_JOB_RUNNING) {
+            return next_ns;
+        }
+    }
+    if (job->state == JM_JOB_RESTARTING) {
+        return jm_job_step_restart(job, now_ns);
     }
     if (job->state != JM_JOB_CREATED) {
         return WSL_NEVER;

@@ -2,15 +2,18 @@
  * job - one job: its plan, its state, its subtasks, what went wrong with it.
  *
  *     submit -> CREATED (waits for slots) -> RUNNING -> FINISHED
- *                                              |-> FAILING -> FAILED        a task, source or TaskManager failed
- *                                              |-> CANCELLING -> CANCELED   a client asked
+ *                                    slots    ^  |-> RESTARTING              a task, source or TaskManager failed, and the
+ *                                    again    |       |                      restart strategy says yes
+ *                                             +-------+  all tasks in final states, delay over, nothing being published
+ *                                                |-> FAILING -> FAILED       ... and it says no
+ *                                                |-> CANCELLING -> CANCELED  a client asked, in any state
  *
- * A job without restart strategy ends with its first failure: the others are canceled, and when all are in a final
- * state the job is. Failures after the first are kept beside it; a lost TaskManager takes the place of a first failure
- * that was only its consequence (a peer that saw its connection break).
+ * Every restart is a new attempt of the whole job: all tasks are canceled, then all are deployed again with their part of the
+ * latest checkpoint. Failures after the first of an attempt are kept beside it; a lost TaskManager takes the place of a first
+ * failure that was only its consequence (a peer that saw its connection break).
  *
- * Files: job.c moves and failures, job_start.c slots and deployment, job_reports.c what TaskManagers say, job_view.c
- * what others ask.
+ * Files: job.c moves and failures, job_start.c slots and deployment, job_restart.c a new attempt, job_checkpoints.c the
+ * coordinator's questions, job_reports.c what TaskManagers say, job_view.c what others ask.
  *
  * Threads: the JobManager's loop.
  */
@@ -25,6 +28,8 @@
 #include "control.pb-c.h"
 #include "graph/job_graph.h"
 #include "jobmanager/alignment.h"
+#include "jobmanager/ckpt/coordinator.h"
+#include "jobmanager/ckpt/restart.h"
 #include "jobmanager/collect.h"
 #include "jobmanager/exec/exec_graph.h"
 #include "jobmanager/late.h"
@@ -41,6 +46,8 @@ typedef enum jm_failure_kind {
     JM_FAILURE_SOURCE,   /* an enumerator */
     JM_FAILURE_SLOTS,    /* no slots in time */
     JM_FAILURE_PROTOCOL, /* a TaskManager said what cannot be */
+    JM_FAILURE_CHECKPOINTS, /* too many failed, or a stop did */
+    JM_FAILURE_FINAL,    /* no restart can help: ends the job whatever its strategy */
 } jm_failure_kind;
 
 typedef struct jm_failure {
@@ -51,6 +58,7 @@ typedef struct jm_failure {
     char *tm_id;     /* NULL: no single TaskManager */
     char *endpoint;  /* its "host:port"; NULL like tm_id */
     bool retriable;  /* a restart could help */
+    uint32_t attempt;
 } jm_failure;
 
 typedef struct jm_job {
@@ -69,8 +77,14 @@ typedef struct jm_job {
     jm_slot *slots;         /* sharing.n_slots; NULL until it has them */
     uint32_t *slot_live;    /* live subtasks in each */
     int64_t waits_until_ns; /* CREATED: gives up then */
-    jm_failure *failures;   /* [0] is the root cause */
+    jm_failure *failures;   /* by attempt, ascending; the first of each is its root cause */
     uint32_t n_failures;
+    jm_coordinator *coordinator;
+    jm_restart restart;
+    int64_t restart_at_ns; /* RESTARTING: not before */
+    bool restart_due;      /* RESTARTING: waits for nothing but slots */
+    bool all_run;          /* this attempt: the coordinator knows that all tasks run */
+    uint64_t restored;     /* this attempt: checkpoint it began with; 0: none */
     jm_source **sources;
     uint32_t n_sources;
     jm_collect **collects;
@@ -88,7 +102,12 @@ void jm_job_free(jm_job *job);
 
 /* ---- events ---- */
 
-/* CREATED: takes slots and deploys if there are enough. True: it waits no more. */
+/* Waits for nothing but slots. */
+static inline bool jm_job_wants_slots(const jm_job *job)
+{
+    return job->state == JM_JOB_CREATED || (job->state == JM_JOB_RESTARTING && job->restart_due);
+}
+/* CREATED or due to restart: takes slots and deploys if there are enough. True: it waits no more. */
 bool jm_job_try_start(jm_job *job);
 /* False: it ended as FINISHED or FAILED. */
 bool jm_job_cancel(jm_job *job);
@@ -107,6 +126,9 @@ void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metri
 void jm_job_on_split_request(jm_job *job, jm_worker *from, const Wsl__Pb__SplitRequest *request);
 void jm_job_on_alignment_report(jm_job *job, jm_worker *from, const Wsl__Pb__AlignmentReport *report);
 void jm_job_on_collect(jm_job *job, jm_worker *from, const Wsl__Pb__CollectData *data);
+/* Take what they need out of the message. */
+void jm_job_on_checkpoint_ack(jm_job *job, jm_worker *from, Wsl__Pb__CheckpointAck *ack);
+void jm_job_on_checkpoint_declined(jm_job *job, jm_worker *from, const Wsl__Pb__CheckpointDeclined *declined);
 
 /* ---- for job*.c ---- */
 
@@ -116,7 +138,20 @@ void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_ev
 void jm_job_move(jm_job *job, jm_job_event event);
 /* If every task is in a final state, so is the job. */
 void jm_job_settle(jm_job *job);
-/* Opens enumerators and finds the first splits. */
+/* Enumerators and collected rows' buffers, as the graph says; a new attempt makes its sources anew. */
+WSL_MUST_CHECK wsl_status jm_job_add_sources(jm_job *job, wsl_error *err);
+void jm_job_free_sources(jm_job *job);
+WSL_MUST_CHECK wsl_status jm_job_new_alignment(jm_job *job, wsl_error *err);
+/* Makes the coordinator, and reads what the job is to begin with. */
+WSL_MUST_CHECK wsl_status jm_job_new_coordinator(jm_job *job, wsl_error *err);
+/* RUNNING: with the first report that makes all tasks run, checkpoints begin. */
+void jm_job_note_running(jm_job *job);
+/* RESTARTING: what was of the last attempt goes. */
+WSL_MUST_CHECK wsl_status jm_job_begin_attempt(jm_job *job, wsl_error *err);
+/* RESTARTING: when it wants to be called again; notes that it waits for slots only. */
+int64_t jm_job_step_restart(jm_job *job, int64_t now_ns);
+jm_worker *jm_job_worker_of(const jm_job *job, uint32_t vertex, uint32_t subtask); /* NULL: ended, or gone */
+/* Opens enumerators, gives them what they had saved, and finds the first splits. */
 WSL_MUST_CHECK wsl_status jm_job_open_sources(jm_job *job, wsl_error *err);
 void jm_job_answer_split(void *job, uint32_t operator_id, uint32_t subtask, jm_split_answer what,
                          const wsl_split *split);
@@ -131,6 +166,9 @@ int64_t jm_job_start_ms(const jm_job *job);
 int64_t jm_job_end_ms(const jm_job *job); /* -1: not yet */
 const char *jm_job_waiting(jm_job *job);  /* "needs 5 slots, 4 free"; "" */
 const char *jm_job_name(const jm_job *job);
+const jm_failure *jm_job_root_failure(const jm_job *job); /* of the last attempt that failed; NULL: none did */
+const char *jm_job_failure_text(const jm_job *job);       /* its text; "": there is none, or the job got over it */
+static inline uint32_t jm_job_restarts(const jm_job *job) { return job->attempt - 1; }
 jm_collect *jm_job_collect(const jm_job *job, uint32_t operator_id); /* UINT32_MAX: the first; NULL: none */
 const jm_vertex *jm_job_vertex(const jm_job *job, const wsl_id *id); /* NULL: none */
 /* Is v without inputs (a source), without outputs (ends in a sink)? */

@@ -49,6 +49,9 @@ static void fail_by_report(jm_job *job, const jm_worker *from, const Wsl__Pb__Ta
 {
     char name[WSL_GRAPH_NAME_MAX + 32];
     jm_task_name(&job->graph.vertices[r->task->vertex], r->task->subtask, name, sizeof name);
+    if (r->state_damaged && job->restored != 0) {
+        jm_coordinator_damaged(job->coordinator, job->restored, r->error);
+    }
     const char *reason = r->error[0] == '\0' ? "the task failed without giving a reason" : r->error;
     const bool named = r->operator_name[0] != '\0' && strstr(reason, r->operator_name) == NULL;
     jm_job_fail(job, JM_FAILURE_TASK, r->task->vertex, r->task->subtask, from->info->tm_id, r->retriable,
@@ -104,6 +107,10 @@ void jm_job_on_task_state(jm_job *job, jm_worker *from, Wsl__Pb__TaskStateChange
         fail_by_report(job, from, report);
         return;
     }
+    if (event == JM_TASK_FINISH && job->all_run && job->state == JM_JOB_RUNNING) {
+        jm_coordinator_on_task_finished(job->coordinator, report->task->vertex, report->task->subtask);
+    }
+    jm_job_note_running(job);
     jm_job_settle(job);
 }
 
@@ -125,14 +132,19 @@ void jm_job_on_metrics(jm_job *job, jm_worker *from, Wsl__Pb__TaskMetrics *metri
 
 /* ---- splits ---- */
 
+jm_worker *jm_job_worker_of(const jm_job *job, uint32_t vertex, uint32_t subtask)
+{
+    const jm_subtask *t = &job->graph.vertices[vertex].subtasks[subtask];
+    return jm_task_state_is_final(t->state) ? NULL : jm_workers_by_number(&job->jm->workers, t->worker);
+}
+
 /* Whom to tell something about the subtask that runs operator op, and its task; NULL: it runs no more, or its TaskManager is
  * gone. */
 static jm_worker *worker_of(const jm_job *job, uint32_t op, uint32_t subtask, Wsl__Pb__TaskId *out_task)
 {
     const uint32_t vertex = job->plan->vertex_of[op];
-    const jm_subtask *t = &job->graph.vertices[vertex].subtasks[subtask];
     wsl_pb_task_id_init(out_task, &job->id, vertex, subtask, job->attempt);
-    return jm_task_state_is_final(t->state) ? NULL : jm_workers_by_number(&job->jm->workers, t->worker);
+    return jm_job_worker_of(job, vertex, subtask);
 }
 
 void jm_job_answer_split(void *arg, uint32_t operator_id, uint32_t subtask, jm_split_answer what,

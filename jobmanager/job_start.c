@@ -1,15 +1,25 @@
 /* Slots and deployment of a job. */
 #include "jobmanager/job.h"
 
+#include <inttypes.h>
+
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "ckpt/deal_out.h"
 #include "jobmanager/exec/deploy.h"
 #include "jobmanager/jm_core.h"
 
 wsl_status jm_job_open_sources(jm_job *job, wsl_error *err)
 {
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(job->coordinator, &base);
     for (uint32_t i = 0; i < job->n_sources; i++) {
+        const Wsl__Pb__Operator *op = job->plan->graph->operators[jm_source_operator(job->sources[i])];
+        const ProtobufCBinaryData *saved = meta == NULL ? NULL : wsl_deal_out_enumerator(meta, op->uid);
         WSL_TRY(jm_source_open(job->sources[i], err));
+        if (saved != NULL) {
+            WSL_TRY(jm_source_restore(job->sources[i], saved->data, saved->len, err));
+        }
         WSL_TRY(jm_source_step(job->sources[i], err));
     }
     return WSL_OK;
@@ -43,15 +53,24 @@ static bool deploy_task(jm_job *job, const jm_deploy_scene *scene, uint32_t v, u
     const bool placed = jm_deployment_init(&deployment, scene, v, i);
     WSL_ASSERT(placed); /* workers are not removed while a job is deployed */
     deployment.message.split_number = jm_split_names_subtask(&job->split_names, job->plan, v, i);
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(job->coordinator, &base);
+    Wsl__Pb__TaskSnapshot *restore = meta == NULL ? NULL : wsl_deal_out(meta, base, job->plan, v, i);
+    deployment.message.restore = restore;
+    deployment.message.restored_checkpoint = job->restored;
+    deployment.message.checkpoint_dir = wsl_pb_text(jm_coordinator_dir(job->coordinator));
     jm_job_move_task(job, v, i, JM_TASK_DEPLOY);
     jm_task_metrics_begin(&t->metrics, wsl_now_ns(job->jm->seams.clock));
     const wsl_status status = jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_DEPLOY, &deployment.message);
     jm_deployment_fini(&deployment);
+    if (restore != NULL) {
+        wsl__pb__task_snapshot__free_unpacked(restore, NULL);
+    }
     if (status != WSL_TOO_LARGE) {
         return true;
     }
     jm_job_move_task(job, v, i, JM_TASK_FAIL);
-    jm_job_fail(job, JM_FAILURE_TASK, v, i, t->tm_id, false,
+    jm_job_fail(job, JM_FAILURE_FINAL, v, i, t->tm_id, false,
                 "the deployment of vertex '%s' is larger than %d bytes; lower its parallelism or make its "
                 "configuration smaller",
                 job->plan->vertices[v].name, WSL_CONTROL_SIZE_MAX);
@@ -78,11 +97,44 @@ static void deploy(jm_job *job)
     }
 }
 
+/* RESTARTING: makes a new attempt of it. False: that cannot be. */
+static bool again(jm_job *job, wsl_error *err)
+{
+    if (job->state != JM_JOB_RESTARTING) {
+        return true;
+    }
+    if (jm_coordinator_all_damaged(job->coordinator)) {
+        (void)wsl_fail(err, WSL_CORRUPT,
+                       "every checkpoint that was kept is damaged, and beginning empty would lose its state; the log "
+                       "names the files");
+        return false;
+    }
+    const wsl_status status = jm_job_begin_attempt(job, err);
+    return status == WSL_OK;
+}
+
+static void note_restored(jm_job *job)
+{
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(job->coordinator, &base);
+    job->restored = meta == NULL ? 0 : meta->checkpoint;
+    if (meta != NULL) {
+        jm_coordinator_note_restored(job->coordinator, meta->checkpoint);
+        wsl_log(job->log, WSL_LOG_INFO, "job.restored", "attempt=%u checkpoint=%" PRIu64 " directory=%s", job->attempt,
+                meta->checkpoint, meta->external_pointer);
+    }
+}
+
 bool jm_job_try_start(jm_job *job)
 {
-    WSL_ASSERT(job->state == JM_JOB_CREATED);
+    WSL_ASSERT(jm_job_wants_slots(job));
     if (jm_slot_pool_available(job->jm->pool) < job->sharing.n_slots) {
         return false;
+    }
+    wsl_error err = {0};
+    if (!again(job, &err)) {
+        jm_job_fail(job, JM_FAILURE_FINAL, UINT32_MAX, 0, NULL, false, "%s", err.text);
+        return true;
     }
     job->slots = wsl_calloc(job->sharing.n_slots, sizeof *job->slots);
     job->slot_live = wsl_calloc(job->sharing.n_slots, sizeof *job->slot_live);
@@ -90,7 +142,7 @@ bool jm_job_try_start(jm_job *job)
     WSL_ASSERT(took);
     assign_slots(job);
     jm_job_move(job, JM_JOB_START);
-    wsl_error err = {0};
+    note_restored(job);
     if (jm_job_open_sources(job, &err) != WSL_OK) {
         jm_job_fail(job, JM_FAILURE_SOURCE, UINT32_MAX, 0, NULL, err.retriable, "%s", err.text);
         return true;

@@ -16,12 +16,26 @@ const char *jm_job_name(const jm_job *job) { return job->plan->graph->name; }
 const char *jm_job_waiting(jm_job *job)
 {
     job->waiting[0] = '\0';
-    if (job->state == JM_JOB_CREATED) {
-        const uint32_t needed = job->sharing.n_slots;
+    const uint32_t needed = job->sharing.n_slots;
+    if (jm_job_wants_slots(job)) {
         (void)snprintf(job->waiting, sizeof job->waiting, "needs %u slot%s, %u free", needed, needed == 1 ? "" : "s",
                        jm_slot_pool_available(job->jm->pool));
+    } else if (job->state == JM_JOB_RESTARTING && job->graph.n_live > 0) {
+        (void)snprintf(job->waiting, sizeof job->waiting, "waits for %u task%s to be canceled", job->graph.n_live,
+                       job->graph.n_live == 1 ? "" : "s");
+    } else if (job->state == JM_JOB_RESTARTING) {
+        const int64_t left_ns = job->restart_at_ns - wsl_now_ns(job->jm->seams.clock);
+        (void)snprintf(job->waiting, sizeof job->waiting, "restarts in %.1f s",
+                       left_ns > 0 ? (double)left_ns / (double)WSL_NS_PER_S : 0.0);
     }
     return job->waiting;
+}
+
+const char *jm_job_failure_text(const jm_job *job)
+{
+    const jm_failure *root = jm_job_root_failure(job);
+    const bool over = job->state == JM_JOB_RUNNING || job->state == JM_JOB_FINISHED; /* it got over it */
+    return root == NULL || over ? "" : root->text;
 }
 
 jm_collect *jm_job_collect(const jm_job *job, uint32_t operator_id)
@@ -102,7 +116,8 @@ wsl_status jm_job_info_get(jm *self, const wsl_id *id, jm_job_info *out_info, ws
         .state = jm_job_state_name(job->state),
         .ended = jm_job_ended(job),
         .waiting = jm_job_waiting(job),
-        .failure = job->n_failures == 0 ? "" : job->failures[0].text,
+        .failure = jm_job_failure_text(job),
+        .restarts = jm_job_restarts(job),
         .start_ms = jm_job_start_ms(job),
         .end_ms = jm_job_end_ms(job),
         .tasks = job->graph.n_tasks,

@@ -9,6 +9,9 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "checkpoint.pb-c.h"
+#include "data/pb_check.h"
+#include "graph/pb.h"
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
 
@@ -29,6 +32,7 @@ struct jm_source {
     int64_t due_ms;
     int64_t retry_ms;
     bool ended; /* the enumerator finds no more */
+    bool restored;
 
     coord_split *ready;
     coord_split **ready_tail;
@@ -129,6 +133,99 @@ wsl_status jm_source_open(jm_source *source, wsl_error *err)
     }
     source->due_ms = wsl_wall_ms(source->ctx.clock);
     return WSL_OK;
+}
+
+/* ---- snapshots ---- */
+
+static Wsl__Pb__SplitState *split_state(const char *name, const void *bytes, uint32_t size)
+{
+    Wsl__Pb__SplitState *s = wsl_alloc(sizeof *s);
+    wsl__pb__split_state__init(s);
+    wsl_pb_set(&s->name, name == NULL ? "" : name);
+    s->split.data = wsl_memdup(bytes, size);
+    s->split.len = size;
+    return s;
+}
+
+typedef struct pieces {
+    wsl_saver saver; /* first: connectors get &saver */
+    Wsl__Pb__EnumeratorState *state;
+} pieces;
+
+static void add_piece(wsl_saver *saver, const wsl_split *piece)
+{
+    Wsl__Pb__EnumeratorState *state = ((pieces *)(void *)saver)->state;
+    *WSL_PB_APPEND(state->pieces, state->n_pieces) = split_state(piece->name, piece->bytes, piece->size);
+}
+
+void jm_source_snapshot(jm_source *source, uint8_t **out_bytes, size_t *out_size)
+{
+    Wsl__Pb__EnumeratorState *state = wsl_alloc(sizeof *state);
+    wsl__pb__enumerator_state__init(state);
+    if (source->enumerator != NULL && source->options.cls->enumerator->snapshot != NULL) {
+        pieces p = {.saver = {.add = add_piece}, .state = state};
+        source->options.cls->enumerator->snapshot(source->enumerator, &source->ctx, &p.saver);
+    }
+    for (const coord_split *s = source->ready; s != NULL; s = s->next) {
+        *WSL_PB_APPEND(state->ready, state->n_ready) = split_state(s->name, s->bytes, s->size);
+    }
+    state->no_more = source->ended;
+    *out_size = wsl__pb__enumerator_state__get_packed_size(state);
+    *out_bytes = wsl_alloc(*out_size + 1);
+    (void)wsl__pb__enumerator_state__pack(state, *out_bytes);
+    wsl__pb__enumerator_state__free_unpacked(state, NULL);
+}
+
+static wsl_status restore_pieces(jm_source *source, const Wsl__Pb__EnumeratorState *state, wsl_error *err)
+{
+    const wsl_enumerator_class *cls = source->options.cls->enumerator;
+    if (cls->restore == NULL) {
+        return WSL_OK; /* it needs nothing */
+    }
+    wsl_split *list = wsl_calloc(state->n_pieces + 1, sizeof *list);
+    for (size_t i = 0; i < state->n_pieces; i++) {
+        const Wsl__Pb__SplitState *s = state->pieces[i];
+        list[i] = (wsl_split){.name = s->name, .bytes = s->split.data, .size = (uint32_t)s->split.len};
+    }
+    const wsl_status status = cls->restore(source->enumerator, &source->ctx, list, (uint32_t)state->n_pieces, err);
+    free(list);
+    return status;
+}
+
+static wsl_status restore_state(jm_source *source, const Wsl__Pb__EnumeratorState *state, wsl_error *err)
+{
+    WSL_TRY(restore_pieces(source, state, err));
+    for (size_t i = 0; i < state->n_ready; i++) {
+        const Wsl__Pb__SplitState *s = state->ready[i];
+        const wsl_split split = {.name = s->name, .bytes = s->split.data, .size = (uint32_t)s->split.len};
+        const wsl_status status = s->split.len > WSL_SPLIT_SIZE_MAX ? WSL_TOO_LARGE : add_split(&source->ctx, &split);
+        if (status != WSL_OK) {
+            return wsl_fail(err, WSL_CORRUPT, "split '%.100s' of the checkpoint is not usable: %s", s->name,
+                            wsl_status_text(status));
+        }
+    }
+    if (state->no_more) {
+        source->ended = true;
+        source->due_ms = INT64_MAX;
+    }
+    return WSL_OK;
+}
+
+wsl_status jm_source_restore(jm_source *source, const void *bytes, size_t size, wsl_error *err)
+{
+    static const wsl_pb_limits limits = {.depth = 4, .members = 4 * JM_SPLITS_MAX};
+    WSL_ASSERT(source->enumerator != NULL && source->last_number == 0);
+    source->restored = true;
+    wsl_status status = wsl_pb_check(&wsl__pb__enumerator_state__descriptor, bytes, size, &limits, err);
+    Wsl__Pb__EnumeratorState *state =
+        status == WSL_OK ? wsl__pb__enumerator_state__unpack(NULL, size, bytes) : NULL;
+    if (state != NULL) {
+        status = restore_state(source, state, err);
+        wsl__pb__enumerator_state__free_unpacked(state, NULL);
+    } else if (status == WSL_OK) {
+        status = wsl_fail(err, WSL_CORRUPT, "the state of the enumerator is not readable");
+    }
+    return status == WSL_OK ? WSL_OK : failed(source, status, err);
 }
 
 static void answer(jm_source *source, uint32_t subtask, jm_split_answer what, const wsl_split *split)
@@ -235,7 +332,7 @@ static void remember(jm_source *source, uint32_t subtask)
 wsl_status jm_source_request(jm_source *source, uint32_t subtask, const char *finished, wsl_error *err)
 {
     WSL_ASSERT(subtask < source->options.parallelism);
-    if (finished[0] != '\0' && !finish(source, subtask, finished)) {
+    if (finished[0] != '\0' && !finish(source, subtask, finished) && !source->restored) {
         return wsl_fail(err, WSL_INVALID,
                         "operator '%s': subtask %u says it finished split '%s', which it does not have",
                         source->options.operator_name, subtask, finished);

@@ -9,6 +9,8 @@
  * A reader asks; the answer is a split, "none yet" (it is remembered and gets the next one by itself) or "no more" (the
  * enumerator has ended and nothing is left). Splits of an attempt that ended come back to the front in their old order.
  *
+ * A job that starts again makes a new one, restored from the checkpoint: splits that were assigned after it are ready again.
+ *
  * Threads: the JobManager's loop.
  */
 #pragma once
@@ -41,11 +43,17 @@ WSL_NEW_BY(jm_source_free) jm_source *jm_source_new(const jm_source_options *opt
 
 /* Opens the enumerator; errors name the operator. Once, before anything else. */
 WSL_MUST_CHECK wsl_status jm_source_open(jm_source *source, wsl_error *err);
+/* What a checkpoint keeps: the connector's pieces, splits that nobody has, whether more will come. Splits that readers have are in
+ * the readers' own state. malloc'ed. */
+void jm_source_snapshot(jm_source *source, uint8_t **out_bytes, size_t *out_size);
+/* After open, before the first step. From then on readers may be done with splits that we never gave them. */
+WSL_MUST_CHECK wsl_status jm_source_restore(jm_source *source, const void *bytes, size_t size, wsl_error *err);
 /* Looks for splits if it is time, and answers readers that wait. A passing error is logged and tried again later. */
 WSL_MUST_CHECK wsl_status jm_source_step(jm_source *source, wsl_error *err);
 int64_t jm_source_due_ms(const jm_source *source); /* wall clock; INT64_MAX: never */
 
-/* finished: name of a split this reader is done with, "" for none. WSL_INVALID: it never had that split. */
+/* finished: name of a split this reader is done with, "" for none. WSL_INVALID: it never had that split (not looked at after
+ * a restore: it may have it from before). */
 WSL_MUST_CHECK wsl_status jm_source_request(jm_source *source, uint32_t subtask, const char *finished, wsl_error *err);
 /* The reader's attempt ended before it finished its splits. */
 void jm_source_reader_gone(jm_source *source, uint32_t subtask);

@@ -66,7 +66,7 @@ void jm_h_jobs_overview(const jm_rest *rest, const jm_request *request, jm_respo
         jm_json_task_counts(&j, "tasks", counts, true, job->graph.n_tasks);
         jm_json_int(&j, "pending-operators", 0);
         jm_json_str(&j, "waiting", jm_job_waiting(job));
-        jm_json_str(&j, "failure", job->n_failures == 0 ? "" : job->failures[0].text);
+        jm_json_str(&j, "failure", jm_job_failure_text(job));
         jm_json_close(&j);
     }
     jm_json_close(&j);
@@ -121,6 +121,7 @@ void jm_h_job(const jm_rest *rest, const jm_request *request, jm_response *respo
     jm_json_str(&j, "application-id", job->id_text);
     jm_json_str(&j, "name", jm_job_name(job));
     jm_json_bool(&j, "isStoppable", false);
+    jm_json_int(&j, "restarts", jm_job_restarts(job));
     jm_json_str(&j, "state", jm_job_state_name(job->state));
     jm_json_str(&j, "job-type", "STREAMING");
     jm_json_str(&j, "schedulerType", "Default");
@@ -177,7 +178,9 @@ void jm_h_job_config(const jm_rest *rest, const jm_request *request, jm_response
     jm_json_str(&j, "jid", job->id_text);
     jm_json_str(&j, "name", jm_job_name(job));
     jm_json_open(&j, "execution-config", '{');
-    jm_json_str(&j, "restart-strategy", "none: the first failure ends the job");
+    char strategy[128];
+    jm_restart_describe(&job->restart, strategy, sizeof strategy);
+    jm_json_str(&j, "restart-strategy", strategy);
     jm_json_int(&j, "job-parallelism", graph->parallelism);
     jm_json_bool(&j, "object-reuse-mode", false);
     jm_json_open(&j, "user-config", '{');
@@ -205,6 +208,10 @@ static const char *failure_name(jm_failure_kind kind)
         return "SourceFailed";
     case JM_FAILURE_SLOTS:
         return "NoResourceAvailable";
+    case JM_FAILURE_CHECKPOINTS:
+        return "CheckpointsFailed";
+    case JM_FAILURE_FINAL:
+        return "JobFailed";
     default:
         return "ProtocolError";
     }
@@ -227,6 +234,21 @@ static void add_failure(jm_json *j, const jm_failure *f)
     }
 }
 
+/* An attempt's root cause, and what came after it. */
+static void add_attempt(jm_json *j, const jm_job *job, uint32_t first, uint32_t end)
+{
+    jm_json_open(j, NULL, '{');
+    add_failure(j, &job->failures[first]);
+    jm_json_open(j, "concurrentExceptions", '[');
+    for (uint32_t i = first + 1; i < end; i++) {
+        jm_json_open(j, NULL, '{');
+        add_failure(j, &job->failures[i]);
+        jm_json_close(j);
+    }
+    jm_json_close(j);
+    jm_json_close(j);
+}
+
 void jm_h_job_exceptions(const jm_rest *rest, const jm_request *request, jm_response *response)
 {
     uint64_t max = 0;
@@ -234,22 +256,20 @@ void jm_h_job_exceptions(const jm_rest *rest, const jm_request *request, jm_resp
     if (job == NULL || !jm_request_query_uint(request, "maxExceptions", 20, INT32_MAX, &max, response)) {
         return;
     }
-    const uint32_t entries = job->n_failures > 0 ? 1 : 0;
+    uint32_t entries = 0;
     jm_json j = jm_json_to(&response->body);
     jm_json_open(&j, NULL, '{');
     jm_json_open(&j, "exceptionHistory", '{');
     jm_json_open(&j, "entries", '[');
-    if (entries > 0 && max > 0) {
-        jm_json_open(&j, NULL, '{');
-        add_failure(&j, &job->failures[0]);
-        jm_json_open(&j, "concurrentExceptions", '[');
-        for (uint32_t i = 1; i < job->n_failures; i++) {
-            jm_json_open(&j, NULL, '{');
-            add_failure(&j, &job->failures[i]);
-            jm_json_close(&j);
+    for (uint32_t end = job->n_failures; end > 0; entries++) { /* the newest attempt first */
+        uint32_t first = end - 1;
+        while (first > 0 && job->failures[first - 1].attempt == job->failures[first].attempt) {
+            first--;
         }
-        jm_json_close(&j);
-        jm_json_close(&j);
+        if (entries < max) {
+            add_attempt(&j, job, first, end);
+        }
+        end = first;
     }
     jm_json_close(&j);
     jm_json_bool(&j, "truncated", entries > max || job->n_failures == JM_FAILURES_MAX);
@@ -283,10 +303,11 @@ static void add_result(jm_json *j, const jm_job *job)
     jm_json_int(j, "net-runtime", jm_job_end_ms(job) - jm_job_start_ms(job));
     jm_json_int(j, "start-time", jm_job_start_ms(job));
     jm_json_int(j, "end-time", jm_job_end_ms(job));
-    if (job->state == JM_JOB_FAILED && job->n_failures > 0) {
+    const jm_failure *root = jm_job_root_failure(job);
+    if (job->state == JM_JOB_FAILED && root != NULL) {
         jm_json_open(j, "failure-cause", '{');
-        jm_json_str(j, "class", failure_name(job->failures[0].kind));
-        jm_json_str(j, "stack-trace", job->failures[0].text);
+        jm_json_str(j, "class", failure_name(root->kind));
+        jm_json_str(j, "stack-trace", root->text);
         jm_json_str(j, "serialized-throwable", "");
         jm_json_close(j);
     }
