@@ -8,6 +8,8 @@
 #include "data/key.h"
 
 #include <stdio.h>
+
+#define XXH_INLINE_ALL /* most keys are short: a call costs as much as their hash */
 #include <xxhash.h>
 
 #include "data/type_internal.h"
@@ -100,21 +102,31 @@ static inline uint64_t canonical_slot(uint8_t type, uint64_t slot)
     return slot;
 }
 
+/* XXH3_64bits; up to 16 bytes without its dispatch. */
+static inline uint64_t hash_bytes(wsl_str s)
+{
+    return WSL_LIKELY(s.size <= 16) ? XXH3_len_0to16_64b((const xxh_u8 *)s.data, s.size, XXH3_kSecret, 0)
+                                    : XXH3_64bits(s.data, s.size);
+}
+
+static inline uint64_t value_of(const wsl_key_spec *spec, uint32_t k, const wsl_row *row)
+{
+    const uint32_t i = spec->field[k];
+    if (WSL_UNLIKELY(wsl_row_is_null(row, i, spec->row_fields))) {
+        return HASH_NULL;
+    }
+    if (spec->wide[k]) {
+        const wsl_str s = wsl_row_str(row, i);
+        return hash_bytes(s);
+    }
+    return canonical_slot(spec->type[k], row->slot[i]);
+}
+
 uint32_t wsl_key_hash(const wsl_key_spec *spec, const wsl_row *row)
 {
     uint64_t h = HASH_START;
     for (uint32_t k = 0; k < spec->n_fields; k++) {
-        const uint32_t i = spec->field[k];
-        uint64_t v;
-        if (wsl_row_is_null(row, i, spec->row_fields)) {
-            v = HASH_NULL;
-        } else if (spec->wide[k]) {
-            const wsl_str s = wsl_row_str(row, i);
-            v = XXH3_64bits(s.data, s.size);
-        } else {
-            v = canonical_slot(spec->type[k], row->slot[i]);
-        }
-        h = fold(h ^ v);
+        h = fold(h ^ value_of(spec, k, row));
     }
     return (uint32_t)(h >> 32);
 }

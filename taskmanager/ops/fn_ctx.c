@@ -50,8 +50,8 @@ static wsl_status flush_side(tm_fn_ctx *f)
 
 wsl_status tm_fn_ctx_flush(tm_fn_ctx *f)
 {
-    const uint32_t n = f->n_out;
-    f->n_out = 0;
+    const uint32_t n = f->k.ctx.n_out;
+    f->k.ctx.n_out = 0;
     wsl_status status = tm_op_emit_rows(f->op, f->out, n);
     if (status == WSL_OK) {
         status = flush_side(f);
@@ -115,7 +115,7 @@ static inline void stamp(const tm_fn_ctx *f, wsl_row *row)
         wsl_row_set_timestamp(row, ctx->timestamp);
     }
     if ((row->flags & WSL_ROW_SPLIT_MASK) == 0) {
-        row->flags = (uint16_t)(row->flags | f->split);
+        row->flags = (uint16_t)(row->flags | ctx->out_split);
     }
 }
 
@@ -233,7 +233,7 @@ void tm_fn_ctx_no_row(tm_fn_ctx *f, bool has_timestamp, int64_t timestamp)
     f->op->current = NULL;
     f->k.ctx.has_timestamp = has_timestamp;
     f->k.ctx.timestamp = timestamp;
-    f->split = 0;
+    f->k.ctx.out_split = 0;
 }
 
 wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status)
@@ -248,6 +248,19 @@ wsl_status tm_fn_ctx_after(tm_fn_ctx *f, wsl_status status)
     tm_fn_ctx_name_row(f);
     return remember(f, tm_op_fail(f->op, status, "its function returned %s (%s)", wsl_status_name(status),
                                   wsl_status_text(status)));
+}
+
+wsl_status tm_fn_ctx_look(tm_fn_ctx *f, wsl_status status, uint32_t *io_at, bool *out_wait)
+{
+    status = tm_fn_ctx_after(f, status);
+    if (status == WSL_AGAIN) {
+        *out_wait = true;
+        return WSL_OK;
+    }
+    WSL_TRY(status);
+    *io_at += 1;
+    *out_wait = tm_op_blocked(f->op);
+    return WSL_OK;
 }
 
 wsl_status tm_fn_ctx_finish(tm_fn_ctx *f)
@@ -267,10 +280,10 @@ wsl_status tm_fn_ctx_finish(tm_fn_ctx *f)
 
 wsl_status tm_fn_ctx_snapshot(tm_fn_ctx *f, uint64_t checkpoint_id)
 {
-    WSL_ASSERT(f->n_out == 0 && f->n_side == 0);
+    WSL_ASSERT(f->k.ctx.n_out == 0 && f->n_side == 0);
     tm_fn_ctx_no_row(f, false, 0);
     const wsl_status status = tm_fn_ctx_after(f, f->op->env.function->snapshot(tm_fn_ctx_of(f), checkpoint_id));
-    if (status == WSL_AGAIN || f->n_out != 0 || f->n_side != 0) {
+    if (status == WSL_AGAIN || f->k.ctx.n_out != 0 || f->n_side != 0) {
         return remember(f, tm_op_fail(f->op, WSL_USER, "its .snapshot %s",
                                       status == WSL_AGAIN ? "cannot return WSL_AGAIN" : "must not emit rows"));
     }
@@ -294,6 +307,8 @@ wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err)
         .max_parallelism = op->env.max_parallelism,
         .watermark = WSL_TIME_MIN,
         .operator_states = tm_op_lists_handle(op->lists),
+        .out_rows = f->out,
+        .n_out_max = TM_BATCH_ROWS - 1,
     };
     tm_op_lists_attach(op->lists, f);
     set_tip(f);

@@ -3,6 +3,7 @@
  *
  *     wsl_begin  -> out_tip in the arena            wsl_emit of the row just begun: out_tip moves on, no copy
  *     wsl_emit   -> batch of row pointers -- full, or end of the input batch --> tm_op_emit_rows, arena starts over
+ *                   (in the function's own code, see context.h, but for the last one of a full batch)
  *
  * A row that is emitted but was not the last one begun is copied, but for the input row itself, which is passed on by
  * reference. Output rows get the current timestamp unless they have one.
@@ -42,11 +43,9 @@ struct tm_fn_ctx {
     tm_row_arena rows;   /* built in place */
     tm_row_arena copies; /* copied in */
     const wsl_row *input;
-    bool stamps_all; /* set by the operator: rows get the current timestamp even if they have one (joins) */
+    bool stamps_all; /* rows get the current timestamp even if they have one; see tm_fn_ctx_stamp_all */
     bool attention;
-    uint16_t split; /* of the row in hand, as bits of flags: what is made from it has the same */
     wsl_status failed; /* of a call whose status the function may have ignored */
-    uint32_t n_out;
     uint32_t n_side;
     uint32_t side; /* the side output that side_out belongs to */
     const wsl_row *out[TM_BATCH_ROWS];
@@ -65,7 +64,7 @@ static inline void tm_fn_ctx_row(tm_fn_ctx *f, const wsl_row *row)
     f->input = row; /* fn_ctx.c makes it the operator's `current` if something fails */
     f->k.ctx.timestamp = row->timestamp;
     f->k.ctx.has_timestamp = (row->flags & WSL_ROW_HAS_TIMESTAMP) != 0;
-    f->split = (uint16_t)(row->flags & WSL_ROW_SPLIT_MASK);
+    f->k.ctx.out_split = (uint16_t)(row->flags & WSL_ROW_SPLIT_MASK);
 }
 /* Before tm_op_fail: the row in hand, if there is one, is named in the sentence. */
 static inline void tm_fn_ctx_name_row(const tm_fn_ctx *f)
@@ -96,6 +95,55 @@ wsl_row *tm_fn_ctx_alloc(tm_fn_ctx *f, uint32_t size);
 /* Gives such a row to the batch. */
 static inline wsl_status tm_fn_ctx_add(tm_fn_ctx *f, const wsl_row *row)
 {
-    f->out[f->n_out++] = row;
-    return WSL_UNLIKELY(f->n_out == TM_BATCH_ROWS) ? tm_fn_ctx_flush_inside(f) : WSL_OK;
+    f->out[f->k.ctx.n_out++] = row;
+    return WSL_UNLIKELY(f->k.ctx.n_out == TM_BATCH_ROWS) ? tm_fn_ctx_flush_inside(f) : WSL_OK;
+}
+/* From now on wsl_emit always calls the context's emit: it is not the usual one. */
+static inline void tm_fn_ctx_emit_by_call(tm_fn_ctx *f) { f->k.ctx.n_out_max = 0; }
+/* Behind open: rows get the current timestamp even if they have one (joins). */
+static inline void tm_fn_ctx_stamp_all(tm_fn_ctx *f)
+{
+    f->stamps_all = true;
+    tm_fn_ctx_emit_by_call(f);
+}
+
+/* ---- the loop over a batch ---- */
+
+/* A callback for row *io_at has not just said WSL_OK, or wants attention. *io_at: the row to go on with, now or (*out_wait)
+ * after a pause. */
+wsl_status tm_fn_ctx_look(tm_fn_ctx *f, wsl_status status, uint32_t *io_at, bool *out_wait);
+
+/* Makes the row the one in hand and calls the user's function, which is behind `function`. */
+typedef wsl_status (*tm_fn_ctx_call)(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row);
+
+/* Calls for rows[*io_at .. end); *io_at is then the first row that has to wait, or end. `call` is inlined, too. */
+static inline __attribute__((always_inline)) wsl_status tm_fn_ctx_each(tm_fn_ctx *f, tm_fn_ctx_call call,
+                                                                       const void *function,
+                                                                       const wsl_row *const *rows, uint32_t end,
+                                                                       uint32_t *io_at)
+{
+    for (uint32_t i = *io_at; i < end; i++) {
+        const wsl_status status = call(f, function, i, rows[i]);
+        if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
+            bool wait = false;
+            *io_at = i;
+            WSL_TRY(tm_fn_ctx_look(f, status, io_at, &wait));
+            if (wait) {
+                return WSL_OK;
+            }
+        }
+    }
+    *io_at = end;
+    return WSL_OK;
+}
+
+/* The same for a whole batch without keys. */
+static inline __attribute__((always_inline)) wsl_status tm_fn_ctx_rows(tm_fn_ctx *f, tm_fn_ctx_call call,
+                                                                       const void *function, uint32_t input,
+                                                                       const wsl_row *const *rows, uint32_t n)
+{
+    uint32_t i = 0;
+    WSL_TRY(tm_fn_ctx_each(f, call, function, rows, n, &i));
+    WSL_TRY(tm_fn_ctx_flush(f));
+    return i == n ? WSL_OK : tm_op_suspend(f->op, input, rows + i, n - i);
 }

@@ -63,6 +63,25 @@ static inline void tm_keyed_select(tm_keyed *k, uint32_t i, const wsl_row *row)
     tm_fn_ctx_row(&k->f, row);
 }
 
+/* tm_fn_ctx_rows with keys: `call` begins with tm_keyed_select. */
+static inline __attribute__((always_inline)) wsl_status tm_keyed_rows(tm_keyed *k, tm_fn_ctx_call call,
+                                                                      const void *function, uint32_t input,
+                                                                      const wsl_row *const *rows, uint32_t n)
+{
+    uint32_t i = 0;
+    while (i < n) {
+        uint32_t end = 0;
+        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
+        WSL_TRY(tm_fn_ctx_each(&k->f, call, function, rows, end, &i));
+        if (i < end) {
+            break;
+        }
+    }
+    WSL_TRY(tm_fn_ctx_flush(&k->f));
+    return i == n ? WSL_OK : tm_op_suspend(k->f.op, input, rows + i, n - i);
+}
+static inline tm_keyed *tm_keyed_of(tm_fn_ctx *f) { return (tm_keyed *)(void *)f; }
+
 /* The value that lies in the entry of the key in hand, if that was found beforehand; NULL: ask the state. */
 static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
 {

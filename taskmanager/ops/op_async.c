@@ -563,6 +563,7 @@ static wsl_status async_open(tm_op *op, wsl_error *err)
     a->ctx_ops.emit_at = refuse_emit_at;
     a->ctx_ops.emit_side = refuse_emit_side;
     ctx->ops = &a->ctx_ops;
+    tm_fn_ctx_emit_by_call(&a->f);
     return WSL_OK;
 }
 

@@ -22,28 +22,19 @@ static wsl_status broadcast_open(tm_op *op, wsl_error *err)
     return tm_fn_ctx_open(f, op, err);
 }
 
+typedef wsl_status (*element_function)(wsl_broadcast_view *, const wsl_row *);
+
+static inline wsl_status call(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row)
+{
+    (void)i;
+    tm_fn_ctx_row(f, row);
+    return (*(const element_function *)function)(&f->view, row);
+}
+
 static wsl_status element_rows(tm_op *op, const wsl_row *const *rows, uint32_t n)
 {
-    tm_fn_ctx *f = &plain(op)->f;
-    wsl_status (*const element)(wsl_broadcast_view *, const wsl_row *) = op->env.function->element;
-    uint32_t i = 0;
-    for (; i < n; i++) {
-        tm_fn_ctx_row(f, rows[i]);
-        wsl_status status = element(&f->view, rows[i]);
-        if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
-            status = tm_fn_ctx_after(f, status);
-            if (status == WSL_AGAIN) {
-                break;
-            }
-            WSL_TRY(status);
-            if (tm_op_blocked(op)) {
-                i++;
-                break;
-            }
-        }
-    }
-    WSL_TRY(tm_fn_ctx_flush(f));
-    return i == n ? WSL_OK : tm_op_suspend(op, 0, rows + i, n - i);
+    const element_function element = op->env.function->element;
+    return tm_fn_ctx_rows(&plain(op)->f, call, &element, 0, rows, n);
 }
 
 static wsl_status broadcast_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
@@ -92,45 +83,18 @@ static wsl_status keyed_broadcast_open(tm_op *op, wsl_error *err)
     return tm_keyed_open(k, op, NULL, err);
 }
 
-/* rows[*io_at .. end); stops at a row that has to wait. */
-static wsl_status element_block(tm_keyed *k, const wsl_row *const *rows, uint32_t end, uint32_t *io_at)
+typedef wsl_status (*keyed_element_function)(wsl_keyed_broadcast_view *, const wsl_row *);
+
+static inline wsl_status keyed_call(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row)
 {
-    tm_op *op = k->f.op;
-    wsl_status (*const element)(wsl_keyed_broadcast_view *, const wsl_row *) = op->env.function->keyed_element;
-    for (uint32_t i = *io_at; i < end; i++) {
-        tm_keyed_select(k, i, rows[i]);
-        wsl_status status = element(&k->f.keyed_view, rows[i]);
-        if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
-            status = tm_fn_ctx_after(&k->f, status);
-            if (status == WSL_AGAIN) {
-                *io_at = i;
-                return WSL_OK;
-            }
-            WSL_TRY(status);
-            if (tm_op_blocked(op)) {
-                *io_at = i + 1;
-                return WSL_OK;
-            }
-        }
-    }
-    *io_at = end;
-    return WSL_OK;
+    tm_keyed_select(tm_keyed_of(f), i, row);
+    return (*(const keyed_element_function *)function)(&f->keyed_view, row);
 }
 
 static wsl_status keyed_element_rows(tm_op *op, const wsl_row *const *rows, uint32_t n)
 {
-    tm_keyed *k = &keyed(op)->k;
-    uint32_t i = 0;
-    while (i < n) {
-        uint32_t end = 0;
-        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
-        WSL_TRY(element_block(k, rows, end, &i));
-        if (i < end) {
-            break;
-        }
-    }
-    WSL_TRY(tm_fn_ctx_flush(&k->f));
-    return i == n ? WSL_OK : tm_op_suspend(op, 0, rows + i, n - i);
+    const keyed_element_function element = op->env.function->keyed_element;
+    return tm_keyed_rows(&keyed(op)->k, keyed_call, &element, 0, rows, n);
 }
 
 static wsl_status keyed_broadcast_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)

@@ -18,28 +18,23 @@ static tm_fn_ctx *plain(tm_op *op) { return &((op_co_process *)(void *)op)->f; }
 
 static wsl_status co_open(tm_op *op, wsl_error *err) { return tm_fn_ctx_open(plain(op), op, err); }
 
+typedef struct co_function {
+    wsl_status (*process)(wsl_ctx *, uint32_t, const wsl_row *);
+    uint32_t input;
+} co_function;
+
+static inline wsl_status call(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row)
+{
+    const co_function *co = (const co_function *)function;
+    (void)i;
+    tm_fn_ctx_row(f, row);
+    return co->process(tm_fn_ctx_of(f), co->input, row);
+}
+
 static wsl_status co_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
-    tm_fn_ctx *f = plain(op);
-    wsl_status (*const process)(wsl_ctx *, uint32_t, const wsl_row *) = op->env.function->co_process;
-    uint32_t i = 0;
-    for (; i < n; i++) {
-        tm_fn_ctx_row(f, rows[i]);
-        wsl_status status = process(tm_fn_ctx_of(f), input, rows[i]);
-        if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
-            status = tm_fn_ctx_after(f, status);
-            if (status == WSL_AGAIN) {
-                break;
-            }
-            WSL_TRY(status);
-            if (tm_op_blocked(op)) {
-                i++;
-                break;
-            }
-        }
-    }
-    WSL_TRY(tm_fn_ctx_flush(f));
-    return i == n ? WSL_OK : tm_op_suspend(op, input, rows + i, n - i);
+    const co_function co = {op->env.function->co_process, input};
+    return tm_fn_ctx_rows(plain(op), call, &co, input, rows, n);
 }
 
 static wsl_status co_watermark(tm_op *op, int64_t watermark)
@@ -72,46 +67,23 @@ static tm_keyed *keyed(tm_op *op) { return &((op_keyed_co_process *)(void *)op)-
 
 static wsl_status keyed_co_open(tm_op *op, wsl_error *err) { return tm_keyed_open(keyed(op), op, NULL, err); }
 
-/* rows[*io_at .. end); stops at a row that has to wait. */
-static wsl_status co_block(tm_keyed *k, uint32_t input, const wsl_row *const *rows, uint32_t end, uint32_t *io_at)
+typedef struct keyed_co_function {
+    wsl_status (*process)(wsl_keyed_ctx *, uint32_t, const wsl_row *);
+    uint32_t input;
+} keyed_co_function;
+
+static inline wsl_status keyed_call(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row)
 {
-    tm_op *op = k->f.op;
-    wsl_status (*const process)(wsl_keyed_ctx *, uint32_t, const wsl_row *) = op->env.function->keyed_co_process;
-    for (uint32_t i = *io_at; i < end; i++) {
-        tm_keyed_select(k, i, rows[i]);
-        wsl_status status = process(&k->f.k, input, rows[i]);
-        if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
-            status = tm_fn_ctx_after(&k->f, status);
-            if (status == WSL_AGAIN) {
-                *io_at = i;
-                return WSL_OK;
-            }
-            WSL_TRY(status);
-            if (tm_op_blocked(op)) {
-                *io_at = i + 1;
-                return WSL_OK;
-            }
-        }
-    }
-    *io_at = end;
-    return WSL_OK;
+    const keyed_co_function *co = (const keyed_co_function *)function;
+    tm_keyed_select(tm_keyed_of(f), i, row);
+    return co->process(&f->k, co->input, row);
 }
 
 static wsl_status keyed_co_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
-    tm_keyed *k = keyed(op);
-    uint32_t i = 0;
-    tm_keyed_input(k, input);
-    while (i < n) {
-        uint32_t end = 0;
-        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
-        WSL_TRY(co_block(k, input, rows, end, &i));
-        if (i < end) {
-            break;
-        }
-    }
-    WSL_TRY(tm_fn_ctx_flush(&k->f));
-    return i == n ? WSL_OK : tm_op_suspend(op, input, rows + i, n - i);
+    const keyed_co_function co = {op->env.function->keyed_co_process, input};
+    tm_keyed_input(keyed(op), input);
+    return tm_keyed_rows(keyed(op), keyed_call, &co, input, rows, n);
 }
 
 static wsl_status keyed_co_watermark(tm_op *op, int64_t watermark) { return tm_keyed_watermark(keyed(op), watermark); }

@@ -102,7 +102,7 @@ static wsl_status join_open(tm_op *op, wsl_error *err)
     tm_late_init(&j->late[0], op, side_of(op, config, "late-left"));
     tm_late_init(&j->late[1], op, side_of(op, config, "late-right"));
     WSL_TRY(tm_keyed_open(&j->k, op, NULL, err));
-    j->k.f.stamps_all = true;
+    tm_fn_ctx_stamp_all(&j->k.f);
     const tm_state_spec states[] = {
         {.name = "left", .kind = WSL_STATE_LIST, .schema = op->env.input[0], .keeps_timestamps = true},
         {.name = "right", .kind = WSL_STATE_LIST, .schema = op->env.input[1], .keeps_timestamps = true},

@@ -15,45 +15,18 @@ static tm_keyed *self(tm_op *op) { return &((op_keyed_process *)(void *)op)->k; 
 
 static wsl_status keyed_process_open(tm_op *op, wsl_error *err) { return tm_keyed_open(self(op), op, NULL, err); }
 
-/* rows[*io_at .. end); stops at a row that has to wait. */
-static wsl_status process_block(tm_keyed *k, const wsl_row *const *rows, uint32_t end, uint32_t *io_at)
+typedef wsl_status (*keyed_process_function)(wsl_keyed_ctx *, const wsl_row *);
+
+static inline wsl_status call(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row)
 {
-    tm_op *op = k->f.op;
-    wsl_status (*const process)(wsl_keyed_ctx *, const wsl_row *) = op->env.function->keyed_process;
-    for (uint32_t i = *io_at; i < end; i++) {
-        tm_keyed_select(k, i, rows[i]);
-        wsl_status status = process(&k->f.k, rows[i]);
-        if (WSL_UNLIKELY(status != WSL_OK || k->f.attention)) {
-            status = tm_fn_ctx_after(&k->f, status);
-            if (status == WSL_AGAIN) {
-                *io_at = i;
-                return WSL_OK;
-            }
-            WSL_TRY(status);
-            if (tm_op_blocked(op)) {
-                *io_at = i + 1;
-                return WSL_OK;
-            }
-        }
-    }
-    *io_at = end;
-    return WSL_OK;
+    tm_keyed_select(tm_keyed_of(f), i, row);
+    return (*(const keyed_process_function *)function)(&f->k, row);
 }
 
 static wsl_status keyed_process_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
-    tm_keyed *k = self(op);
-    uint32_t i = 0;
-    while (i < n) {
-        uint32_t end = 0;
-        WSL_TRY(tm_keyed_block(k, rows, n, i, &end));
-        WSL_TRY(process_block(k, rows, end, &i));
-        if (i < end) {
-            break;
-        }
-    }
-    WSL_TRY(tm_fn_ctx_flush(&k->f));
-    return i == n ? WSL_OK : tm_op_suspend(op, input, rows + i, n - i);
+    const keyed_process_function process = op->env.function->keyed_process;
+    return tm_keyed_rows(self(op), call, &process, input, rows, n);
 }
 
 static wsl_status keyed_process_watermark(tm_op *op, int64_t watermark)

@@ -14,29 +14,19 @@ static op_process *self(tm_op *op) { return (op_process *)(void *)op; }
 
 static wsl_status process_open(tm_op *op, wsl_error *err) { return tm_fn_ctx_open(&self(op)->f, op, err); }
 
+typedef wsl_status (*process_function)(wsl_ctx *, const wsl_row *);
+
+static inline wsl_status call(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row)
+{
+    (void)i;
+    tm_fn_ctx_row(f, row);
+    return (*(const process_function *)function)(tm_fn_ctx_of(f), row);
+}
+
 static wsl_status process_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
-    tm_fn_ctx *f = &self(op)->f;
-    wsl_ctx *ctx = tm_fn_ctx_of(f);
-    wsl_status (*const process)(wsl_ctx *, const wsl_row *) = op->env.function->process;
-    uint32_t i = 0;
-    for (; i < n; i++) {
-        tm_fn_ctx_row(f, rows[i]);
-        wsl_status status = process(ctx, rows[i]);
-        if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
-            status = tm_fn_ctx_after(f, status);
-            if (status == WSL_AGAIN) {
-                break;
-            }
-            WSL_TRY(status);
-            if (tm_op_blocked(op)) {
-                i++;
-                break;
-            }
-        }
-    }
-    WSL_TRY(tm_fn_ctx_flush(f));
-    return i == n ? WSL_OK : tm_op_suspend(op, input, rows + i, n - i);
+    const process_function process = op->env.function->process;
+    return tm_fn_ctx_rows(&self(op)->f, call, &process, input, rows, n);
 }
 
 static wsl_status process_watermark(tm_op *op, int64_t watermark)

@@ -40,6 +40,7 @@ static wsl_status reduce_open(tm_op *op, wsl_error *err)
     r->ops.emit = take_result;
     r->ops.emit_at = refuse_emit_at;
     r->k.f.k.ctx.ops = &r->ops;
+    tm_fn_ctx_emit_by_call(&r->k.f);
     return WSL_OK;
 }
 

@@ -38,7 +38,7 @@ typedef struct tm_state_spec {
 /* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. */
 typedef struct tm_value_place {
     uint32_t bits_offset;
-    uint32_t bit; /* 0: values of this state do not lie in entries, or an entry is not known to be the key's */
+    uint32_t bit; /* 0: values of this state do not lie in entries, or expire */
     uint32_t offset;
     const void *owner; /* key_ctx's entries are those of this state if its owner is this one */
 } tm_value_place;

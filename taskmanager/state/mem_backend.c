@@ -61,8 +61,8 @@ static tm_value_place value_place(const tm_state *s, uint32_t state)
     const tm_mem_state *m = tm_mem_self_const(s);
     const tm_mem_area *a = &m->areas[state];
     return (tm_value_place){
-        .bits_offset = (uint32_t)offsetof(tm_entry_fast, bits),
-        .bit = a->size != 0 && !a->stamped && m->fast ? UINT32_C(1) << state : 0,
+        .bits_offset = (uint32_t)(m->fast ? offsetof(tm_entry_fast, bits) : offsetof(tm_entry_general, bits)),
+        .bit = a->size != 0 && !a->stamped ? UINT32_C(1) << state : 0,
         .offset = a->offset,
         .owner = m->has_namespaces || m->now == NULL ? NULL : &m->now->table,
     };

@@ -98,7 +98,7 @@ static inline uint32_t *tm_mem_bits(const tm_mem_state *m, uint8_t *entry)
     return m->fast ? &((tm_entry_fast *)(void *)entry)->bits : &((tm_entry_general *)(void *)entry)->bits;
 }
 
-/* The current key's entry, or NULL. What load left for a general key has the right tag, but may be another key's. */
+/* The current key's entry, or NULL. */
 static inline uint8_t *tm_mem_entry(tm_mem_state *m)
 {
     tm_key_ctx *kc = m->state.key;
@@ -110,7 +110,7 @@ static inline uint8_t *tm_mem_entry(tm_mem_state *m)
         return tm_mem_table_find(t, kc);
     }
     uint8_t *entry = kc->entry;
-    if (entry == NULL || (!m->fast && !tm_mem_key_equal(t, entry, kc))) {
+    if (entry == NULL) {
         entry = tm_mem_table_find(t, kc);
         kc->entry = entry;
     }

@@ -45,19 +45,21 @@ typedef struct tm_mem_snapshot {
 static const wsl_row *key_row(tm_mem_snapshot *s, const uint8_t *entry, uint32_t *out_hash)
 {
     const bool fast = s->m->fast;
+    const bool bytes = s->m->state.key->bytes;
     const tm_entry_fast *f = (const tm_entry_fast *)(const void *)entry;
     const tm_entry_general *g = (const tm_entry_general *)(const void *)entry;
-    const uint32_t size = fast ? (uint32_t)sizeof f->slot : g->key_size;
-    if (s->key_capacity < sizeof(wsl_row) + size) {
+    const uint32_t size = fast ? (uint32_t)(sizeof(wsl_row) + sizeof f->slot) : tm_entry_row_size(bytes, g);
+    if (s->key_capacity < size) {
         free(s->key);
-        s->key_capacity = (uint32_t)sizeof(wsl_row) + size + 64;
+        s->key_capacity = size + 64;
         s->key = wsl_alloc(s->key_capacity);
     }
-    *s->key = (wsl_row){.size = (uint32_t)sizeof(wsl_row) + size, .nulls = fast ? f->bits >> 31 : g->key_nulls};
-    const void *bytes = fast                            ? (const void *)&f->slot
-                        : size <= TM_ENTRY_INLINE_KEY ? (const void *)g->key
-                                                       : (const void *)(uintptr_t)g->key[0];
-    memcpy(s->key->slot, bytes, size);
+    if (fast) {
+        *s->key = (wsl_row){.size = size, .nulls = f->bits >> 31};
+        s->key->slot[0] = f->slot;
+    } else {
+        tm_entry_row(bytes, g, s->key);
+    }
     *out_hash = fast ? f->hash : g->hash;
     return s->key;
 }

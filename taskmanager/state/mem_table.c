@@ -405,13 +405,14 @@ static void write_key(tm_mem_table *t, uint8_t *entry, const tm_key_ctx *kc)
         return;
     }
     tm_entry_general *e = (tm_entry_general *)(void *)entry;
-    *e = (tm_entry_general){.hash = kc->hash, .key_size = tm_key_ctx_size(kc), .key_nulls = kc->row->nulls};
+    const tm_kept_key key = tm_key_ctx_kept(kc);
+    *e = (tm_entry_general){.hash = kc->hash, .key_size = key.size, .key_nulls = key.nulls};
     void *to = e->key;
     if (e->key_size > TM_ENTRY_INLINE_KEY) {
         to = tm_slab_alloc(t->slab, e->key_size);
         e->key[0] = (uint64_t)(uintptr_t)to;
     }
-    memcpy(to, tm_key_ctx_bytes(kc), e->key_size);
+    memcpy(to, key.bytes, key.size);
 }
 
 uint8_t *tm_mem_table_add(tm_mem_table *t, tm_key_ctx *kc)
@@ -478,6 +479,7 @@ void tm_mem_table_init(tm_mem_table *t, tm_region *region, tm_slab *slab, tm_mem
         .region = region,
         .slab = slab,
         .fast = kc->fast,
+        .bytes = kc->bytes,
         .stride = stride_for((kc->fast ? TM_ENTRY_FAST_HEADER : TM_ENTRY_GENERAL_HEADER) + payload),
         .max_parallelism = kc->max_parallelism,
         .first_group = kc->first_group,

@@ -10,8 +10,9 @@
  *
  * An entry is a header with the key, then what the backend keeps for it (`stride` bytes in all):
  *     fast     | u64 slot | u32 hash | u32 bits |                                        key is the slot
- *     general  | u64 key[2] | u32 hash | u32 bits | u32 key size | u32 key nulls |       key inline to 16 bytes, else
- * key[0] points to a block of the slab `bits` belong to the backend but for the top one, which is a fast key's NULL.
+ *     other    | u64 key[2] | u32 hash | u32 bits | u32 key size | u32 key nulls |       key inline to 16 bytes, else
+ * key[0] points to a block of the slab. `bits` belong to the backend but for the top one, which is a fast key's NULL. What
+ * the key's bytes are, key_ctx says: those of the string, or of the row of key fields.
  *
  * When entries have moved or one is gone, the key_ctx is told, if what it holds is of this table.
  *
@@ -30,7 +31,6 @@
 enum {
     TM_ENTRY_FAST_HEADER = 16,
     TM_ENTRY_GENERAL_HEADER = 32,
-    TM_ENTRY_INLINE_KEY = 16,
     TM_SEGMENT_HEADER = 64,
     TM_SEGMENT_LOG_GROUPS = 6,      /* of a segment that splits rather than doubles: 64 groups of 16 */
     TM_SEGMENT_LOG_GROUPS_MAX = 22, /* of one full of colliding hashes */
@@ -39,14 +39,6 @@ enum {
     TM_SMALL_REGION = 2 << 10,      /* first chunks of a small table: of entries ... */
     TM_SMALL_TAG_REGION = 512,      /* ... and of tags */
 };
-
-typedef struct tm_entry_general {
-    uint64_t key[2];
-    uint32_t hash;
-    uint32_t bits;
-    uint32_t key_size;
-    uint32_t key_nulls;
-} tm_entry_general;
 
 typedef struct tm_mem_cell {
     uint64_t segment; /* address | log2 of its groups (addresses are multiples of 64) */
@@ -71,6 +63,7 @@ typedef struct tm_mem_table {
     tm_region tag_region;
     tm_slab *slab; /* for long keys */
     bool fast;
+    bool bytes; /* the key's form: see key_ctx.h */
     uint32_t stride;
     uint32_t max_parallelism;
     uint32_t first_group;
@@ -129,12 +122,7 @@ static inline bool tm_mem_key_equal(const tm_mem_table *t, const uint8_t *entry,
         const tm_entry_fast *e = (const tm_entry_fast *)(const void *)entry;
         return e->slot == kc->row->slot[0] && (e->bits >> 31) == kc->row->nulls;
     }
-    const tm_entry_general *e = (const tm_entry_general *)(const void *)entry;
-    if (e->hash != kc->hash || e->key_size != tm_key_ctx_size(kc) || e->key_nulls != kc->row->nulls) {
-        return false;
-    }
-    const void *key = e->key_size <= TM_ENTRY_INLINE_KEY ? (const void *)e->key : (const void *)(uintptr_t)e->key[0];
-    return memcmp(key, tm_key_ctx_bytes(kc), e->key_size) == 0;
+    return tm_key_ctx_owns(kc, (const tm_entry_general *)(const void *)entry);
 }
 
 /* ---- in order ---- */

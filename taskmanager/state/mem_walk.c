@@ -4,7 +4,8 @@
  * group because places do.
  *
  * Sorting is by the first 8 key bytes as a number, digit by digit (most keys share their upper bytes, whose digits are
- * skipped), then by key group; keys that agree in both are few and compared in full.
+ * skipped), then by key group; keys that agree in both are few and compared in full. Key bytes are those of the row of key
+ * fields, whatever an entry keeps: a string's first 8 are its slot, so the shorter one comes first.
  */
 #include <stdlib.h>
 
@@ -26,34 +27,32 @@ void tm_mem_walk_fini(tm_mem_walk *w)
 
 /* ---- keys of entries ---- */
 
-typedef struct key_of {
-    const uint8_t *bytes;
-    uint32_t size;
-    uint32_t nulls;
-} key_of;
+static const tm_entry_general *general(const uint8_t *entry) { return (const tm_entry_general *)(const void *)entry; }
 
-static key_of key_in(const tm_mem_table *t, const uint8_t *entry)
+static tm_kept_key key_in(const tm_mem_table *t, const uint8_t *entry)
 {
     if (t->fast) {
         const tm_entry_fast *e = (const tm_entry_fast *)(const void *)entry;
-        return (key_of){(const uint8_t *)&e->slot, sizeof e->slot, e->bits >> 31};
+        return (tm_kept_key){&e->slot, sizeof e->slot, e->bits >> 31};
     }
-    const tm_entry_general *e = (const tm_entry_general *)(const void *)entry;
-    const void *bytes = e->key_size <= TM_ENTRY_INLINE_KEY ? (const void *)e->key : (const void *)(uintptr_t)e->key[0];
-    return (key_of){bytes, e->key_size, e->key_nulls};
+    return tm_entry_kept(general(entry));
 }
 
 static uint64_t prefix_of(const tm_mem_table *t, const uint8_t *entry)
 {
-    uint64_t prefix;
-    memcpy(&prefix, key_in(t, entry).bytes, sizeof prefix); /* a key has a field, so 8 bytes at least */
+    const tm_kept_key key = key_in(t, entry);
+    uint64_t prefix = key.nulls != 0 ? 0 : (uint64_t)key.size << 32 | (sizeof(wsl_row) + sizeof prefix);
+    if (!t->bytes) {
+        memcpy(&prefix, key.bytes, sizeof prefix); /* a key has a field, so 8 bytes at least */
+    }
     return __builtin_bswap64(prefix);
 }
 
+/* Of keys with the same prefix. */
 static int compare_keys(const tm_mem_table *t, const uint8_t *a, const uint8_t *b)
 {
-    const key_of x = key_in(t, a);
-    const key_of y = key_in(t, b);
+    const tm_kept_key x = key_in(t, a);
+    const tm_kept_key y = key_in(t, b);
     const int order = memcmp(x.bytes, y.bytes, x.size < y.size ? x.size : y.size);
     if (order != 0) {
         return order;
@@ -224,11 +223,15 @@ static bool next_unit(tm_mem_walk *w)
 
 void tm_mem_table_make_current(tm_mem_table *t, tm_key_ctx *kc, uint8_t *entry)
 {
-    const key_of key = key_in(t, entry);
     if (kc->owner != t) {
         tm_key_ctx_take_over(kc, t);
     }
-    tm_key_ctx_restore(kc, key.bytes, key.size, key.nulls, tm_hash_of(t, entry));
+    if (t->fast) {
+        const tm_kept_key key = key_in(t, entry);
+        tm_key_ctx_restore(kc, key.bytes, key.size, key.nulls, tm_hash_of(t, entry));
+    } else {
+        tm_key_ctx_restore_kept(kc, general(entry));
+    }
     kc->entry = entry;
 }
 

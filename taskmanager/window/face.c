@@ -149,7 +149,7 @@ void tm_face_clear_states(tm_face *face, int64_t ns)
 wsl_status tm_face_after(tm_face *face, wsl_status status, const char *what)
 {
     tm_fn_ctx *f = &face->k.f;
-    if (WSL_LIKELY(status == WSL_OK && !f->attention && f->n_out == 0)) {
+    if (WSL_LIKELY(status == WSL_OK && !f->attention && f->k.ctx.n_out == 0)) {
         return WSL_OK;
     }
     status = tm_fn_ctx_after(f, status);
@@ -158,6 +158,6 @@ wsl_status tm_face_after(tm_face *face, wsl_status status, const char *what)
                           face->function->name);
     }
     WSL_TRY(status);
-    return f->n_out == 0 ? WSL_OK
+    return f->k.ctx.n_out == 0 ? WSL_OK
                          : tm_op_fail(f->op, WSL_USER, "%s emits nothing, but '%s' did", what, face->function->name);
 }

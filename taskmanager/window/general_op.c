@@ -117,13 +117,13 @@ wsl_status tm_general_forget(tm_general *g)
         wsl_window_ctx *w = tm_face_select(&g->out, 0);
         w->state = has_state ? &tm_face_select(&g->per_window, g->contents_ns)->k : NULL;
         tm_fn_ctx_no_row(&g->out.k.f, false, 0);
-        const uint32_t n_out = g->out.k.f.n_out;
+        const uint32_t n_out = g->out.k.f.k.ctx.n_out;
         wsl_status status = fn->window_clear(w);
         if (status != WSL_OK || g->out.k.f.attention) {
             status = tm_fn_ctx_after(&g->out.k.f, status);
         }
         WSL_TRY(status);
-        if (g->out.k.f.n_out != n_out) {
+        if (g->out.k.f.k.ctx.n_out != n_out) {
             return tm_op_fail(g->op, WSL_USER, "a window that is given up emits nothing, but .window_clear of '%s' did",
                               fn->name);
         }
@@ -437,7 +437,7 @@ static wsl_status open_functions(tm_general *g, wsl_error *err)
     const wsl_window_functions *fn = &g->spec->fn;
     const wsl_function *out = fn->pair != NULL ? fn->pair : fn->window;
     WSL_TRY(tm_face_open(&g->out, g, out, false, err));
-    g->out.k.f.stamps_all = true;
+    tm_fn_ctx_stamp_all(&g->out.k.f);
     if (has_states(out) && !is_session(g)) {
         /* the same states once more, per window; its open and close have run for `out` */
         g->per_window_function = *out;

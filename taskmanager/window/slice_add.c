@@ -195,7 +195,7 @@ static wsl_status add_to(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_row 
         return add_to_one_key(o, s, n, base);
     }
     const bool by_function =
-        o->place.bit != 0 && o->fold.in_place && o->fold.kind == TM_FOLD_AGGREGATE && o->event_time;
+        o->key.fast && o->place.bit != 0 && o->fold.in_place && o->fold.kind == TM_FOLD_AGGREGATE && o->event_time;
     o->fold.ctx.has_timestamp = o->event_time;
     if (by_function && s == o->state && is_worth_caching(o, s, n)) {
         return add_cached(o, s, ns, rows, n);

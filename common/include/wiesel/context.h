@@ -41,6 +41,10 @@ struct wsl_ctx {
     uint8_t *out_tip;      /* free memory for the next output row: [out_tip, out_end) */
     uint8_t *out_end;
     wsl_operator_states *operator_states; /* state that belongs to the subtask, not to a key */
+    const wsl_row **out_rows; /* emitted and not sent on yet: n_out of them */
+    uint32_t n_out;
+    uint32_t n_out_max; /* wsl_emit of the row just begun needs no call below that; 0: always */
+    uint16_t out_split; /* WSL_ROW_SPLIT_MASK: of the row in hand, and so of rows made from it */
 };
 
 struct wsl_keyed_ctx {
@@ -139,7 +143,19 @@ static inline wsl_status wsl_ctx_emit_writer(wsl_ctx *ctx, const void *writer)
     if (WSL_UNLIKELY(w->overflow)) {
         return wsl_ctx_fail(ctx, "a row's strings need more room than was asked for with wsl_begin");
     }
-    return ctx->ops->emit(ctx, w->row);
+    wsl_row *const row = w->row;
+    if (WSL_UNLIKELY(ctx->n_out >= ctx->n_out_max || (const uint8_t *)row != ctx->out_tip)) {
+        return ctx->ops->emit(ctx, row);
+    }
+    if (ctx->has_timestamp && !wsl_row_has_timestamp(row)) {
+        wsl_row_set_timestamp(row, ctx->timestamp);
+    }
+    if ((row->flags & WSL_ROW_SPLIT_MASK) == 0) {
+        row->flags = (uint16_t)(row->flags | ctx->out_split);
+    }
+    ctx->out_tip += row->size;
+    ctx->out_rows[ctx->n_out++] = row;
+    return WSL_OK;
 }
 
 /* The same with this timestamp, whatever the row's own and the current one are: the row of a timer may be of another time than

@@ -189,6 +189,37 @@ static inline void wsl_row_set_float(wsl_row_writer *w, uint32_t i, float v)
     memcpy(&bits, &v, sizeof bits);
     wsl_row_set_slot(w, i, bits);
 }
+/* Copies bytes to where a value of the variable part goes, and zeros up to the next multiple of 8; nothing if there are
+ * none. Short ones go as whole words: no call, and who reads the value next does not wait for the writes of its parts. */
+static inline void wsl_row_put_bytes(uint8_t *to, const void *data, uint32_t size)
+{
+    const uint8_t *from = (const uint8_t *)data;
+    uint64_t word = 0;
+    if (size >= 8) {
+        const uint32_t last = (size - 1) & ~UINT32_C(7); /* where the last word goes */
+        if (size <= 16) {
+            memcpy(&word, from, 8);
+            memcpy(to, &word, 8);
+        } else {
+            memcpy(to, from, last);
+        }
+        memcpy(&word, from + size - 8, 8);
+        word >>= 8 * (last + 8 - size);
+        memcpy(to + last, &word, 8);
+        return;
+    }
+    if (size >= 4) {
+        uint32_t low, high;
+        memcpy(&low, from, 4);
+        memcpy(&high, from + size - 4, 4);
+        word = low | (uint64_t)high << (8 * (size - 4));
+    } else if (size != 0) {
+        word = from[0] | (uint64_t)from[size / 2] << (8 * (size / 2)) | (uint64_t)from[size - 1] << (8 * (size - 1));
+    } else {
+        return;
+    }
+    memcpy(to, &word, 8);
+}
 /* Appends to the variable part; a field may be set once. Sets overflow instead of writing past the end. */
 static inline void wsl_row_set_bytes(wsl_row_writer *w, uint32_t i, const void *data, uint32_t size)
 {
@@ -201,11 +232,7 @@ static inline void wsl_row_set_bytes(wsl_row_writer *w, uint32_t i, const void *
         w->overflow = true;
         return;
     }
-    uint8_t *to = (uint8_t *)w->row + at;
-    if (padded != 0) {
-        memset(to + padded - 8, 0, 8);
-        memcpy(to, data, size);
-    }
+    wsl_row_put_bytes((uint8_t *)w->row + at, data, size);
     w->row->size = at + (uint32_t)padded;
     wsl_row_set_slot(w, i, (uint64_t)size << 32 | at);
 }

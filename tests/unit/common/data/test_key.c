@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include <wiesel/row.h>
 
@@ -75,6 +76,19 @@ Test(key, hashes_of_strings_are_pinned)
     cr_assert_eq(hash_s(""), 0x9E9483F5);
     cr_assert_eq(hash_s("ACME"), 0x7740A80C);
     cr_assert_eq(hash_s(long_text), 0x63EDEC92);
+}
+
+Test(key, the_hash_of_a_string_is_made_of_xxh3_of_its_bytes_for_every_length)
+{
+    char text[300];
+    for (uint32_t size = 0; size <= sizeof text; size++) {
+        for (uint32_t i = 0; i < size; i++) {
+            text[i] = (char)(i * 31 + size);
+        }
+        wsl_row_writer w = begin();
+        rec_set_s(&w, (wsl_str){text, size});
+        cr_assert_eq(hash(w.row, "s", NULL), wsl_key_hash_slot(XXH3_64bits(text, size)), "%u bytes", size);
+    }
 }
 
 Test(key, hashes_of_floats_are_pinned_and_equal_numbers_hash_alike)

@@ -66,6 +66,32 @@ Test(row, every_type_reads_back_and_passes_the_check)
     cr_assert_eq(all_ts(row), 1700000000123);
 }
 
+Test(row, a_string_of_any_length_is_copied_whole_and_followed_by_zeros)
+{
+    enum { LONGEST = 70, BEFORE = 4 };
+    for (uint32_t size = 0; size <= LONGEST; size++) {
+        uint64_t memory[16];
+        memset(memory, 0xEE, sizeof memory);
+        char *text = malloc(size + 1); /* nothing behind the last byte may be read: ASan sees to that */
+        char *copy = malloc(size == 0 ? 1 : size);
+        for (uint32_t i = 0; i < size; i++) {
+            text[i] = (char)('A' + (i * 7 + size) % 50);
+        }
+        memcpy(copy, text, size);
+        wsl_row_put_bytes((uint8_t *)(memory + BEFORE), copy, size);
+        const uint32_t padded = (size + 7) & ~UINT32_C(7);
+        const uint8_t *got = (const uint8_t *)(memory + BEFORE);
+        cr_assert_eq(memcmp(got, text, size), 0, "%u bytes", size);
+        for (uint32_t i = size; i < padded; i++) {
+            cr_assert_eq(got[i], 0, "%u bytes, at %u", size, i);
+        }
+        cr_assert_eq(got[-1], 0xEE);
+        cr_assert_eq(got[padded], 0xEE, "%u bytes", size);
+        free(copy);
+        free(text);
+    }
+}
+
 Test(row, a_row_that_is_there_can_be_edited)
 {
     uint64_t memory[64];

@@ -180,7 +180,7 @@ Test(mem_table, takes_keys_that_all_have_the_same_hash)
     end();
 }
 
-Test(mem_table, walks_keys_of_any_length_in_order_and_forgets_those_removed_in_hand)
+static void walk_texts(const char *beginning)
 {
     enum { N = 3000 };
     static const char *const names[] = {"name"};
@@ -196,8 +196,10 @@ Test(mem_table, walks_keys_of_any_length_in_order_and_forgets_those_removed_in_h
         char name[64];
         wsl_row_writer w;
         (void)wsl_row_writer_init(&w, memory, sizeof memory, text_n_fields);
-        const int size = snprintf(name, sizeof name, "a common beginning %*u", (int)(i % 20), i);
-        text_set_name(&w, (wsl_str){name, (uint32_t)size});
+        const int size = snprintf(name, sizeof name, "%s%*u", beginning, (int)(i % 20), i);
+        if (i != 0) { /* key 0 is NULL, key 1 the empty string */
+            text_set_name(&w, (wsl_str){name, i == 1 ? 0 : (uint32_t)size});
+        }
         cr_assert(tm_key_ctx_make(&kc, w.row));
         cr_assert_null(tm_mem_table_find(&table, &kc));
         (void)tm_mem_table_add(&table, &kc);
@@ -225,6 +227,9 @@ Test(mem_table, walks_keys_of_any_length_in_order_and_forgets_those_removed_in_h
     }
     end();
 }
+
+Test(mem_table, walks_keys_of_any_length_in_order_and_forgets_those_removed_in_hand) { walk_texts("a common beginning "); }
+Test(mem_table, walks_short_keys_in_order) { walk_texts(""); }
 
 Test(mem_table, stays_within_its_memory_when_keys_come_and_go)
 {
