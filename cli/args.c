@@ -9,7 +9,8 @@
 #include "base/number.h"
 #include "base/suggest.h"
 
-typedef enum arg_type { ARG_FLAG, ARG_TEXT, ARG_COUNT, ARG_PAIR } arg_type;
+/* ARG_OPTION, ARG_OPTION_FLAG: stands for -D <option>=<value>, -D <option>=true. */
+typedef enum arg_type { ARG_FLAG, ARG_TEXT, ARG_COUNT, ARG_PAIR, ARG_OPTION, ARG_OPTION_FLAG } arg_type;
 
 typedef struct arg_row {
     const char *name;   /* "--name"; NULL: only the letter */
@@ -22,6 +23,8 @@ typedef struct arg_row {
     const char *help;
 } arg_row;
 
+static bool is_flag(const arg_row *row) { return row->type == ARG_FLAG || row->type == ARG_OPTION_FLAG; }
+
 #define AT(field) offsetof(cli_args, field)
 
 /* clang-format off */
@@ -30,6 +33,13 @@ static const arg_row rows[] = {
     {"--detached",     "-d", ARG_FLAG,  AT(detached),     CLI_RUN, 0, 0, NULL, "submit and return"},
     {"--name",         NULL, ARG_TEXT,  AT(name),         CLI_RUN | CLI_INFO, 0, 0, "TEXT", "the job's name"},
     {"--local",        NULL, ARG_FLAG,  AT(local),        CLI_RUN, 0, 0, NULL, "run in this process, without a cluster"},
+    {"--fromSavepoint", "-s", ARG_OPTION, 0,              CLI_RUN, 0, 0, "PATH", "begin with the state of a savepoint or checkpoint"},
+    {"--resume",       NULL, ARG_OPTION, 0,               CLI_RUN, 0, 0, "latest", "begin with the newest checkpoint of an ended job of this name"},
+    {"--allowNonRestoredState", "-n", ARG_OPTION_FLAG, 0, CLI_RUN, 0, 0, NULL, "leave out state of operators that the job does not have"},
+    {"--claim-mode",   NULL, ARG_OPTION, 0,               CLI_RUN, 0, 0, "MODE", "claim: what it begins with becomes the job's own; no_claim (default)"},
+    {"--dispose",      "-d", ARG_TEXT,  AT(dispose),      CLI_SAVEPOINT, 0, 0, "PATH", "remove that savepoint"},
+    {"--savepointPath", "-p", ARG_TEXT, AT(savepoint_path), CLI_STOP, 0, 0, "DIR", "where the savepoint goes; default execution.checkpointing.savepoint-dir"},
+    {"--drain",        "-d", ARG_FLAG,  AT(drain),        CLI_STOP, 0, 0, NULL, "first let all windows and timers fire, as at the end of input"},
     {"--running",      "-r", ARG_FLAG,  AT(running),      CLI_LIST, 0, 0, NULL, "only jobs that run or restart"},
     {"--scheduled",    "-s", ARG_FLAG,  AT(scheduled),    CLI_LIST, 0, 0, NULL, "only jobs that wait"},
     {"--all",          "-a", ARG_FLAG,  AT(all),          CLI_LIST, 0, 0, NULL, "also jobs that ended"},
@@ -49,10 +59,35 @@ static const arg_row rows[] = {
 };
 /* clang-format on */
 
+/* Switches that are another spelling of an option. */
+static const struct {
+    const char *name, *option;
+} spellings[] = {
+    {"--fromSavepoint", "execution.state-recovery.path"},
+    {"--resume", "execution.state-recovery.path"},
+    {"--allowNonRestoredState", "execution.state-recovery.ignore-unclaimed-state"},
+    {"--claim-mode", "execution.state-recovery.claim-mode"},
+};
+
+static const char *option_of(const arg_row *row)
+{
+    size_t i = 0;
+    while (strcmp(spellings[i].name, row->name) != 0) {
+        i++; /* every row of that type is there */
+    }
+    return spellings[i].option;
+}
+
 static bool is_end(const arg_row *row) { return row->name == NULL && row->letter == NULL; }
 
 void cli_args_fini(cli_args *args)
 {
+    for (uint32_t i = 0; i < args->n_owned; i++) {
+        free(args->owned[i]);
+    }
+    free(args->owned);
+    args->owned = NULL;
+    args->n_owned = 0;
     free(args->defines);
     args->defines = NULL;
     args->n_defines = 0;
@@ -102,12 +137,25 @@ static const arg_row *find_row(cli_verb_bit verb, const char *arg, const char **
             *out_value = equals != NULL ? equals + 1 : NULL;
             return row;
         }
-        if (row->letter != NULL && strncmp(row->letter, arg, 2) == 0 && (arg[2] == '\0' || row->type != ARG_FLAG)) {
+        if (row->letter != NULL && strncmp(row->letter, arg, 2) == 0 && (arg[2] == '\0' || !is_flag(row))) {
             *out_value = arg[2] != '\0' ? arg + 2 : NULL;
             return row;
         }
     }
     return NULL;
+}
+
+static void add_define(cli_args *args, const char *pair)
+{
+    args->defines = wsl_realloc(args->defines, (args->n_defines + 1) * sizeof *args->defines);
+    args->defines[args->n_defines++] = pair;
+}
+
+static void add_owned_define(cli_args *args, const char *key, const char *value)
+{
+    args->owned = wsl_realloc(args->owned, (args->n_owned + 1) * sizeof(char *));
+    args->owned[args->n_owned] = wsl_asprintf("%s=%s", key, value);
+    add_define(args, args->owned[args->n_owned++]);
 }
 
 static wsl_status set_value(const arg_row *row, const char *value, cli_args *args, wsl_error *err)
@@ -134,8 +182,11 @@ static wsl_status set_value(const arg_row *row, const char *value, cli_args *arg
         if (strchr(value, '=') == NULL || value[0] == '=') {
             return wsl_fail(err, WSL_INVALID, "-D takes key=value, not '%.100s'", value);
         }
-        args->defines = wsl_realloc(args->defines, (args->n_defines + 1) * sizeof *args->defines);
-        args->defines[args->n_defines++] = value;
+        add_define(args, value);
+        return WSL_OK;
+    case ARG_OPTION:
+    case ARG_OPTION_FLAG:
+        add_owned_define(args, option_of(row), row->type == ARG_OPTION ? value : "true");
         return WSL_OK;
     }
     return WSL_OK;
@@ -149,10 +200,10 @@ static wsl_status take_option(cli_verb_bit verb, int argc, char **argv, int *i, 
     if (row == NULL) {
         return unknown_option(verb, argv[*i], err);
     }
-    if (row->type == ARG_FLAG && value != NULL) {
+    if (is_flag(row) && value != NULL) {
         return wsl_fail(err, WSL_INVALID, "%s takes no value", row->name);
     }
-    if (row->type != ARG_FLAG && value == NULL) {
+    if (!is_flag(row) && value == NULL) {
         if (*i + 1 >= argc) {
             return wsl_fail(err, WSL_INVALID, "%s needs a value", row->name);
         }

@@ -23,8 +23,10 @@ typedef enum cli_verb_bit {
     CLI_LATE = 1u << 7,
     CLI_CHECKPOINT = 1u << 8,
     CLI_STATE = 1u << 9,
-    CLI_CLUSTER = CLI_RUN | CLI_LIST | CLI_CANCEL | CLI_WAIT | CLI_WATERMARKS | CLI_LATE,
-    CLI_ALL = (1u << 10) - 1,
+    CLI_SAVEPOINT = 1u << 10,
+    CLI_STOP = 1u << 11,
+    CLI_CLUSTER = CLI_RUN | CLI_LIST | CLI_CANCEL | CLI_WAIT | CLI_WATERMARKS | CLI_LATE | CLI_SAVEPOINT | CLI_STOP,
+    CLI_ALL = (1u << 12) - 1,
 } cli_verb_bit;
 
 enum { CLI_PARALLELISM_MAX = 4096, CLI_POSITIONALS_MAX = 16 };
@@ -35,6 +37,8 @@ typedef struct cli_args {
     const char *conf;       /* --conf: file or directory */
     const char **defines;   /* -D key=value */
     uint32_t n_defines;
+    char **owned; /* texts of defines that a switch of its own stands for: -s PATH */
+    uint32_t n_owned;
     const char *name;             /* --name */
     uint64_t parallelism;         /* -p; 0: not given */
     bool detached;                /* -d */
@@ -46,6 +50,9 @@ typedef struct cli_args {
     uint64_t pid;
     const char *operator_name; /* late: name; state: uid */
     const char *state_name;    /* state */
+    const char *dispose;        /* savepoint */
+    const char *savepoint_path; /* stop */
+    bool drain;
     const char *positionals[CLI_POSITIONALS_MAX];
     uint32_t n_positionals;
     char **job_args; /* behind "--" */

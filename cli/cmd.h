@@ -56,6 +56,8 @@ wsl_status cmd_cancel(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_wait(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_watermarks(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_late(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_savepoint(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_stop(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_checkpoint(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_state(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_version(cli *c, int *out_exit, wsl_error *err);

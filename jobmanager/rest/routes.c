@@ -24,6 +24,17 @@ const jm_route jm_routes[] = {
     {"GET",   JOB "/execution-result",                 jm_h_job_result},
     {"GET",   JOB "/metrics",                          jm_h_job_metrics},
 
+    {"GET",   JOB "/checkpoints",                      jm_h_job_checkpoints},
+    {"POST",  JOB "/checkpoints",                      jm_h_job_checkpoint},
+    {"GET",   JOB "/checkpoints/config",               jm_h_job_checkpoints_config},
+    {"GET",   JOB "/checkpoints/details/:checkpointid", jm_h_job_checkpoint_details},
+    {"GET",   JOB "/checkpoints/:triggerid",           jm_h_job_operation},
+    {"POST",  JOB "/savepoints",                       jm_h_job_savepoint},
+    {"GET",   JOB "/savepoints/:triggerid",            jm_h_job_operation},
+    {"POST",  JOB "/stop",                             jm_h_job_stop},
+    {"POST",  "/savepoint-disposal",                   jm_h_savepoint_disposal},
+    {"GET",   "/savepoint-disposal/:triggerid",        jm_h_savepoint_disposal_status},
+
     {"GET",   VERTEX,                                  jm_h_vertex},
     {"GET",   VERTEX "/metrics",                       jm_h_vertex_metrics},
     {"GET",   VERTEX "/subtasks/metrics",              jm_h_vertex_subtasks_metrics},

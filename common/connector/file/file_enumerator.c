@@ -12,6 +12,7 @@
  * When the coordinator takes no more splits for now, the look ends early and goes on a little later.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -278,6 +279,77 @@ static wsl_status discover(void *self, wsl_enum_ctx *ctx, int64_t *out_next_ms, 
     return s;
 }
 
+/* ---- snapshots ----
+ *
+ *     piece 0          | i64 floor | u64 partial_start | path of the file that was handed out in part, if any |
+ *     each further     | i64 mtime | path that is known |
+ *
+ * The name of a piece is not used. */
+
+enum { HEAD_SIZE = 16, KNOWN_SIZE = 8 };
+
+static void save_piece(wsl_saver *save, const void *head, size_t head_size, const char *path)
+{
+    const size_t path_size = path == NULL ? 0 : strlen(path);
+    uint8_t *bytes = (uint8_t *)wsl_alloc(head_size + path_size);
+    memcpy(bytes, head, head_size);
+    if (path_size > 0) {
+        memcpy(bytes + head_size, path, path_size);
+    }
+    const wsl_split piece = {.name = "", .bytes = bytes, .size = (uint32_t)(head_size + path_size)};
+    save->add(save, &piece);
+    free(bytes);
+}
+
+static void enumerator_snapshot(void *self, wsl_enum_ctx *ctx, wsl_saver *save)
+{
+    (void)ctx;
+    file_enumerator *e = (file_enumerator *)self;
+    uint8_t head[HEAD_SIZE];
+    memcpy(head, &e->floor_ns, 8);
+    memcpy(head + 8, &e->partial_start, 8);
+    save_piece(save, head, sizeof head, e->partial);
+    uint32_t at = 0;
+    while (wsl_str_map_next(&e->seen, &at)) {
+        const known *k = (const known *)wsl_str_map_value(&e->seen, at);
+        save_piece(save, &k->mtime_ns, KNOWN_SIZE, wsl_str_map_key(&e->seen, at));
+    }
+}
+
+/* The path behind the head of a piece; malloc'ed. NULL: there is none that could be one. */
+static char *path_in(const wsl_split *piece, size_t head_size)
+{
+    const char *path = (const char *)piece->bytes + head_size;
+    const size_t size = piece->size - head_size;
+    if (size == 0 || size >= WSL_FILE_PATH_MAX || memchr(path, '\0', size) != NULL) {
+        return NULL;
+    }
+    return wsl_strndup(path, size);
+}
+
+static wsl_status enumerator_restore(void *self, wsl_enum_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err)
+{
+    (void)ctx;
+    file_enumerator *e = (file_enumerator *)self;
+    if (n == 0 || pieces[0].size < HEAD_SIZE) {
+        return wsl_fail(err, WSL_CORRUPT, "what the file source kept of the files it had found is not readable");
+    }
+    memcpy(&e->floor_ns, pieces[0].bytes, 8);
+    memcpy(&e->partial_start, (const uint8_t *)pieces[0].bytes + 8, 8);
+    e->partial = path_in(&pieces[0], HEAD_SIZE);
+    for (uint32_t i = 1; i < n; i++) {
+        found f = {0};
+        f.path = pieces[i].size < KNOWN_SIZE ? NULL : path_in(&pieces[i], KNOWN_SIZE);
+        if (f.path == NULL) {
+            return wsl_fail(err, WSL_CORRUPT, "a path that the file source kept is not readable");
+        }
+        memcpy(&f.mtime_ns, pieces[i].bytes, KNOWN_SIZE);
+        remember(e, &f);
+        free(f.path);
+    }
+    return WSL_OK;
+}
+
 static void enumerator_close(void *self)
 {
     file_enumerator *e = (file_enumerator *)self;
@@ -295,4 +367,6 @@ const wsl_enumerator_class wsl_file_enumerator = {
     .open = enumerator_open,
     .discover = discover,
     .close = enumerator_close,
+    .snapshot = enumerator_snapshot,
+    .restore = enumerator_restore,
 };

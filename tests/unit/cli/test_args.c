@@ -88,3 +88,22 @@ Test(args, help_shows_the_switches_of_the_verb)
     cr_assert_eq(version, 2, "--json and --help");
     cr_assert_eq(list, 8);
 }
+
+Test(args, where_a_job_begins_is_another_spelling_of_options)
+{
+    cli_args a = parse(CLI_RUN, ARGV("-s", "/sp/1", "-n", "--claim-mode=claim", "job.so"));
+
+    cr_assert_eq(a.n_defines, 3);
+    cr_assert_str_eq(a.defines[0], "execution.state-recovery.path=/sp/1");
+    cr_assert_str_eq(a.defines[1], "execution.state-recovery.ignore-unclaimed-state=true");
+    cr_assert_str_eq(a.defines[2], "execution.state-recovery.claim-mode=claim");
+    cli_args_fini(&a);
+    a = parse(CLI_RUN, ARGV("--resume", "latest", "job.so"));
+    cr_assert_str_eq(a.defines[0], "execution.state-recovery.path=latest");
+    cli_args_fini(&a);
+    a = parse(CLI_STOP, ARGV("abc", "-p", "/sp", "-d"));
+    cr_assert_str_eq(a.savepoint_path, "/sp");
+    cr_assert(a.drain);
+    cli_args_fini(&a);
+    refused(CLI_RUN, ARGV("job.so", "--allowNonRestoredState=1"), "takes no value");
+}

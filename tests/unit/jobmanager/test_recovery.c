@@ -1,4 +1,6 @@
 /* Checkpoints, restarts and savepoints of a whole JobManager; TaskManagers only acknowledge. */
+#include <jansson.h>
+
 #include "jm_kit.h"
 
 #include "base/alloc.h"
@@ -7,6 +9,7 @@
 #include "ckpt/storage.h"
 #include "graph/pb.h"
 #include "jobmanager/jm_core.h"
+#include "jobmanager/rest/rest.h"
 
 #define RUNNING WSL__PB__TASK_STATE__TASK_RUNNING
 #define FINISHED WSL__PB__TASK_STATE__TASK_FINISHED
@@ -503,6 +506,129 @@ Test(recovery, jobs_inherit_checkpoints_from_the_clusters_configuration)
     const wsl_id job = kit_submit_counting(&k, 1);
     (void)run_all(&t, 1, 0);
     (void)complete_one(&t, &job, 1, 1);
+    tm_fini(&t);
+    kit_fini(&k);
+}
+
+/* ---- REST ---- */
+
+static const char *no_query(void *arg, const char *name)
+{
+    (void)arg;
+    (void)name;
+    return NULL;
+}
+
+static json_t *call(kit *k, const char *method, const char *path, const char *body, int status)
+{
+    const jm_rest rest = {.jm = k->jm};
+    jm_request request = {.method = method,
+                          .path = path,
+                          .query = no_query,
+                          .content_type = "application/json",
+                          .accept = "",
+                          .body = body,
+                          .body_size = body == NULL ? 0 : strlen(body)};
+    jm_response response;
+    jm_response_init(&response);
+    jm_rest_handle(&rest, &request, &response);
+    cr_assert_eq(response.status, status, "%s: %d %s", path, response.status, response.body.data);
+    json_t *answer = json_loads(response.body.data, 0, NULL);
+    cr_assert_not_null(answer, "%s", response.body.data);
+    jm_response_fini(&response);
+    return answer;
+}
+
+static const char *text_at(const json_t *o, const char *a, const char *b)
+{
+    return json_string_value(json_object_get(json_object_get(o, a), b));
+}
+
+Test(recovery, rest_answers_about_checkpoints_and_savepoints_in_flinks_form)
+{
+    kit k;
+    fake_tm t;
+    char base[64], text[WSL_ID_TEXT_SIZE], path[256];
+    kit_init(&k);
+    tm_join(&t, &k, "h:1-a", 1);
+    const wsl_id job = submit(&k, 1, "");
+    (void)snprintf(base, sizeof base, "/jobs/%s", wsl_id_text(&job, text));
+    (void)run_all(&t, 1, 0);
+    const uint64_t id = complete_one(&t, &job, 1, 1);
+
+    (void)snprintf(path, sizeof path, "%s/savepoints", base);
+    json_decref(call(&k, "POST", path, "[]", 400));
+    json_decref(call(&k, "POST", path, "{\"target-directory\": 5}", 400));
+    json_t *o = call(&k, "POST", path, "{\"target-directory\": \"file:///sp\"}", 202);
+    (void)snprintf(path, sizeof path, "%s/savepoints/%s", base, json_string_value(json_object_get(o, "request-id")));
+    json_decref(o);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_str_eq(text_at(o, "status", "id"), "IN_PROGRESS");
+    cr_assert(json_is_null(json_object_get(o, "operation")));
+    json_decref(o);
+    const uint64_t sp = next_trigger(&t);
+    ack(&t, &job, 1, sp, 0, 0);
+    ack(&t, &job, 1, sp, 1, 0);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_str_eq(text_at(o, "status", "id"), "COMPLETED");
+    cr_assert(has_text(text_at(o, "operation", "location"), "file:/sp/savepoint-"));
+    json_decref(o);
+    (void)snprintf(path, sizeof path, "%s/savepoints/%032d", base, 7);
+    json_decref(call(&k, "GET", path, NULL, 404));
+
+    (void)snprintf(path, sizeof path, "%s/checkpoints", base);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(o, "counts"), "completed")), 2);
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(o, "counts"), "total")), 2);
+    const json_t *latest = json_object_get(o, "latest");
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(latest, "completed"), "id")), (json_int_t)id);
+    cr_assert_eq(json_integer_value(json_object_get(json_object_get(latest, "savepoint"), "id")), (json_int_t)sp);
+    cr_assert_str_eq(text_at(latest, "savepoint", "checkpoint_type"), "SAVEPOINT");
+    cr_assert(json_is_null(json_object_get(latest, "failed")));
+    cr_assert_eq(json_array_size(json_object_get(o, "history")), 2u);
+    json_decref(o);
+    (void)snprintf(path, sizeof path, "%s/checkpoints/details/%d", base, (int)id);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_eq(json_object_size(json_object_get(o, "tasks")), 2u);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "className")), "completed");
+    json_decref(o);
+    (void)snprintf(path, sizeof path, "%s/checkpoints/details/77", base);
+    json_decref(call(&k, "GET", path, NULL, 404));
+    (void)snprintf(path, sizeof path, "%s/checkpoints/config", base);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_eq(json_integer_value(json_object_get(o, "interval")), 1000);
+    cr_assert_str_eq(json_string_value(json_object_get(o, "mode")), "exactly_once");
+    json_decref(o);
+
+    (void)snprintf(path, sizeof path, "%s/stop", base);
+    o = call(&k, "POST", path, "{\"drain\": true}", 202); /* no directory: the failure stands in the operation */
+    (void)snprintf(path, sizeof path, "%s/savepoints/%s", base, json_string_value(json_object_get(o, "request-id")));
+    json_decref(o);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_not_null(json_object_get(json_object_get(o, "operation"), "failure-cause"));
+    json_decref(o);
+
+    report_at(&t, &job, 1, 1, 0, FAILED, "first");
+    (void)cancel_all(&t);
+    advance_to_restart(&t, 1000);
+    (void)run_all(&t, 2, id);
+    report_at(&t, &job, 2, 1, 0, FAILED, "second");
+    (void)snprintf(path, sizeof path, "%s/exceptions", base);
+    o = call(&k, "GET", path, NULL, 200);
+    const json_t *entries = json_object_get(json_object_get(o, "exceptionHistory"), "entries");
+    cr_assert_eq(json_array_size(entries), 2u);
+    cr_assert(has_text(json_string_value(json_object_get(json_array_get(entries, 0), "stacktrace")), "second"));
+    cr_assert(has_text(json_string_value(json_object_get(json_array_get(entries, 1), "stacktrace")), "first"));
+    json_decref(o);
+    o = call(&k, "GET", base, NULL, 200);
+    cr_assert_eq(json_integer_value(json_object_get(o, "restarts")), 1);
+    json_decref(o);
+    o = call(&k, "POST", "/savepoint-disposal", "{\"savepoint-path\": \"/nowhere\"}", 200);
+    (void)snprintf(path, sizeof path, "/savepoint-disposal/%s", json_string_value(json_object_get(o, "request-id")));
+    json_decref(o);
+    o = call(&k, "GET", path, NULL, 200);
+    cr_assert_not_null(json_object_get(json_object_get(o, "operation"), "failure-cause"));
+    json_decref(o);
     tm_fini(&t);
     kit_fini(&k);
 }

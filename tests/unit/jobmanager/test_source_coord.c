@@ -243,3 +243,38 @@ Test(source_coord, an_enumerator_that_wants_to_be_called_in_the_past_does_not_sp
     cr_assert_gt(jm_source_due_ms(f.source), wsl_wall_ms(&f.clock.clock));
     jm_source_free(f.source);
 }
+
+Test(source_coord, a_restored_source_has_what_nobody_had_and_knows_that_there_is_no_more)
+{
+    fixture f, g;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    wsl_error err = {0};
+    setup(&f);
+    steps[0] = (script){.status = WSL_END, .n_splits = 4};
+    open_and_step(&f);
+    request(&f, 0, "");
+    jm_source_snapshot(f.source, &bytes, &size);
+    request(&f, 1, ""); /* after it: comes back */
+    expect(&f, "0:split-0 1:split-1 ");
+    jm_source_free(f.source);
+
+    setup(&g);
+    steps[0] = (script){.status = WSL_END, .n_splits = 9};
+    cr_assert_eq(jm_source_open(g.source, NULL), WSL_OK);
+    cr_assert_eq(jm_source_restore(g.source, bytes, size, &err), WSL_OK, "%s", err.text);
+    cr_assert_eq(jm_source_step(g.source, NULL), WSL_OK);
+    cr_assert_eq(n_discovered, 0u, "the enumerator had ended");
+    request(&g, 0, "split-0"); /* it had that from before */
+    request(&g, 1, "");
+    request(&g, 1, "split-2");
+    request(&g, 1, "split-3");
+    expect(&g, "0:split-1 1:split-2 1:split-3 1:no-more ");
+    jm_source_free(g.source);
+
+    setup(&g);
+    cr_assert_eq(jm_source_open(g.source, NULL), WSL_OK);
+    cr_assert_neq(jm_source_restore(g.source, bytes, size - 1, &err), WSL_OK);
+    jm_source_free(g.source);
+    free(bytes);
+}

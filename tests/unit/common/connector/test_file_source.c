@@ -96,6 +96,62 @@ Test(file_source, a_watched_directory_gives_each_path_once)
     world_fini(&w);
 }
 
+typedef struct kept {
+    wsl_saver saver; /* first */
+    WSL_VEC(wsl_split) list;
+} kept;
+
+static void keep(wsl_saver *saver, const wsl_split *piece)
+{
+    kept *k = (kept *)(void *)saver;
+    const wsl_split copy = {NULL, wsl_memdup(piece->bytes, piece->size), piece->size};
+    wsl_vec_push(&k->list, copy);
+}
+
+static void kept_fini(kept *k)
+{
+    for (uint32_t i = 0; i < k->list.n; i++) {
+        free((void *)(uintptr_t)k->list.items[i].bytes);
+    }
+    wsl_vec_fini(&k->list);
+}
+
+Test(file_source, a_restored_enumerator_does_not_find_again_what_it_had_found)
+{
+    world w;
+    world_init(&w);
+    put_dir(&w, "/in");
+    put_text(&w, "/in/1", "x");
+    put_text(&w, "/in/2", "x");
+    splits found, again;
+    splits_init(&found, &w, &wsl_file_source, OPTIONS("path=/in", "watch=1s"));
+    look(&found, WSL_OK);
+    kept k = {.saver = {.add = keep}};
+    found.cls->enumerator->snapshot(found.enumerator, &found.ctx, &k.saver);
+    put_text(&w, "/in/3", "after the snapshot");
+    look(&found, WSL_OK);
+    splits_fini(&found);
+
+    wsl_error err = {0};
+    splits_init(&again, &w, &wsl_file_source, OPTIONS("path=/in", "watch=1s"));
+    cr_assert_eq(again.cls->enumerator->restore(again.enumerator, &again.ctx, k.list.items, k.list.n, &err), WSL_OK, "%s",
+                 err.text);
+    look(&again, WSL_OK);
+    EXPECT_TEXT(split_names(&again), "/in/3 ");
+    splits_fini(&again);
+
+    for (uint32_t size = 0; size < 8; size++) { /* damaged ones are refused */
+        wsl_split cut = k.list.items[1];
+        cut.size = size;
+        const wsl_split pieces[] = {k.list.items[0], cut};
+        splits_init(&again, &w, &wsl_file_source, OPTIONS("path=/in", "watch=1s"));
+        cr_assert_eq(again.cls->enumerator->restore(again.enumerator, &again.ctx, pieces, 2, &err), WSL_CORRUPT);
+        splits_fini(&again);
+    }
+    kept_fini(&k);
+    world_fini(&w);
+}
+
 Test(file_source, the_set_of_paths_is_bounded_by_a_floor_of_time)
 {
     world w;
