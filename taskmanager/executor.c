@@ -159,6 +159,7 @@ static void report_state(deployed *d, Wsl__Pb__TaskState state, const wsl_error 
     body.state = state;
     body.error = wsl_pb_text(error != NULL ? error->text : "");
     body.retriable = error != NULL && error->retriable;
+    body.state_damaged = d->task != NULL && tm_task_state_is_damaged(d->task);
     body.operator_name = wsl_pb_text(operator_name);
     const bool with_metrics = d->task != NULL && (state == WSL__PB__TASK_STATE__TASK_FINISHED ||
                                                   state == WSL__PB__TASK_STATE__TASK_FAILED ||

@@ -127,6 +127,8 @@ int64_t tm_task_deadline(const tm_task *task);                      /* WSL_NEVER
 Wsl__Pb__TaskState tm_task_state(const tm_task *task);
 bool tm_task_has_ended(const tm_task *task);
 const wsl_error *tm_task_error(const tm_task *task);
+/* It failed because what it was to begin with is damaged or gone. */
+bool tm_task_state_is_damaged(const tm_task *task);
 const char *tm_task_error_operator(const tm_task *task);            /* "" if none */
 
 /* ---- control loop: fills the message with the counters (what it points to is malloc'ed) ---- */

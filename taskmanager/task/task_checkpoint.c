@@ -140,6 +140,10 @@ void tm_task_on_trigger(tm_task *t, const Wsl__Pb__TriggerCheckpoint *trigger)
         decline(t, trigger->checkpoint, "the task has inputs: it learns of checkpoints by barriers");
         return;
     }
+    if (trigger->checkpoint <= t->checkpoint.align.last) {
+        return; /* its barriers have come already, or it was given up */
+    }
+    t->checkpoint.align.last = trigger->checkpoint;
     note_first_barrier(t, trigger->trigger_ms);
     t->checkpoint.alignment_ns = 0;
     want(t, trigger->checkpoint, (uint64_t)trigger->kind | (trigger->drain ? (uint64_t)TM_BARRIER_DRAIN : 0),
@@ -342,6 +346,8 @@ void tm_task_tell_aborted(tm_task *t, uint64_t checkpoint)
 
 /* ---- restore ---- */
 
+bool tm_task_state_is_damaged(const tm_task *t) { return t->checkpoint.damaged; }
+
 wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark)
 {
     *out_watermark = WSL_TIME_MIN;
@@ -355,5 +361,6 @@ wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark)
         *out_watermark = tm_restore_watermark(r, tm_chain_head(t->chain));
     }
     tm_restore_free(r);
+    t->checkpoint.damaged = status == WSL_CORRUPT || status == WSL_NOT_FOUND;
     return status;
 }

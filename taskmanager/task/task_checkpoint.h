@@ -28,6 +28,7 @@ typedef struct tm_task_checkpoint {
     tm_snapshot *snapshot;
     tm_writer *writer;
     bool written_out;      /* the writer has all of it */
+    bool damaged;          /* what it was to begin with cannot be read */
     bool stopped;          /* a source behind the barrier of a stop: reads no more */
     int64_t aligning_since_ns;
     int64_t snapshot_ns;   /* when it was taken */
