@@ -111,7 +111,8 @@ static void remove_file(tm_writer *w)
     }
 }
 
-/* All was written: durable, with its name. */
+/* All was written: durable, with its name. The file is open until somebody has its result: as long as it is, it goes with the
+ * writer. */
 static void conclude(tm_writer *w)
 {
     wsl_fs *fs = w->pool->options.fs;
@@ -124,8 +125,6 @@ static void conclude(tm_writer *w)
     if (w->status != WSL_OK) {
         remove_file(w);
     } else if (w->file != NULL) {
-        wsl_file_free(w->file);
-        w->file = NULL;
         w->result->file.size = w->written;
         w->result->file.checksum = wsl_checksum_value(w->checksum);
         w->result->file.path = WSL_TAKE(w->shown);
@@ -153,7 +152,7 @@ static void unref(tm_writer *w)
     free_chunks(w->head);
     wsl_checksum_free(w->checksum);
     (void)pthread_mutex_destroy(&w->mutex);
-    free(w->result);
+    tm_writer_result_free(w->result);
     free(w->dir);
     free(w->path);
     free(w->shown);
@@ -169,6 +168,8 @@ static void post_result(tm_writer *w)
         result->writer = w->number;
         result->status = w->status;
         wsl_mailbox_post(w->done, &result->letter);
+        wsl_file_free(w->file);
+        w->file = NULL;
     }
     (void)pthread_mutex_unlock(&w->mutex);
 }

@@ -1,6 +1,7 @@
 /*
- * A ring of slots, each a sequence number and a sample as 64-bit words. Words are atomics with relaxed order between two
- * fences, which is the sequence lock that C11 allows.
+ * A ring of slots, each a sequence number and a sample as 64-bit words: a sequence lock. Words are atomics; who reads a new one
+ * (acquire) of what was written (release) sees that the sequence number was changed before, so he will not take it for the old
+ * sample's.
  */
 #include "taskmanager/window/late_samples.h"
 
@@ -36,9 +37,8 @@ void tm_late_samples_add(tm_late_samples *s, const tm_late_sample *sample)
     copy.number = total + 1;
     memcpy(word, &copy, sizeof word);
     atomic_store_explicit(&at->sequence, sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
     for (uint32_t i = 0; i < WORDS; i++) {
-        atomic_store_explicit(&at->word[i], word[i], memory_order_relaxed);
+        atomic_store_explicit(&at->word[i], word[i], memory_order_release);
     }
     atomic_store_explicit(&at->sequence, sequence + 2, memory_order_release);
     atomic_store_explicit(&s->total, total + 1, memory_order_release);
@@ -54,9 +54,8 @@ static bool read_slot(const slot *at, tm_late_sample *out)
     uint64_t word[WORDS];
     const uint64_t before = atomic_load_explicit(&at->sequence, memory_order_acquire);
     for (uint32_t i = 0; i < WORDS; i++) {
-        word[i] = atomic_load_explicit(&at->word[i], memory_order_relaxed);
+        word[i] = atomic_load_explicit(&at->word[i], memory_order_acquire);
     }
-    atomic_thread_fence(memory_order_acquire);
     if (before % 2 != 0 || atomic_load_explicit(&at->sequence, memory_order_relaxed) != before) {
         return false;
     }
