@@ -55,6 +55,9 @@ static const wsl_row *the_symbol(uint64_t *memory, size_t size)
 static wsl_status put_price(wsl_broadcast_ctx *b, const wsl_row *in)
 {
     uint64_t memory[8];
+    if (driven_is_mark(in)) {
+        return WSL_OK;
+    }
     WSL_TRY(wsl_broadcast_put(b, &prices, the_symbol(memory, sizeof memory), in));
     return driven_say(WSL_CTX(b), wsl_str_of(""), "price", driven_v(in));
 }

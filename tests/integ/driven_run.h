@@ -3,6 +3,8 @@
  *
  *     driven_begin(&r, 3, LIBRARY, args);  driven_post(&r.a, ...);  driven_await(&r, condition, arg, "what");  driven_end(&r);
  *
+ * A run is static: after an assertion that failed tasks still look at its sources.
+ *
  * Threads: the test's.
  */
 #pragma once

@@ -41,7 +41,7 @@ static bool has_taken_6(driven_run *r, const void *arg)
 /* A row goes out as long as the watermark before it is within the limit: one row is what may be too far. */
 static void check(uint32_t parallelism, const char *batches)
 {
-    driven_run r;
+    static driven_run r;
     const char *const args[] = {"--job", "aligned", "--drift", "1000", "--batches", batches, NULL};
     driven_begin(&r, parallelism, INTEG_DRIVEN_JOBS, args);
     row(&r.a, 0);
@@ -80,7 +80,7 @@ Test(alignment, a_batch_that_is_read_goes_out_whole) { check(1, "true"); }
 
 Test(alignment, an_idle_source_holds_nobody_back)
 {
-    driven_run r;
+    static driven_run r;
     const char *const args[] = {"--job", "aligned", "--drift", "1000", NULL};
     driven_begin(&r, 1, INTEG_DRIVEN_JOBS, args);
     row(&r.a, 0);

@@ -22,7 +22,7 @@ typedef struct scripted {
 
 static void run_scripted(const scripted *s, uint32_t parallelism, const char *batches)
 {
-    driven_run r;
+    static driven_run r;
     const char *args[DRIVEN_ARGS_MAX] = {"--batches", batches};
     for (uint32_t i = 0; s->args[i] != NULL; i++) {
         args[2 + i] = s->args[i];
@@ -67,7 +67,7 @@ Test(time_examples, ex02_with_monotonous_timestamps_a_second_row_of_that_time_is
 
 static void valves(uint32_t parallelism, const char *batches, example run)
 {
-    driven_run r;
+    static driven_run r;
     const char *const args[] = {"--job", "valves", "--batches", batches, NULL};
     driven_begin(&r, parallelism, INTEG_DRIVEN_JOBS, args);
     run(&r);
@@ -192,7 +192,7 @@ static void ex31(uint32_t parallelism, const char *batches)
     static const char until_then[] = "timer 120000 at 120000, 134999; then 120000 at 120000, 84999; "
                                      "timer 170000 at 170000, 184999; then 170000 at 170000, 149999; "
                                      "timer 184999 at 184999, 184999; then 184999 at 184999, 149999; ";
-    driven_run r;
+    static driven_run r;
     const char *const args[] = {"--batches", batches, "--job", "timers", "--bound", "15000", "--horizon", "20000", NULL};
     driven_begin(&r, parallelism, INTEG_TIME_JOBS, args);
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
@@ -224,7 +224,7 @@ Test(time_examples, ex31_without_more_input_timers_beyond_the_bound_wait_for_the
 static void two_inputs(const char *job, example run)
 {
     for (uint32_t parallelism = 1; parallelism <= 3; parallelism += 2) {
-        driven_run r;
+        static driven_run r;
         const char *const args[] = {"--job", job, NULL};
         driven_begin(&r, parallelism, INTEG_DRIVEN_JOBS, args);
         run(&r);
@@ -266,7 +266,7 @@ static bool all_know(driven_run *r, const void *arg)
 
 static void ex35_at(uint32_t parallelism)
 {
-    driven_run r;
+    static driven_run r;
     const char *const args[] = {"--job", "prices", NULL};
     driven_begin(&r, parallelism, INTEG_DRIVEN_JOBS, args);
     driven_post(&r.a, DRIVEN_ROW, 1, 5);

@@ -104,6 +104,7 @@ WSL_JOB(env, args)
     const char *job = wsl_arg_required(args, "job");
     const char *last = wsl_arg(args, "last", "last");
     const int64_t bound = wsl_arg_int(args, "bound", -1);
+    (void)wsl_arg(args, "control-b", NULL); /* every run has it */
     const rule r = {wsl_arg_int(args, "horizon", 0), strcmp(last, "max") == 0     ? MAX
                                                      : strcmp(last, "equal") == 0 ? EQUAL
                                                                                   : LAST};
