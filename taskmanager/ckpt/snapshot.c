@@ -16,6 +16,7 @@
 #include "graph/job_graph.h"
 #include "graph/pb.h"
 #include "taskmanager/ckpt/records.h"
+#include "taskmanager/ops/lists_snapshot.h"
 
 enum { PIECE = 256 << 10 };
 
@@ -91,6 +92,17 @@ void tm_snapshot_operator(tm_snapshot *s, tm_op *op)
     o->subtask = op->env.subtask;
     o->watermark = op->watermark;
     *WSL_PB_APPEND(s->operators, s->n_operators) = o;
+}
+
+wsl_status tm_snapshot_ask(tm_snapshot *s, tm_op *op)
+{
+    tm_snapshot_operator(s, op);
+    WSL_TRY(tm_op_lists_snapshot(op->lists, s->checkpoint)); /* before what it may change */
+    if (op->cls->snapshot != NULL) {
+        WSL_TRY(op->cls->snapshot(op, s));
+    }
+    tm_op_lists_put(op->lists, s, op); /* behind the class: connectors write them in its snapshot */
+    return WSL_OK;
 }
 
 static Wsl__Pb__StateDesc **copy_states(const tm_section_spec *spec)

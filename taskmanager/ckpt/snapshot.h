@@ -76,8 +76,10 @@ void tm_snapshot_add_walk(tm_snapshot *s, tm_section *section, const tm_snapshot
 tm_snapshot *tm_snapshot_new(uint64_t checkpoint, const tm_snapshot_sink *sink);
 void tm_snapshot_free(tm_snapshot *s); /* aborts walks that are not done */
 uint64_t tm_snapshot_checkpoint(const tm_snapshot *s);
-/* Begins the state of that operator (its watermark is noted); cls->snapshot follows. */
+/* Begins the state of that operator (its watermark is noted). */
 void tm_snapshot_operator(tm_snapshot *s, tm_op *op);
+/* Begins it and has it put in: what its function (.snapshot) and its class say, and its operator lists. */
+WSL_MUST_CHECK wsl_status tm_snapshot_ask(tm_snapshot *s, tm_op *op);
 /* After the last operator. Goes on with the sections: about max_bytes; nothing while the sink is full. True: all were written. */
 bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes);
 bool tm_snapshot_done(const tm_snapshot *s);

@@ -29,5 +29,12 @@ void tm_broadcast_close(tm_broadcast *b);
 /* Before the context is opened: the function's open may look at broadcast states, which are empty. */
 void tm_broadcast_attach(tm_fn_ctx *f);
 
+/* A section of kind BROADCAST per state, entries in order. */
+void tm_broadcast_snapshot(tm_broadcast *b, struct tm_snapshot *out);
+/* Takes a section if it is one of those; *out_taken says whether. */
+struct tm_restore_piece;
+WSL_MUST_CHECK wsl_status tm_broadcast_restore_piece(tm_broadcast *b, const struct tm_restore_piece *piece,
+                                                     bool *out_taken, wsl_error *err);
+
 /* A batch of input 1. */
 wsl_status tm_broadcast_rows(tm_broadcast *b, const wsl_row *const *rows, uint32_t n);

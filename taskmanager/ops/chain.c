@@ -419,6 +419,21 @@ void tm_chain_set_rows_per_step(tm_chain *chain, uint32_t rows)
 
 bool tm_chain_has_pending(const tm_chain *chain) { return chain->shared.n_pending != 0; }
 
+void tm_chain_set_restoring(tm_chain *chain, bool restoring) { chain->shared.restoring = restoring; }
+
+/* An operator that had rows in hand has put the watermarks behind them where they belong. */
+wsl_status tm_chain_restore_watermark(tm_chain *chain, int64_t watermark)
+{
+    tm_op *head = tm_chain_head(chain);
+    if (watermark <= head->watermark) {
+        return WSL_OK;
+    }
+    chain->shared.restoring = true;
+    const wsl_status status = tm_op_deliver_watermark(head, watermark);
+    chain->shared.restoring = false;
+    return status;
+}
+
 bool tm_chain_can_snapshot(const tm_chain *chain)
 {
     for (uint32_t i = 0; i < chain->n && chain->shared.n_pending != 0; i++) {

@@ -76,6 +76,10 @@ bool tm_chain_waits_outside(const tm_chain *chain);
 /* Works off what is pending, consumers first. WSL_OK: something was done, look again (has_pending says whether more
  * is); WSL_AGAIN: what is pending cannot go on before a wake-up or before the outputs have drained. */
 wsl_status tm_chain_resume(tm_chain *chain);
+/* While state is put into the operators, and watermarks that were there before (operator.h). */
+void tm_chain_set_restoring(tm_chain *chain, bool restoring);
+/* How far the head's input was: all operators learn of it, nothing fires. After the operators' state was restored. */
+WSL_MUST_CHECK wsl_status tm_chain_restore_watermark(tm_chain *chain, int64_t watermark);
 /* Can a snapshot be taken? Nothing is pending, but for operators that put rows in hand into it. */
 bool tm_chain_can_snapshot(const tm_chain *chain);
 /* The task has nothing else to do: sinks write out what they buffer. */

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/assert.h"
 #include "taskmanager/ops/pending.h"
 
 enum { CHUNK_BYTES = 16 << 10 };
@@ -20,6 +21,7 @@ struct tm_collector {
     tm_collected *items;
     uint32_t n, capacity;
     uint32_t limit;
+    bool mute;
     tap *taps;
 };
 
@@ -40,6 +42,7 @@ static void keep(tap *t, const wsl_row *row)
 static wsl_status tap_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
     tap *t = self(op);
+    WSL_ASSERT(!t->collector->mute);
     for (uint32_t i = 0; i < n; i++) {
         if (t->collector->limit == 0) {
             op->waiting = true;
@@ -54,7 +57,7 @@ static wsl_status tap_rows(tm_op *op, uint32_t input, const wsl_row *const *rows
 static void keep_mark(tap *t, wsl_row_kind kind, int64_t timestamp)
 {
     const wsl_row mark = {.size = sizeof mark, .kind = (uint8_t)kind, .timestamp = timestamp};
-    if (t->marks) {
+    if (t->marks && !t->collector->mute) {
         keep(t, &mark);
     }
 }
@@ -94,17 +97,24 @@ tm_collector *tm_collector_new(void)
     return c;
 }
 
-void tm_collector_free(tm_collector *c)
+void tm_collector_detach(tm_collector *c)
 {
-    if (c == NULL) {
-        return;
-    }
     while (c->taps != NULL) {
         tap *t = c->taps;
         c->taps = t->next;
         tm_pending_free(t->op.queue);
         free(t);
     }
+}
+
+void tm_collector_mute(tm_collector *c, bool mute) { c->mute = mute; }
+
+void tm_collector_free(tm_collector *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    tm_collector_detach(c);
     wsl_arena_free(c->arena);
     free(c->items);
     free(c);

@@ -24,6 +24,11 @@ WSL_DEFINE_AUTO(tm_collector)
  * the collector. */
 void tm_collector_add(tm_collector *c, tm_op *op, tm_targets *targets, uint32_t stream, bool marks);
 
+/* Before the operator behind which it hangs is freed, if the collector is to be hung behind others. It has nothing pending. */
+void tm_collector_detach(tm_collector *c);
+/* Marks that come meanwhile are not kept; rows must not come. */
+void tm_collector_mute(tm_collector *c, bool mute);
+
 uint32_t tm_collector_count(const tm_collector *c);
 const tm_collected *tm_collector_at(const tm_collector *c, uint32_t i);
 void tm_collector_clear(tm_collector *c);

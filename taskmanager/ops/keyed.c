@@ -143,51 +143,73 @@ void tm_keyed_close(tm_keyed *k)
 
 /* ---- checkpoints ---- */
 
+void tm_keyed_snapshot_state(tm_keyed *k, tm_snapshot *out, const char *name)
+{
+    k->state->ops->snapshot(k->state, out, k->f.op, name);
+}
+
 void tm_keyed_snapshot(tm_keyed *k, tm_snapshot *out)
 {
-    k->state->ops->snapshot(k->state, out, k->f.op, "state");
+    tm_keyed_snapshot_state(k, out, "state");
     tm_timers_snapshot(&k->event, &k->key, true, out, k->f.op, "timers");
     tm_timers_snapshot(&k->processing, &k->key, false, out, k->f.op, "timers");
+}
+
+/* Entries that were changed while the snapshot was written are in a section of their own, with a plus behind its name. */
+wsl_status tm_state_restore_piece(tm_state *s, const tm_restore_piece *piece, const char *name, bool *out_taken,
+                                  wsl_error *err)
+{
+    const Wsl__Pb__Section *section = piece->section;
+    const size_t n = strlen(name);
+    *out_taken = section->kind == WSL__PB__SECTION_KIND__SECTION_KEYED && strncmp(section->name, name, n) == 0 &&
+                 (section->name[n] == '\0' || strcmp(section->name + n, "+") == 0);
+    return *out_taken ? s->ops->restore(s, piece, err) : WSL_OK;
+}
+
+/* Restored state expires, too, even if no row comes. */
+static void clean_restored(tm_keyed *k)
+{
+    if (k->has_ttl && k->clean_at == WSL_TIME_MAX && k->state->ops->keys(k->state) > 0) {
+        k->clean_at = wsl_wall_ms(k->f.op->env.clock) + CLEAN_MS;
+        arm(k);
+    }
+}
+
+wsl_status tm_keyed_restore_state(tm_keyed *k, const tm_restore_piece *piece, const char *name, bool *out_taken,
+                                  wsl_error *err)
+{
+    const wsl_status status = tm_state_restore_piece(k->state, piece, name, out_taken, err);
+    if (*out_taken) {
+        k->f.k.key = k->key.row; /* it made others current */
+        clean_restored(k);
+    }
+    return status;
 }
 
 wsl_status tm_keyed_restore_piece(tm_keyed *k, const tm_restore_piece *piece, bool *out_taken, wsl_error *err)
 {
     const Wsl__Pb__Section *section = piece->section;
-    *out_taken = true;
+    const bool timers = strcmp(section->name, "timers") == 0;
     wsl_status status = WSL_OK;
-    if (section->kind == WSL__PB__SECTION_KIND__SECTION_KEYED &&
-        (strcmp(section->name, "state") == 0 || strcmp(section->name, "state+") == 0)) {
-        status = k->state->ops->restore(k->state, piece, err);
-    } else if (section->kind == WSL__PB__SECTION_KIND__SECTION_EVENT_TIMERS && strcmp(section->name, "timers") == 0) {
+    if (timers && section->kind == WSL__PB__SECTION_KIND__SECTION_EVENT_TIMERS) {
         status = tm_timers_restore(&k->event, &k->key, piece, err);
-    } else if (section->kind == WSL__PB__SECTION_KIND__SECTION_PROCESSING_TIMERS &&
-               strcmp(section->name, "timers") == 0) {
+    } else if (timers && section->kind == WSL__PB__SECTION_KIND__SECTION_PROCESSING_TIMERS) {
         status = tm_timers_restore(&k->processing, &k->key, piece, err);
         arm(k);
     } else {
-        *out_taken = false;
+        return tm_keyed_restore_state(k, piece, "state", out_taken, err);
     }
+    *out_taken = true;
     k->f.k.key = k->key.row; /* it made others current */
     return status;
 }
 
-wsl_status tm_keyed_restore(tm_keyed *k, tm_restore *in)
+static wsl_status take_piece(void *k, const tm_restore_piece *piece, bool *out_taken, wsl_error *err)
 {
-    tm_restore_piece piece;
-    wsl_status status;
-    while ((status = tm_restore_next(in, &piece)) == WSL_OK) {
-        bool taken = false;
-        status = tm_keyed_restore_piece(k, &piece, &taken, tm_restore_error(in));
-        if (status == WSL_OK && !taken) {
-            status = wsl_fail(tm_restore_error(in), WSL_INVALID, "there is state '%s' of it that it does not know",
-                              piece.section->name);
-        }
-        if (status != WSL_OK) {
-            return tm_restore_failed(in, status);
-        }
-    }
-    return status == WSL_END ? WSL_OK : status;
+    return tm_keyed_restore_piece(k, piece, out_taken, err);
 }
+
+wsl_status tm_keyed_restore(tm_keyed *k, tm_restore *in) { return tm_restore_pieces(in, take_piece, k); }
 
 /* ---- rows ---- */
 
@@ -391,6 +413,9 @@ static wsl_status advance(tm_keyed *k)
 wsl_status tm_keyed_watermark(tm_keyed *k, int64_t watermark)
 {
     k->f.k.ctx.watermark = watermark;
+    if (WSL_UNLIKELY(k->f.op->shared->restoring)) {
+        return tm_op_emit_watermark(k->f.op, watermark);
+    }
     k->state->ops->tidy(k->state);
     if (WSL_UNLIKELY(k->has_ttl)) {
         tm_keyed_clean_up(k, CLEAN_ENTRIES / 16);

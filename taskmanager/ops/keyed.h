@@ -119,6 +119,13 @@ void tm_keyed_snapshot(tm_keyed *k, struct tm_snapshot *out);
 struct tm_restore_piece;
 WSL_MUST_CHECK wsl_status tm_keyed_restore_piece(tm_keyed *k, const struct tm_restore_piece *piece, bool *out_taken,
                                                  wsl_error *err);
+/* The state alone, under a name of the operator's choice: of operators with several. */
+void tm_keyed_snapshot_state(tm_keyed *k, struct tm_snapshot *out, const char *name);
+WSL_MUST_CHECK wsl_status tm_keyed_restore_state(tm_keyed *k, const struct tm_restore_piece *piece, const char *name,
+                                                 bool *out_taken, wsl_error *err);
+/* The same for any tm_state. */
+WSL_MUST_CHECK wsl_status tm_state_restore_piece(tm_state *s, const struct tm_restore_piece *piece, const char *name,
+                                                 bool *out_taken, wsl_error *err);
 /* All sections of an operator that has nothing else: a class's restore. */
 WSL_MUST_CHECK wsl_status tm_keyed_restore(tm_keyed *k, struct tm_restore *in);
 

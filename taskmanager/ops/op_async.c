@@ -27,61 +27,19 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/async_desk.h"
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/heap.h"
 #include "graph/operator_options.h"
 #include "taskmanager/async/helpers.h"
-#include "taskmanager/ops/fn_ctx.h"
+#include "taskmanager/ops/op_async_internal.h"
 #include "taskmanager/ops/op_classes.h"
 
-enum { NO_SEAT = UINT32_MAX, SEAT_KEEP_BYTES = 64 << 10 };
+enum { SEAT_KEEP_BYTES = 64 << 10 };
 
-typedef enum seat_state { SEAT_FREE, SEAT_ASKING, SEAT_PAUSED, SEAT_ENDING, SEAT_ANSWERED } seat_state;
-
-typedef struct seat {
-    wsl_heap_node alarm; /* first; held while alarm_ns is not WSL_NEVER */
-    int64_t alarm_ns;
-    int64_t timeout_ns; /* of all attempts; WSL_NEVER: none */
-    seat_state state;
-    uint32_t next; /* in the list it is in: free seats, the segment's answered ones, those just emitted */
-    uint32_t attempts;
-    uint32_t emitted; /* bytes of the answer that have left */
-    uint64_t segment;
-    wsl_async_answer *answer; /* ANSWERED */
-    wsl_row *row;             /* a copy, in memory that stays with the seat */
-    uint32_t row_room;
-} seat;
-
-typedef struct segment {
-    uint32_t n_open;      /* seats not answered */
-    uint32_t first, last; /* answered, in the order of the answers */
-    bool has_watermark, has_status, idle;
-    int64_t watermark;
-} segment;
-
-typedef struct op_async {
-    tm_op op;
-    tm_fn_ctx f;
-    wsl_ctx_ops ctx_ops;         /* of invoke and timeout: without emit */
-    const wsl_ctx_ops *emit_ops; /* of finish */
-    wsl_async_desk *desk;
-    bool ordered;
-    uint32_t capacity;
-    int64_t timeout_ns; /* WSL_NEVER: none */
-    uint32_t attempts;  /* 1: no retry */
-    int64_t delay_ns, max_delay_ns;
-    double multiplier;
-    bool retry_empty;
-    seat *seats;
-    uint32_t free_seats; /* list */
-    uint32_t n_taken;
-    segment *segments;    /* a ring */
-    uint64_t first, last; /* segments in use, by number; last takes the next row */
-    wsl_heap alarms;
-    int64_t armed_ns; /* when the host will wake us at the latest */
-} op_async;
+typedef tm_async op_async;
+typedef tm_async_seat seat;
+typedef tm_async_segment segment;
+enum { NO_SEAT = TM_ASYNC_NO_SEAT };
 
 static op_async *self(tm_op *op) { return (op_async *)(void *)op; }
 static uint32_t ring_size(const op_async *a) { return a->capacity + 2; }
@@ -105,6 +63,11 @@ uint32_t tm_op_async_asking(const tm_op *op)
         n += a->seats[i].state == SEAT_ASKING;
     }
     return n;
+}
+
+bool tm_op_async_holds(const tm_op *op)
+{
+    return op->cls == &tm_op_async_class && ((const op_async *)(const void *)op)->n_taken > 0;
 }
 
 /* ---- segments ---- */
@@ -138,6 +101,7 @@ static void answered(op_async *a, seat *s, wsl_async_answer *answer)
     s->state = SEAT_ANSWERED;
     s->answer = answer;
     s->emitted = 0;
+    s->n_emitted = 0;
     s->next = NO_SEAT;
     if (g->first == NO_SEAT) {
         g->first = place_of(a, s);
@@ -243,6 +207,11 @@ static wsl_status begin(op_async *a, const wsl_row *row, int64_t now_ns)
     a->free_seats = s->next;
     a->n_taken++;
     copy_row(s, row);
+    s->number = a->next_number++;
+    s->skip = 0;
+    if (WSL_UNLIKELY(a->n_skips > 0)) {
+        s->skip = tm_async_skip_of(a);
+    }
     s->attempts = 0;
     s->answer = NULL;
     s->timeout_ns = a->timeout_ns == WSL_NEVER ? WSL_NEVER : now_ns + a->timeout_ns;
@@ -370,6 +339,12 @@ static bool add_rows(seat *s, batch *b)
     wsl_async_answer *answer = s->answer;
     while (s->emitted < answer->size && b->n < TM_BATCH_ROWS) {
         wsl_row *row = (wsl_row *)(void *)(answer->data + s->emitted);
+        if (WSL_UNLIKELY(s->skip > s->n_emitted)) { /* it had left before the state was restored */
+            s->n_emitted++;
+            s->emitted += row->size;
+            continue;
+        }
+        s->n_emitted++;
         if (wsl_row_has_timestamp(s->row)) {
             wsl_row_set_timestamp(row, s->row->timestamp);
         }
@@ -651,6 +626,7 @@ static void async_close(tm_op *op)
     wsl_heap_fini(&a->alarms);
     free(a->seats);
     free(a->segments);
+    free(a->skips);
 }
 
 const tm_op_class tm_op_async_class = {
@@ -662,5 +638,8 @@ const tm_op_class tm_op_async_class = {
     .on_idle = async_idle,
     .resume = async_resume,
     .on_end = async_end,
+    .snapshot = tm_async_snapshot,
+    .holds_rows = true,
+    .restore = tm_async_restore,
     .close = async_close,
 };

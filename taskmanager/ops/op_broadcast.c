@@ -2,6 +2,9 @@
  * op_broadcast - a user function over rows and a broadcast stream that fills broadcast state: without a key
  * (broadcast_process), or with keyed state and timers on the side of the rows (keyed_broadcast_process).
  */
+#include "base/assert.h"
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/broadcast.h"
 #include "taskmanager/ops/op_classes.h"
 
@@ -56,6 +59,22 @@ static void broadcast_close(tm_op *op)
     tm_broadcast_close(&plain(op)->b);
 }
 
+static wsl_status broadcast_snapshot(tm_op *op, tm_snapshot *out)
+{
+    tm_broadcast_snapshot(&plain(op)->b, out);
+    return WSL_OK;
+}
+
+static wsl_status take_broadcast(void *b, const tm_restore_piece *piece, bool *out_taken, wsl_error *err)
+{
+    return tm_broadcast_restore_piece(b, piece, out_taken, err);
+}
+
+static wsl_status broadcast_restore(tm_op *op, tm_restore *in)
+{
+    return tm_restore_pieces(in, take_broadcast, &plain(op)->b);
+}
+
 const tm_op_class tm_op_broadcast_process_class = {
     .kind = "broadcast_process",
     .size = sizeof(op_broadcast),
@@ -63,6 +82,8 @@ const tm_op_class tm_op_broadcast_process_class = {
     .on_rows = broadcast_rows,
     .on_watermark = broadcast_watermark,
     .on_end = broadcast_end,
+    .snapshot = broadcast_snapshot,
+    .restore = broadcast_restore,
     .close = broadcast_close,
 };
 
@@ -115,6 +136,26 @@ static void keyed_broadcast_close(tm_op *op)
     tm_broadcast_close(&keyed(op)->b);
 }
 
+static wsl_status keyed_broadcast_snapshot(tm_op *op, tm_snapshot *out)
+{
+    WSL_ASSERT(!keyed(op)->k.each.begun); /* its row waits in the queue until the walk is over */
+    tm_broadcast_snapshot(&keyed(op)->b, out);
+    tm_keyed_snapshot(&keyed(op)->k, out);
+    return WSL_OK;
+}
+
+static wsl_status take_keyed_broadcast(void *arg, const tm_restore_piece *piece, bool *out_taken, wsl_error *err)
+{
+    op_keyed_broadcast *o = arg;
+    WSL_TRY(tm_broadcast_restore_piece(&o->b, piece, out_taken, err));
+    return *out_taken ? WSL_OK : tm_keyed_restore_piece(&o->k, piece, out_taken, err);
+}
+
+static wsl_status keyed_broadcast_restore(tm_op *op, tm_restore *in)
+{
+    return tm_restore_pieces(in, take_keyed_broadcast, keyed(op));
+}
+
 const tm_op_class tm_op_keyed_broadcast_process_class = {
     .kind = "keyed_broadcast_process",
     .size = sizeof(op_keyed_broadcast),
@@ -123,5 +164,7 @@ const tm_op_class tm_op_keyed_broadcast_process_class = {
     .on_watermark = keyed_broadcast_watermark,
     .resume = keyed_broadcast_resume,
     .on_end = keyed_broadcast_end,
+    .snapshot = keyed_broadcast_snapshot,
+    .restore = keyed_broadcast_restore,
     .close = keyed_broadcast_close,
 };

@@ -17,6 +17,8 @@
  */
 #include "base/assert.h"
 #include "graph/operator_options.h"
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/ops/keyed.h"
 #include "taskmanager/ops/op_classes.h"
 #include "taskmanager/window/late.h"
@@ -268,6 +270,9 @@ static wsl_status join_watermark(tm_op *op, int64_t watermark)
 {
     op_interval_join *j = self(op);
     j->k.f.k.ctx.watermark = watermark;
+    if (WSL_UNLIKELY(op->shared->restoring)) {
+        return tm_op_emit_watermark(op, watermark);
+    }
     j->state->ops->tidy(j->state);
     return advance(j);
 }
@@ -398,6 +403,28 @@ static wsl_status join_rows(tm_op *op, uint32_t input, const wsl_row *const *row
 
 static wsl_status join_end(tm_op *op) { return tm_fn_ctx_finish(&self(op)->k.f); }
 
+/* ---- checkpoints ---- */
+
+static const char *const rows_name = "rows"; /* section of both lists and the keys' timers */
+
+static wsl_status join_snapshot(tm_op *op, tm_snapshot *out)
+{
+    op_interval_join *j = self(op);
+    WSL_ASSERT(!j->advancing && !j->cleaning.begun && !j->in_row);
+    tm_keyed_snapshot(&j->k, out);
+    j->state->ops->snapshot(j->state, out, op, rows_name);
+    return WSL_OK;
+}
+
+static wsl_status take_piece(void *arg, const tm_restore_piece *piece, bool *out_taken, wsl_error *err)
+{
+    op_interval_join *j = arg;
+    WSL_TRY(tm_keyed_restore_piece(&j->k, piece, out_taken, err));
+    return *out_taken ? WSL_OK : tm_state_restore_piece(j->state, piece, rows_name, out_taken, err);
+}
+
+static wsl_status join_restore(tm_op *op, tm_restore *in) { return tm_restore_pieces(in, take_piece, self(op)); }
+
 const tm_op_class tm_op_interval_join_class = {
     .kind = "interval_join",
     .size = sizeof(op_interval_join),
@@ -406,5 +433,7 @@ const tm_op_class tm_op_interval_join_class = {
     .on_watermark = join_watermark,
     .resume = join_resume,
     .on_end = join_end,
+    .snapshot = join_snapshot,
+    .restore = join_restore,
     .close = join_close,
 };

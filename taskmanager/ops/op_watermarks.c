@@ -24,6 +24,7 @@
 #include "graph/operator_options.h"
 #include "taskmanager/ops/op_classes.h"
 #include "taskmanager/ops/row_time.h"
+#include "taskmanager/time/split_snapshot.h"
 #include "taskmanager/time/split_times.h"
 #include "taskmanager/time/time_report.h"
 
@@ -33,6 +34,7 @@ typedef struct op_watermarks {
     tm_op op;
     wsl_watermark_ctx ctx; /* of a custom generator: of the split it is called for */
     tm_split_times times;
+    tm_split_past *past; /* restored: generators of splits that are not being read yet; NULL: none */
     uint32_t current; /* split of the rows that come; TM_NO_SPLIT */
     tm_op *source;    /* that tells us about splits; NULL */
     tm_row_time row_time;
@@ -310,7 +312,10 @@ static wsl_status watermarks_split_event(tm_op *op, const tm_split_event *event)
         return finish_split(w, event->split);
     }
     if (event->news == TM_SPLIT_STARTED) {
-        (void)tm_split_times_start(&w->times, event->split, event->name, wsl_now_ns(op->env.clock));
+        tm_split_time *s = tm_split_times_start(&w->times, event->split, event->name, wsl_now_ns(op->env.clock));
+        if (w->past != NULL) {
+            tm_split_past_take(w->past, s, w->times.rule.local_size);
+        }
     }
     w->current = event->split;
     return settle_idleness(w);
@@ -449,9 +454,43 @@ static void watermarks_report(tm_op *op, int64_t now_ms, struct tm_generator_rep
     }
 }
 
+/* ---- checkpoints ---- */
+
+static wsl_status watermarks_snapshot(tm_op *op, tm_snapshot *out)
+{
+    op_watermarks *w = self(op);
+    if (!w->generates) {
+        return WSL_OK;
+    }
+    const int64_t tick_in = w->next_tick_ns - wsl_now_ns(op->env.clock);
+    tm_split_past_put(out, op, &w->times, w->past, w->next_tick_ns == WSL_NEVER ? -1 : tick_in > 0 ? tick_in : 0);
+    return WSL_OK;
+}
+
+/* What was out goes out again: those behind begin with it as well. Rows that are late by it stay late. */
+static wsl_status watermarks_restore(tm_op *op, tm_restore *in)
+{
+    op_watermarks *w = self(op);
+    WSL_TRY(tm_split_past_read(in, op, &w->past));
+    if (!w->generates) {
+        return WSL_OK; /* the strategy makes none any more */
+    }
+    const int64_t tick_in = tm_split_past_tick_in_ns(w->past);
+    if (w->next_tick_ns != WSL_NEVER && tick_in >= 0 && tick_in < w->times.rule.interval_ns) {
+        w->next_tick_ns = wsl_now_ns(op->env.clock) + tick_in;
+        arm(w);
+    }
+    if (!op->env.after_source) {
+        tm_split_past_take_least(w->past, current(w), w->times.rule.local_size);
+    }
+    WSL_TRY(tm_op_emit_watermark(op, tm_split_past_watermark(w->past)));
+    return settle_idleness(w);
+}
+
 static void watermarks_close(tm_op *op)
 {
     op_watermarks *w = self(op);
+    tm_split_past_free(w->past);
     tm_split_times_fini(&w->times);
     tm_row_time_fini(&w->row_time);
 }
@@ -467,5 +506,7 @@ const tm_op_class tm_op_watermarks_class = {
     .on_limit = watermarks_limit,
     .report_time = watermarks_report,
     .resume = watermarks_resume,
+    .snapshot = watermarks_snapshot,
+    .restore = watermarks_restore,
     .close = watermarks_close,
 };

@@ -134,6 +134,20 @@ wsl_status tm_op_suspend(tm_op *op, uint32_t input, const wsl_row *const *rows, 
     return WSL_OK;
 }
 
+void tm_op_requeue_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
+{
+    WSL_ASSERT(op->shared->restoring);
+    tm_pending_push_rows(queue_of(op), input, rows, n);
+    settle(op);
+}
+
+void tm_op_requeue_mark(tm_op *op, uint32_t input, wsl_row_kind kind, int64_t timestamp)
+{
+    WSL_ASSERT(op->shared->restoring);
+    tm_pending_push_mark(queue_of(op), input, kind, timestamp);
+    settle(op);
+}
+
 static wsl_status enqueue_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
 {
     tm_pending *q = queue_of(op);

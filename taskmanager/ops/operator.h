@@ -158,6 +158,8 @@ typedef struct tm_op_shared {
     uint32_t rows_per_step;   /* that a source may emit at once */
     uint32_t n_pending;       /* operators with pending set, collectors behind them too */
     uint64_t overdraft_bytes; /* that one operator may put aside: task.overdraft.max */
+    /* State is being restored: watermarks that come say how far the input was, and are passed on, but nothing fires. */
+    bool restoring;
 } tm_op_shared;
 
 struct tm_op {
@@ -214,6 +216,9 @@ void tm_op_count_set(tm_op *op, const char *metric, int64_t value);
 enum { TM_OP_COUNTS_MAX = 256 };
 /* From inside on_rows: these last n rows of the batch are to be done later, by another on_rows. */
 wsl_status tm_op_suspend(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
+/* While state is restored: rows and marks that were in hand or queued, in their order; they go in before anything that comes. */
+void tm_op_requeue_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n);
+void tm_op_requeue_mark(tm_op *op, uint32_t input, wsl_row_kind kind, int64_t timestamp);
 /* Should an operator that has more to emit wait? Something behind it is pending, or an output it leads to has no room.
  * Operators that multiply rows ask after each batch they sent on from within one. */
 bool tm_op_blocked(const tm_op *op);

@@ -170,3 +170,24 @@ const wsl_row *tm_pending_front_mark(const tm_pending *q, uint32_t *out_input)
 }
 
 void tm_pending_pop_mark(tm_pending *q) { pop(q); }
+
+/* ---- looking ---- */
+
+const wsl_row *tm_pending_next(const tm_pending *q, tm_pending_walk *walk, uint32_t *out_input)
+{
+    if (!walk->begun) {
+        *walk = (tm_pending_walk){.chunk = q->first, .at = q->at, .begun = true};
+    }
+    const chunk *c = walk->chunk;
+    if (c != NULL && walk->at == c->used) {
+        walk->chunk = c = c->next;
+        walk->at = 0;
+    }
+    if (c == NULL) {
+        return NULL;
+    }
+    const wsl_row *row = row_at(c, walk->at);
+    *out_input = (uint32_t)input_at(c, walk->at);
+    walk->at += ITEM_HEADER + row->size;
+    return row;
+}

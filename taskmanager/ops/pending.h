@@ -21,6 +21,15 @@ WSL_DEFINE_AUTO(tm_pending)
 void tm_pending_push_rows(tm_pending *q, uint32_t input, const wsl_row *const *rows, uint32_t n);
 void tm_pending_push_mark(tm_pending *q, uint32_t input, wsl_row_kind kind, int64_t timestamp);
 
+/* All of it in order, rows and marks, without taking anything out. Zeroed begins; NULL: no more. The queue does not change
+ * meanwhile. */
+typedef struct tm_pending_walk {
+    const void *chunk;
+    uint32_t at;
+    bool begun;
+} tm_pending_walk;
+const wsl_row *tm_pending_next(const tm_pending *q, tm_pending_walk *walk, uint32_t *out_input);
+
 bool tm_pending_is_empty(const tm_pending *q);
 uint64_t tm_pending_bytes(const tm_pending *q); /* of rows and marks waiting */
 

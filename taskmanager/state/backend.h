@@ -33,7 +33,12 @@ typedef struct tm_state_spec {
     const wsl_schema *key;     /* MAP: of an entry's key */
     wsl_ttl ttl;
     bool keeps_timestamps;     /* elements of a LIST, values of a MAP: have the timestamp they were added with */
+    /* A LIST with rows of two schemas: those whose op has the bit TM_STATE_SECOND are of this one. In snapshots they are of a state
+     * of their own, among the others as they lie in the list, and without the bit. NULL: all are of `schema`. */
+    const wsl_schema *second;
 } tm_state_spec;
+
+enum { TM_STATE_SECOND = 0x80 };
 
 /* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. */
 typedef struct tm_value_place {

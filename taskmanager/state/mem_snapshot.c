@@ -64,12 +64,34 @@ static const wsl_row *key_row(tm_mem_snapshot *s, const uint8_t *entry, uint32_t
     return s->key;
 }
 
-static void put_list(tm_records *to, uint8_t *entry, uint32_t state, const tm_mem_area *a)
+/* Rows of the second schema (backend.h) are of a state of their own, behind all others. */
+static uint32_t second_of(const tm_mem_state *m, uint32_t state)
 {
+    uint32_t number = m->n_states;
+    for (uint32_t i = 0; i < state; i++) {
+        number += m->areas[i].second_schema != NULL;
+    }
+    return number;
+}
+
+static void put_second(tm_records *to, const tm_mem_state *m, uint32_t state, const wsl_row *row)
+{
+    tm_records_row(to, WSL_RECORD_ELEMENT, second_of(m, state), 0, row);
+    wsl_row *copy = (wsl_row *)(void *)(to->data + to->size - row->size);
+    copy->op &= (uint8_t)~TM_STATE_SECOND;
+}
+
+static void put_list(tm_records *to, const tm_mem_state *m, uint8_t *entry, uint32_t state)
+{
+    const tm_mem_area *a = &m->areas[state];
     tm_list_at at;
     tm_mem_list_walk(tm_mem_list_in(entry, a), &at);
     for (const wsl_row *row; (row = tm_mem_list_next(&at, a->stamped)) != NULL;) {
-        tm_records_row(to, WSL_RECORD_ELEMENT, state, a->stamped ? *tm_stamp_of(row) : 0, row);
+        if (WSL_UNLIKELY(a->second_schema != NULL && (row->op & TM_STATE_SECOND) != 0)) {
+            put_second(to, m, state, row);
+        } else {
+            tm_records_row(to, WSL_RECORD_ELEMENT, state, a->stamped ? *tm_stamp_of(row) : 0, row);
+        }
     }
 }
 
@@ -96,7 +118,7 @@ static void put_entry(tm_mem_snapshot *s, tm_records *to, uint8_t *entry, int64_
             continue;
         }
         if (a->kind == WSL_STATE_LIST) {
-            put_list(to, entry, i, a);
+            put_list(to, m, entry, i);
         } else if (a->kind == WSL_STATE_MAP) {
             put_map(to, entry, i, a);
         } else {
@@ -310,22 +332,40 @@ static Wsl__Pb__StateDesc *describe(const tm_mem_area *a)
     return d;
 }
 
+static const char *const second_suffix = " (second input)";
+
+static Wsl__Pb__StateDesc *describe_second(const tm_mem_area *a)
+{
+    const size_t room = strlen(a->name) + strlen(second_suffix) + 1;
+    Wsl__Pb__StateDesc *d = wsl_alloc(sizeof *d);
+    wsl__pb__state_desc__init(d);
+    d->name = wsl_alloc(room);
+    (void)snprintf(d->name, room, "%s%s", a->name, second_suffix);
+    d->kind = (uint32_t)a->kind;
+    d->value = wsl_schema_to_pb(a->second_schema);
+    return d;
+}
+
 static tm_section *open_section(const tm_mem_state *m, tm_snapshot *out, tm_op *op, const char *name)
 {
-    Wsl__Pb__StateDesc **states = wsl_calloc(m->n_states + 1, sizeof *states);
+    Wsl__Pb__StateDesc **states = wsl_calloc(2 * m->n_states + 1, sizeof *states);
+    uint32_t n = m->n_states;
     for (uint32_t i = 0; i < m->n_states; i++) {
         states[i] = describe(&m->areas[i]);
+        if (m->areas[i].second_schema != NULL) {
+            states[n++] = describe_second(&m->areas[i]);
+        }
     }
     const tm_section_spec spec = {
         .kind = WSL__PB__SECTION_KIND__SECTION_KEYED,
         .name = name,
         .version = 1,
         .states = states,
-        .n_states = m->n_states,
-        .key = op->env.key_schema,
+        .n_states = n,
+        .key = op->env.key_schema->n_fields > 0 ? op->env.key_schema : NULL, /* windows over all rows: one key */
     };
     tm_section *section = tm_snapshot_section(out, op, &spec);
-    for (uint32_t i = 0; i < m->n_states; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         wsl__pb__state_desc__free_unpacked(states[i], NULL);
     }
     free(states);
@@ -365,6 +405,7 @@ void tm_mem_snapshot_begin(tm_state *state, tm_snapshot *out, tm_op *op, const c
 
 typedef struct old_state {
     uint32_t state;              /* today's */
+    bool second;                 /* ... of which these are the rows of the second schema */
     wsl_migration *value, *key;  /* NULL: rows are as they were */
 } old_state;
 
@@ -404,12 +445,19 @@ static wsl_status migration_to(const wsl_schema *from, const wsl_schema *to, con
     return WSL_OK;
 }
 
+static bool is_second(const tm_mem_area *a, const Wsl__Pb__StateDesc *desc)
+{
+    const size_t n = strlen(a->name);
+    return a->second_schema != NULL && strncmp(desc->name, a->name, n) == 0 && strcmp(desc->name + n, second_suffix) == 0;
+}
+
 static wsl_status match_state(restoring *r, uint32_t old, wsl_error *err)
 {
     const Wsl__Pb__StateDesc *desc = r->piece->section->states[old];
     const tm_mem_state *m = r->m;
     uint32_t i = 0;
-    while (i < m->n_states && strcmp(m->areas[i].name, desc->name) != 0) {
+    bool second = false;
+    while (i < m->n_states && strcmp(m->areas[i].name, desc->name) != 0 && !(second = is_second(&m->areas[i], desc))) {
         i++;
     }
     if (i == m->n_states) {
@@ -420,7 +468,8 @@ static wsl_status match_state(restoring *r, uint32_t old, wsl_error *err)
         return wsl_fail(err, WSL_TYPE, "the state '%s' was of another kind when it was stored", desc->name);
     }
     r->states[old].state = i;
-    WSL_TRY(migration_to(wsl_section_value_schema(r->piece->reader, old), a->schema, desc->name, "value",
+    r->states[old].second = second;
+    WSL_TRY(migration_to(wsl_section_value_schema(r->piece->reader, old), second ? a->second_schema : a->schema, desc->name, "value",
                          &r->states[old].value, err));
     if (a->key_schema == NULL) {
         return WSL_OK;
@@ -454,6 +503,19 @@ static wsl_status add_value(tm_mem_state *m, uint32_t state, const wsl_row *row,
     return WSL_OK;
 }
 
+/* A copy with the mark. */
+static const wsl_row *marked(restoring *r, const wsl_row *row)
+{
+    if (r->capacity[1] < row->size) {
+        free(r->scratch[1]);
+        r->capacity[1] = row->size;
+        r->scratch[1] = wsl_alloc(row->size);
+    }
+    wsl_row *copy = memcpy(r->scratch[1], row, row->size);
+    copy->op |= TM_STATE_SECOND;
+    return copy;
+}
+
 static wsl_status add_record(restoring *r, const wsl_record *record, wsl_error *err)
 {
     tm_mem_state *m = r->m;
@@ -464,7 +526,8 @@ static wsl_status add_record(restoring *r, const wsl_record *record, wsl_error *
     if (record->tag == WSL_RECORD_VALUE && a->kind == WSL_STATE_VALUE) {
         status = add_value(m, old->state, migrated(r, old->value, row, 0), record->number);
     } else if (record->tag == WSL_RECORD_ELEMENT && a->kind == WSL_STATE_LIST) {
-        status = tm_mem_list_restore(m, old->state, migrated(r, old->value, row, 0), record->number);
+        row = migrated(r, old->value, row, 0);
+        status = tm_mem_list_restore(m, old->state, old->second ? marked(r, row) : row, record->number);
     } else if (record->tag == WSL_RECORD_ENTRY && a->kind == WSL_STATE_MAP) {
         status = tm_mem_map_restore(m, old->state, migrated(r, old->key, row, 1),
                                     migrated(r, old->value, wsl_record_second_row(record), 0), record->number);

@@ -159,7 +159,7 @@ static wsl_status restore(tm_task *t)
     for (uint32_t i = 0; t->gate != NULL && watermark != WSL_TIME_MIN && i < t->n_in_channels; i++) {
         tm_valve_out out = {0};
         tm_input_valves_watermark(&t->valves, i, watermark, &out);
-        WSL_TRY(pass_on(t, &out));
+        WSL_TRY(out.advanced ? tm_chain_restore_watermark(t->chain, out.watermark) : WSL_OK);
     }
     return WSL_OK;
 }

@@ -258,6 +258,7 @@ static wsl_status build_chain(tm_task *t)
         return wsl_fail(&t->error, WSL_FORMAT, "the deployment has %s", t->is_source ? "a source with inputs"
                                                                                       : "an operator without inputs");
     }
+    WSL_TRY(tm_task_restore_lists(t));
     return tm_chain_open(t->chain, &t->error);
 }
 

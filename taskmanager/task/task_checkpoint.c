@@ -33,6 +33,7 @@ void tm_task_checkpoint_init(tm_task *t)
 void tm_task_checkpoint_fini(tm_task *t)
 {
     tm_task_checkpoint_stop(t);
+    tm_restore_free(WSL_TAKE(t->checkpoint.restore));
     tm_align_fini(&t->checkpoint.align);
 }
 
@@ -155,11 +156,7 @@ void tm_task_on_trigger(tm_task *t, const Wsl__Pb__TriggerCheckpoint *trigger)
 static wsl_status ask_operators(tm_task *t, tm_snapshot *s)
 {
     for (uint32_t i = 0; i < tm_chain_size(t->chain); i++) {
-        tm_op *op = tm_chain_op(t->chain, i);
-        tm_snapshot_operator(s, op);
-        if (op->cls->snapshot != NULL) {
-            WSL_TRY(op->cls->snapshot(op, s));
-        }
+        WSL_TRY(tm_snapshot_ask(s, tm_chain_op(t->chain, i)));
     }
     return WSL_OK;
 }
@@ -348,19 +345,30 @@ void tm_task_tell_aborted(tm_task *t, uint64_t checkpoint)
 
 bool tm_task_state_is_damaged(const tm_task *t) { return t->checkpoint.damaged; }
 
-wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark)
+static wsl_status noted(tm_task *t, wsl_status status)
 {
-    *out_watermark = WSL_TIME_MIN;
+    t->checkpoint.damaged = status == WSL_CORRUPT || status == WSL_NOT_FOUND;
+    return status;
+}
+
+wsl_status tm_task_restore_lists(tm_task *t)
+{
     if (t->deploy->restore == NULL) {
         return WSL_OK;
     }
-    tm_restore *r = NULL;
-    wsl_status status = tm_restore_new(t->seams.fs, t->deploy->restore, &r, &t->error);
-    if (status == WSL_OK) {
-        status = tm_restore_chain(r, t->chain);
-        *out_watermark = tm_restore_watermark(r, tm_chain_head(t->chain));
+    WSL_TRY(noted(t, tm_restore_new(t->seams.fs, t->deploy->restore, &t->checkpoint.restore, &t->error)));
+    return noted(t, tm_restore_lists(t->checkpoint.restore, t->chain));
+}
+
+wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark)
+{
+    tm_restore *r = t->checkpoint.restore;
+    *out_watermark = WSL_TIME_MIN;
+    if (r == NULL) {
+        return WSL_OK;
     }
-    tm_restore_free(r);
-    t->checkpoint.damaged = status == WSL_CORRUPT || status == WSL_NOT_FOUND;
-    return status;
+    WSL_TRY(noted(t, tm_restore_chain(r, t->chain)));
+    *out_watermark = tm_restore_watermark(r, tm_chain_head(t->chain));
+    tm_restore_free(WSL_TAKE(t->checkpoint.restore));
+    return WSL_OK;
 }

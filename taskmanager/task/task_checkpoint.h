@@ -25,6 +25,7 @@ typedef struct tm_task_checkpoint {
     uint64_t wanted; /* id; 0: none */
     uint64_t options;
     int64_t trigger_ms;
+    struct tm_restore *restore; /* between the lists and the rest of it */
     tm_snapshot *snapshot;
     tm_writer *writer;
     bool written_out;      /* the writer has all of it */

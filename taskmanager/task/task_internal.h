@@ -118,7 +118,9 @@ struct tm_task {
 };
 
 /* ---- task_checkpoint.c, for task.c ---- */
-/* Gives the operators what they remembered; the watermark of the head's input then, WSL_TIME_MIN: none. */
+/* Before the operators are opened: puts elements into their lists. */
+WSL_MUST_CHECK wsl_status tm_task_restore_lists(tm_task *t);
+/* After: gives them what else they remembered; the watermark of the head's input then, WSL_TIME_MIN: none. */
 WSL_MUST_CHECK wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark);
 WSL_MUST_CHECK wsl_status tm_task_tell_complete(tm_task *t, uint64_t checkpoint);
 void tm_task_tell_aborted(tm_task *t, uint64_t checkpoint);

@@ -171,7 +171,7 @@ void tm_timers_snapshot(const tm_timers *t, const tm_key_ctx *kc, bool event_tim
                            : WSL__PB__SECTION_KIND__SECTION_PROCESSING_TIMERS,
         .name = name,
         .version = 1,
-        .key = op->env.key_schema,
+        .key = op->env.key_schema->n_fields > 0 ? op->env.key_schema : NULL, /* windows over all rows: one key */
     };
     copied_timers *c = wsl_zalloc(sizeof *c);
     c->first_group = kc->first_group;

@@ -14,8 +14,7 @@
  * trigger could tell.
  *
  * general_op.c: life, rows, timers. general_session.c: merging. firing.c: contents and what becomes of them. again.c: a
- * function that goes on later. trigger.c:
- * when. face.c: what user functions see.
+ * function that goes on later. trigger.c: when. face.c: what user functions see. general_snapshot.c: checkpoints.
  *
  * Threads: one slot loop.
  */
@@ -99,6 +98,8 @@ static inline int64_t tm_general_clock(const tm_general *g, bool event_time)
 }
 
 /* ---- general_op.c ---- */
+/* Asks to be woken for the first processing-time timer, if nobody has for that time or an earlier one. */
+void tm_general_arm(tm_general *g);
 void tm_general_timer_set(tm_general *g, bool event_time, int64_t timestamp);
 void tm_general_timer_delete(tm_general *g, bool event_time, int64_t timestamp);
 /* Does what the trigger said to the window in hand. */
@@ -136,6 +137,10 @@ WSL_MUST_CHECK wsl_status tm_trigger_timer(tm_general *g, bool event_time, int64
 WSL_MUST_CHECK wsl_status tm_trigger_merge(tm_general *g, const tm_session *merged, uint32_t n);
 /* The window in hand is given up. */
 WSL_MUST_CHECK wsl_status tm_trigger_clear(tm_general *g);
+
+/* ---- general_snapshot.c ---- */
+WSL_MUST_CHECK wsl_status tm_general_snapshot(tm_window_op *w, struct tm_snapshot *out);
+WSL_MUST_CHECK wsl_status tm_general_restore(tm_window_op *w, struct tm_restore *in);
 
 /* ---- face.c ---- */
 WSL_MUST_CHECK wsl_status tm_face_open(tm_face *face, tm_general *g, const wsl_function *function, bool spaces,

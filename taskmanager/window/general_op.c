@@ -23,8 +23,7 @@ static bool is_session(const tm_general *g) { return g->spec->assigner == WSL_WI
 
 /* ---- timers ---- */
 
-/* Asks to be woken for the first processing-time timer, if nobody has for that time or an earlier one. */
-static void arm(tm_general *g)
+void tm_general_arm(tm_general *g)
 {
     int64_t next;
     tm_op *op = g->op;
@@ -44,7 +43,7 @@ void tm_general_timer_set(tm_general *g, bool event_time, int64_t timestamp)
     } else {
         tm_timers_set(&g->processing, &g->key, g->timer_ns, timestamp);
         if (timestamp < g->armed) {
-            arm(g);
+            tm_general_arm(g);
         }
     }
 }
@@ -324,6 +323,9 @@ static wsl_status general_watermark(tm_window_op *w, int64_t watermark)
         g->fold.ctx.watermark = watermark;
         g->out.k.f.k.ctx.watermark = watermark;
     }
+    if (WSL_UNLIKELY(g->op->shared->restoring)) {
+        return tm_op_emit_watermark(g->op, watermark);
+    }
     return advance(g);
 }
 
@@ -337,7 +339,7 @@ static wsl_status fire_due(tm_general *g)
         return WSL_OK;
     }
     g->armed = WSL_TIME_MAX;
-    arm(g);
+    tm_general_arm(g);
     return WSL_AGAIN;
 }
 
@@ -402,8 +404,8 @@ static wsl_status open_state(tm_general *g, wsl_error *err)
     g->contents =
         spec->keeps_rows
             ? add_state(states, &n, (tm_state_spec){.name = "contents", .kind = WSL_STATE_LIST,
-                                                    .schema = spec->fn.pair != NULL ? tm_pairs_schema()
-                                                                                    : g->op->env.input[0],
+                                                    .schema = g->op->env.input[0],
+                                                    .second = spec->fn.pair != NULL ? g->op->env.input[1] : NULL,
                                                     .keeps_timestamps = true})
             : add_state(states, &n, (tm_state_spec){.name = "contents", .kind = WSL_STATE_VALUE, .schema = g->fold.acc});
     if (is_session(g)) {
@@ -513,5 +515,7 @@ const tm_window_way tm_window_general = {
     .on_watermark = general_watermark,
     .resume = general_resume,
     .on_end = general_end,
+    .snapshot = tm_general_snapshot,
+    .restore = tm_general_restore,
     .close = general_close,
 };

@@ -52,6 +52,19 @@ static wsl_status window_end(tm_op *op)
     return w->way->on_end != NULL ? w->way->on_end(w) : WSL_OK;
 }
 
+static wsl_status window_snapshot(tm_op *op, struct tm_snapshot *out)
+{
+    tm_window_op *w = tm_window_op_of(op);
+    WSL_ASSERT(w->late.n == 0);
+    return w->way->snapshot(w, out);
+}
+
+static wsl_status window_restore(tm_op *op, struct tm_restore *in)
+{
+    tm_window_op *w = tm_window_op_of(op);
+    return w->way->restore(w, in);
+}
+
 static void window_close(tm_op *op)
 {
     tm_window_op *w = tm_window_op_of(op);
@@ -71,6 +84,8 @@ static void window_close(tm_op *op)
         .on_watermark = window_watermark,                                                                              \
         .resume = window_resume,                                                                                       \
         .on_end = window_end,                                                                                          \
+        .snapshot = window_snapshot,                                                                                   \
+        .restore = window_restore,                                                                                     \
         .close = window_close,                                                                                         \
     }
 

@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "taskmanager/window/general.h"
 
-enum { SECOND_INPUT = 0x80, PAIRS_PER_TURN = 1 << 14 };
+enum { SECOND_INPUT = TM_STATE_SECOND, PAIRS_PER_TURN = 1 << 14 };
 
 struct tm_pair_job {
     tm_pair_job *next;
@@ -12,11 +12,6 @@ struct tm_pair_job {
     uint32_t left, right; /* the next pair */
     int64_t timestamp;
 };
-
-static const wsl_field any_field = {"row", {.id = WSL_T_BYTES}};
-static const wsl_schema any_schema = {"any", 1, &any_field};
-
-const wsl_schema *tm_pairs_schema(void) { return &any_schema; }
 
 static void free_first(tm_pairs *p)
 {

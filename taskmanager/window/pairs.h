@@ -5,7 +5,7 @@
  * A join of many rows gives more pairs than the output has room for, or than one turn should: the rest is kept as a job, with
  * copies of the rows, and goes on in resume. While there is a job nothing else of the operator does (op->busy).
  *
- * The mark is a bit of the row's op, which lists keep; users never see it.
+ * The mark is a bit of the row's op, which lists keep (TM_STATE_SECOND); users never see it.
  *
  * Threads: one slot loop. Embedded in its operator, zeroed.
  */
@@ -29,8 +29,6 @@ typedef struct tm_pairs {
 
 void tm_pairs_fini(tm_pairs *p);
 
-/* The schema of lists that hold rows of both: any row fits. */
-const wsl_schema *tm_pairs_schema(void);
 /* The row as it is to be kept: of the second input a marked copy, valid until the next call. */
 const wsl_row *tm_pairs_keep(tm_pairs *p, uint32_t input, const wsl_row *row);
 /* These rows of a window that fires, in order of arrival; they are ours to mark. */

@@ -137,7 +137,7 @@ static wsl_status emit(tm_slice_op *o, const wsl_row *acc, int64_t window)
 static wsl_status do_key(tm_slice_op *o)
 {
     tm_state *s = state_of(o, &o->walked);
-    if (o->job == TM_JOB_FIRE) {
+    if (o->job == TM_JOB_FIRE && !tm_slice_is_below_floor(o, o->firing)) {
         WSL_TRY(emit(o, s->ops->value_get(s, 0), o->firing));
     }
     const bool given_up = o->job == TM_JOB_CLEAR || o->slices.lateness == 0;

@@ -109,6 +109,8 @@ typedef struct tm_slice_op {
     int64_t next;    /* windows below have fired */
     int64_t cleared; /* windows below have been given up, if the function wants to know */
     bool passing_on; /* the watermark waits for windows */
+    int64_t *floors; /* processing time, restored by others than wrote it: by key group, windows below have fired for its keys. NULL:
+                        next says it for all */
     int64_t armed;   /* processing time for which a wake-up was asked; WSL_TIME_MAX: none */
 
     /* the batch */
@@ -156,6 +158,19 @@ typedef struct tm_slice_op {
 /* ---- slice_op.c ---- */
 /* Fails the operator for a row of a key group that is not ours. */
 wsl_status tm_slice_not_our_key(tm_slice_op *o, const wsl_row *row);
+/* Processing time: asks to be woken for the next window that has rows. */
+void tm_slice_arm(tm_slice_op *o);
+
+/* ---- slice_snapshot.c ---- */
+WSL_MUST_CHECK wsl_status tm_slice_snapshot(tm_window_op *w, struct tm_snapshot *out);
+WSL_MUST_CHECK wsl_status tm_slice_restore(tm_window_op *w, struct tm_restore *in);
+/* Event time: this watermark came before the state was stored, so windows have fired and been given up by it. */
+void tm_slice_have_fired(tm_slice_op *o, int64_t watermark);
+/* Have the current key's windows up to this one fired before the state was stored, though `next` does not say so? */
+static inline bool tm_slice_is_below_floor(const tm_slice_op *o, int64_t window)
+{
+    return WSL_UNLIKELY(o->floors != NULL) && window < o->floors[tm_key_ctx_group(&o->key) - o->key.first_group];
+}
 
 /* ---- slice_add.c: rows into tables ---- */
 WSL_MUST_CHECK wsl_status tm_slice_add_group(tm_slice_op *o, const tm_slice_group *g, const wsl_row *const *rows);

@@ -98,6 +98,7 @@ static void slices_close(tm_window_op *w)
     tm_state_free(o->tree);
     tm_key_ctx_fini(&o->key);
     free(o->cache);
+    free(o->floors);
     o->state = o->tree = NULL;
 }
 
@@ -329,8 +330,7 @@ static int64_t clock_ms(tm_slice_op *o)
     return now - 1 > o->now ? now : o->now + 1;
 }
 
-/* Asks to be woken for the next window that has rows. */
-static void arm(tm_slice_op *o)
+void tm_slice_arm(tm_slice_op *o)
 {
     int64_t window = 0;
     tm_op *op = o->op;
@@ -357,7 +357,7 @@ static wsl_status processing_rows(tm_slice_op *o, const wsl_row *const *rows, ui
     }
     o->n_groups = 1;
     WSL_TRY(add_groups(o, rows, n));
-    arm(o);
+    tm_slice_arm(o);
     return WSL_OK;
 }
 
@@ -375,7 +375,7 @@ static wsl_status advance_clock(tm_slice_op *o)
         return WSL_OK;
     }
     o->armed = WSL_TIME_MAX;
-    arm(o);
+    tm_slice_arm(o);
     return WSL_AGAIN;
 }
 
@@ -400,6 +400,10 @@ static wsl_status slices_watermark(tm_window_op *w, int64_t watermark)
     }
     o->now = watermark;
     o->piece.count = 0; /* what it said may not be true any more */
+    if (WSL_UNLIKELY(o->op->shared->restoring)) {
+        tm_slice_have_fired(o, watermark);
+        return tm_op_emit_watermark(o->op, watermark);
+    }
     o->has_target = tm_slices_window_done(&o->slices, watermark, &o->target);
     return advance_watermark(o);
 }
@@ -444,5 +448,7 @@ const tm_window_way tm_window_slices = {
     .on_rows = slices_rows,
     .on_watermark = slices_watermark,
     .resume = slices_resume,
+    .snapshot = tm_slice_snapshot,
+    .restore = tm_slice_restore,
     .close = slices_close,
 };

@@ -32,6 +32,8 @@ typedef struct tm_window_way {
     wsl_status (*on_watermark)(tm_window_op *w, int64_t watermark);
     wsl_status (*resume)(tm_window_op *w); /* also at a wake-up for processing time */
     wsl_status (*on_end)(tm_window_op *w); /* NULL: nothing */
+    wsl_status (*snapshot)(tm_window_op *w, struct tm_snapshot *out);
+    wsl_status (*restore)(tm_window_op *w, struct tm_restore *in);
     void (*close)(tm_window_op *w);        /* called once if open was, even if that failed */
 } tm_window_way;
 

@@ -62,8 +62,8 @@ typedef struct wsl_harness_options {
     uint32_t parallelism;     /* 0: 1 */
     uint32_t max_parallelism; /* 0: 128 */
     int64_t clock_ms;         /* what wsl_processing_time says at first; 0 = 1970 */
-    /* Operator state to begin with: snapshots of the old subtasks 0, 1, ..., dealt out to this one as after a checkpoint;
-     * how many new ones there are is `parallelism`. */
+    /* State to begin with: snapshots of the old subtasks 0, 1, ..., dealt out to this one as after a checkpoint; how many new
+     * ones there are is `parallelism`. max_parallelism is what it was. */
     const wsl_harness_snapshot *const *restore;
     uint32_t n_restore; /* 0: begins without state, and wsl_is_restored says no */
 } wsl_harness_options;
@@ -76,19 +76,30 @@ void wsl_harness_free(wsl_harness *h); /* runs the function's close; NULL is fin
 WSL_MUST_CHECK wsl_status wsl_harness_new(const wsl_harness_options *options, wsl_harness **out_h, wsl_error *err);
 WSL_DEFINE_AUTO(wsl_harness)
 
-/* ---- operator state ----
+/* ---- snapshots ----
  *
  *     wsl_harness_take(old[0], &part[0]);  wsl_harness_take(old[1], &part[1]);
  *     for (uint32_t i = 0; i < 3; i++) {
  *         wsl_harness_new(&(wsl_harness_options){.function = &hold, .subtask = i, .parallelism = 3, .restore = part, .n_restore = 2}, ...);
  *     }
  *
- * What a checkpoint would keep of this subtask's operator lists, after the function's .snapshot. Keyed state, broadcast state,
- * timers and watermarks are not in it. Lives on without the harness, but not without the function. */
+ * What a checkpoint keeps of this subtask, after the function's .snapshot: keyed state, timers, windows, broadcast state, operator
+ * lists, watermark generators, requests under way, and how far the watermark was. What a function has in ctx->local is not in it. A
+ * harness that begins with it goes on where the old one was: what came out before does not come out again, and what was late is
+ * late. The clock is where .clock_ms says; timers by the clock that are overdue fire with the first wsl_harness_advance.
+ *
+ * A snapshot lives on without harness and function. The new function may have other schemas, as far as state may change
+ * (state.h); state that it does not know is an error. */
 void wsl_harness_snapshot_free(wsl_harness_snapshot *snapshot);
+/* WSL_STATE: the input has ended. */
 wsl_status wsl_harness_take(wsl_harness *h, wsl_harness_snapshot **out_snapshot);
 WSL_DEFINE_AUTO(wsl_harness_snapshot)
-/* The elements of a state as text, "[{id=1}, {id=2}]"; NULL: there is no such state. Until the next call for this harness. */
+/* The same as bytes, to be kept in a file beside a test: that today's function still reads what last year's wrote. They live as
+ * long as the snapshot. WSL_CORRUPT: not such bytes; damage within them is found when a harness begins with it. */
+const void *wsl_harness_snapshot_bytes(wsl_harness_snapshot *snapshot, size_t *out_size);
+WSL_MUST_CHECK wsl_status wsl_harness_snapshot_read(const void *bytes, size_t size, wsl_harness_snapshot **out_snapshot,
+                                                    wsl_error *err);
+/* The elements of an operator list as text, "[{id=1}, {id=2}]"; NULL: there is no such state. Until the next call for this harness. */
 const char *wsl_harness_operator_state(wsl_harness *h, const char *name);
 
 /* ---- in ---- */

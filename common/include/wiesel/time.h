@@ -89,7 +89,7 @@ static inline wsl_watermark_strategy wsl_with_alignment(wsl_watermark_strategy s
  *     WSL_WATERMARKS(by_marker, .in = &marker_schema, .on_event = on_event);
  */
 struct wsl_watermark_ctx {
-    void *local;       /* local_size bytes, zeroed, of this split's own */
+    void *local;       /* local_size bytes, zeroed, of this split's own; kept in checkpoints as they are: no pointers */
     const void *config;
     uint32_t config_size;
     int64_t watermark; /* the last one emitted; INT64_MIN before the first */
