@@ -208,7 +208,7 @@ static wsl_status begin(op_async *a, const wsl_row *row, int64_t now_ns)
     a->n_taken++;
     copy_row(s, row);
     s->number = a->next_number++;
-    s->skip = 0;
+    s->skip = s->n_emitted = 0;
     if (WSL_UNLIKELY(a->n_skips > 0)) {
         s->skip = tm_async_skip_of(a);
     }
