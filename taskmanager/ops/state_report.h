@@ -1,7 +1,7 @@
 /*
  * state_report - how much state an operator keeps, as metrics of its own:
  *
- *     stateKeys            keys that have anything
+ *     stateKeys            keys that have anything; of windows: in each window or slice, and sum of slices, one
  *     stateBytes           memory held for that, operator state included
  *     state.<name>.keys    keys that have something in that state
  *     state.<name>.elements    of an operator list

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/ops/state_report.h"
 #include "taskmanager/window/assigner.h"
 
 enum { TIMERS_PER_TURN = 512, WORK_PER_TURN = 1 << 13 };
@@ -425,6 +426,7 @@ static wsl_status open_state(tm_general *g, wsl_error *err)
                                      (tm_state_spec){.name = "trigger", .kind = WSL_STATE_VALUE, .schema = &number_schema});
     }
     WSL_TRY(tm_mem_state_new(&g->key, states, n, true, &g->state, err));
+    tm_state_report_add(g->op, g->state, states, n);
     g->contents_place = g->state->ops->value_place(g->state, g->contents);
     if (is_session(g)) {
         g->session_place = g->state->ops->value_place(g->state, g->first_session);
@@ -495,6 +497,7 @@ static void general_close(tm_window_op *w)
     tm_face_close(&g->trigger);
     tm_face_close(&g->evictor);
     tm_fold_close(&g->fold);
+    tm_state_report_fini(g->op);
     tm_state_free(g->state);
     tm_timers_fini(&g->event);
     tm_timers_fini(&g->processing);

@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/ops/state_report.h"
 #include "taskmanager/window/slice_internal.h"
 
 static tm_slice_op *self(tm_window_op *w) { return w->state; }
@@ -48,9 +49,12 @@ static wsl_status open_state(tm_slice_op *o, wsl_error *err)
 {
     const tm_state_spec value = {.name = "window-contents", .kind = WSL_STATE_VALUE, .schema = o->fold.acc};
     WSL_TRY(tm_mem_state_new(&o->key, &value, 1, true, &o->state, err));
+    tm_state_report_add(o->op, o->state, &value, 1);
     if (o->mode == TM_SLICE_SHARED) {
         o->levels = levels_of(o->slices.size);
-        WSL_TRY(tm_mem_state_new(&o->key, &value, 1, true, &o->tree, err));
+        const tm_state_spec sums = {.name = "window-sums", .kind = WSL_STATE_VALUE, .schema = o->fold.acc};
+        WSL_TRY(tm_mem_state_new(&o->key, &sums, 1, true, &o->tree, err));
+        tm_state_report_add(o->op, o->tree, &sums, 1);
     }
     o->place = o->state->ops->value_place(o->state, 0);
     o->cache = wsl_zalloc(sizeof *o->cache);
@@ -94,6 +98,7 @@ static void slices_close(tm_window_op *w)
         tm_fn_ctx_close(&o->out.f);
     }
     tm_fold_close(&o->fold);
+    tm_state_report_fini(o->op);
     tm_state_free(o->state);
     tm_state_free(o->tree);
     tm_key_ctx_fini(&o->key);

@@ -5,6 +5,7 @@
  * Not here: 32 and 42 (test_two_inputs.c, test_waiting.c), and 55 (tests/sim), whose rows must come at given moments of the clock.
  */
 #include "integ/driven_run.h"
+#include "jobmanager/rest/metric_names.h"
 
 typedef void (*example)(driven_run *r);
 
@@ -288,6 +289,45 @@ Test(time_examples, ex35_a_broadcast_price_holds_for_what_comes_after_it)
 }
 
 /* ---- state ---- */
+
+typedef struct rest_sum {
+    const char *name;
+    int64_t value;
+} rest_sum;
+
+static void add_metric(void *arg, const char *name, jm_metric value)
+{
+    rest_sum *sum = arg;
+    sum->value += strcmp(name, sum->name) == 0 ? value.integer : 0;
+}
+
+/* As REST names and gives it, over all subtasks of the vertex. */
+static bool windows_keep_14(driven_run *r, const void *arg)
+{
+    const jm_job *job = jm_find_job(mini_cluster_jm(r->c), &r->job);
+    rest_sum keys = {"join.stateKeys", 0}, bytes = {"join.stateBytes", 0};
+    (void)arg;
+    for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
+        for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
+            const jm_subtask *t = &job->graph.vertices[v].subtasks[i];
+            if (t->metrics.last != NULL) {
+                jm_metrics_of_task(t, add_metric, &keys);
+                jm_metrics_of_task(t, add_metric, &bytes);
+            }
+        }
+    }
+    return keys.value == 14 && bytes.value > 0;
+}
+
+static void keep_windows(driven_run *r)
+{
+    driven_post(&r->a, DRIVEN_ROW, 1, 1);
+    driven_post(&r->b, DRIVEN_ROW, 12, 12);
+    driven_await(r, windows_keep_14, NULL, "the windows of 7 keys, two each, among the metrics");
+    driven_end(r, true);
+}
+
+Test(time_examples, what_windows_keep_is_among_the_metrics) { two_inputs("windows", keep_windows); }
 
 Test(time_examples, ex45_the_sixth_transaction_within_a_minute_is_an_alert)
 {
