@@ -167,11 +167,18 @@ static wsl_status settle_idleness(op_watermarks *w)
     return tm_op_emit_idle(&w->op, w->upstream_idle || all_idle);
 }
 
+/* Restored splits that are not being read yet count as well. */
+static int64_t min_of(const op_watermarks *w, const tm_split_time *except)
+{
+    const int64_t waiting = tm_split_past_min(w->past);
+    const int64_t min = tm_split_times_min(&w->times, except);
+    return waiting < min ? waiting : min;
+}
+
 /* The minimum over all splits, if any of them counts. */
 static wsl_status emit_min(op_watermarks *w)
 {
-    return tm_split_times_any_active(&w->times) ? tm_op_emit_watermark(&w->op, tm_split_times_min(&w->times, NULL))
-                                                : WSL_OK;
+    return tm_split_times_any_active(&w->times) ? tm_op_emit_watermark(&w->op, min_of(w, NULL)) : WSL_OK;
 }
 
 /* ---- alignment ---- */
@@ -225,7 +232,7 @@ static void call_custom(op_watermarks *w, tm_split_time *s, const wsl_row *row, 
 /* A watermark right behind each row that raises it. The row goes first: it may be the one the watermark is for. */
 static wsl_status emit_eagerly(op_watermarks *w, tm_split_time *s, const wsl_row *const *rows, uint32_t n)
 {
-    const int64_t others = tm_split_times_min(&w->times, s);
+    const int64_t others = min_of(w, s);
     const bool custom = w->times.rule.bound_ms == TM_GIVEN;
     uint32_t sent = 0;
     w->ctx.now_ms = custom ? wsl_wall_ms(w->op.env.clock) : 0;
@@ -394,6 +401,7 @@ static wsl_status watermarks_idle(tm_op *op, bool idle)
     }
     w->upstream_idle = idle;
     if (idle) {
+        tm_split_past_release(w->past);
         /* the next tick would find us idle, and an idle channel's watermarks do not count: say now how far we are */
         WSL_TRY(emit_min(w));
     }

@@ -22,6 +22,7 @@ typedef struct header {
 
 typedef struct split {
     int64_t max_timestamp;
+    int64_t watermark;
     int64_t quiet_ns;
     uint32_t flags;
     uint32_t name_size, local_size;
@@ -37,6 +38,7 @@ typedef struct waiting {
 
 struct tm_split_past {
     bool same; /* parallelism */
+    bool released;
     bool any;
     int64_t watermark, tick_in_ns;
     WSL_VEC(waiting) splits;
@@ -63,6 +65,7 @@ static void put_time(tm_section *section, const tm_split_time *s, size_t local_s
     const bool begun = tm_watermark_gen_current(g) != INT64_MIN;
     const split head = {
         .max_timestamp = g->max_timestamp,
+        .watermark = tm_watermark_gen_current(g),
         .quiet_ns = g->quiet_ns,
         .flags = (begun ? BEGUN : 0u) | (g->idle ? IDLE : 0u) | (g->had_row ? HAD_ROW : 0u),
         .name_size = (uint32_t)strlen(s->name),
@@ -232,6 +235,26 @@ void tm_split_past_take(tm_split_past *p, tm_split_time *s, size_t local_size)
             put_into(&p->splits.items[i], s, local_size);
             return;
         }
+    }
+}
+
+int64_t tm_split_past_min(const tm_split_past *p)
+{
+    int64_t min = INT64_MAX;
+    for (uint32_t i = 0; p != NULL && p->same && !p->released && i < p->splits.n; i++) {
+        const waiting *w = &p->splits.items[i];
+        if (!w->taken && (w->head.flags & (CARRIED | IDLE)) == 0) {
+            const int64_t watermark = (w->head.flags & BEGUN) != 0 ? w->head.watermark : INT64_MIN;
+            min = watermark < min ? watermark : min;
+        }
+    }
+    return min;
+}
+
+void tm_split_past_release(tm_split_past *p)
+{
+    if (p != NULL) {
+        p->released = true;
     }
 }
 

@@ -28,5 +28,10 @@ int64_t tm_split_past_watermark(const tm_split_past *p); /* that was out; WSL_TI
 int64_t tm_split_past_tick_in_ns(const tm_split_past *p); /* < 0: not known */
 /* Puts what is known of its split into a generator that has just begun. Each is asked for once. */
 void tm_split_past_take(tm_split_past *p, tm_split_time *s, size_t local_size);
+/* How far those are that nobody has asked for yet: their rows are still to come, so they count like splits that are being read.
+ * WSL_TIME_MAX: none counts. At another parallelism none does: who reads which split is not known. */
+int64_t tm_split_past_min(const tm_split_past *p);
+/* There is nothing left to read: none counts any more. */
+void tm_split_past_release(tm_split_past *p);
 /* The same for the one generator of a subtask that has no splits: at another parallelism it begins with the least advanced one. */
 void tm_split_past_take_least(tm_split_past *p, tm_split_time *s, size_t local_size);

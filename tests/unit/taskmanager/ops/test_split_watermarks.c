@@ -14,6 +14,10 @@
 #include <wiesel/time.h>
 
 #include "chain_kit.h"
+#include "base/fs.h"
+#include "graph/pb.h"
+#include "taskmanager/ckpt/restore.h"
+#include "taskmanager/ckpt/snapshot.h"
 #include "taskmanager/time/time_report.h"
 
 WSL_ROW(event, (int64, id), (int64, ts));
@@ -626,5 +630,60 @@ Test(split_watermarks, tells_of_the_furthest_behind_if_there_are_many)
         cr_assert_eq(r->splits[i].watermark, (int64_t)i * 10, "%u: %lld", i, (long long)r->splits[i].watermark);
     }
     free(r);
+    kit_fini(&k);
+}
+
+/* ---- out of a snapshot ---- */
+
+/* The strategy alone: the source's half is its reader's. */
+static Wsl__Pb__TaskSnapshot *take(void)
+{
+    tm_memory_sink memory = {0};
+    const tm_snapshot_sink sink = tm_memory_sink_of(&memory);
+    tm_snapshot *s = tm_snapshot_new(1, &sink);
+    cr_assert_eq(tm_snapshot_ask(s, strategy()), WSL_OK);
+    return tm_snapshot_finish_in_memory(s, &memory);
+}
+
+static void give_back(Wsl__Pb__TaskSnapshot *snapshot)
+{
+    tm_restore *r = NULL;
+    wsl_error err = {0};
+    for (size_t i = 0; i < snapshot->n_operators; i++) {
+        wsl_pb_set(&snapshot->operators[i]->uid, "timed");
+    }
+    wsl_pb_set(&strategy()->env.desc->uid, "timed");
+    cr_assert_eq(tm_restore_new(wsl_fs_posix(), snapshot, &r, &err), WSL_OK, "%s", err.text);
+    cr_assert_eq(tm_restore_chain(r, k.chain), WSL_OK, "%s", k.error.text);
+    tm_restore_free(r);
+    wsl__pb__task_snapshot__free_unpacked(snapshot, NULL);
+}
+
+Test(split_watermarks, restored_splits_go_on_where_they_were_and_wait_for_each_other)
+{
+    static const plan splits = {.source = &split_source, .options = {"emit", "per-record"}};
+    static const char *const before[] = {"+a 1@1000", "+b 2@501", "=a 3@2000"};
+    static const char *const after[] = {"+b 4@1800", "5@5000", "+a 6@1500", "=a 7@2500"};
+    begin(&splits, before, 3);
+    give_split();
+    give_split();
+    for (uint32_t i = 0; i < 3; i++) {
+        poll();
+    }
+    expect("1 w999 2 3");
+    Wsl__Pb__TaskSnapshot *snapshot = take();
+    kit_fini(&k);
+    begin(&splits, after, 4);
+    give_back(snapshot);
+    give_split();
+    give_split();
+    expect("w999");
+    poll();
+    poll();
+    expect("4 w1799 5 w1999"); /* split a was at 2000, and its rows are still to come */
+    poll();
+    expect("6");
+    poll();
+    expect("7 w2499");
     kit_fini(&k);
 }
