@@ -18,6 +18,7 @@ typedef struct wsl_codec {
     wsl_status (*decode)(wsl_format *format, const char *data, size_t size, bool last, void *memory, uint32_t capacity,
                          wsl_decoded *out);
     void (*reset)(wsl_format *format);
+    bool (*wants_header)(const wsl_format *format); /* NULL: never */
     void (*encode)(wsl_format *format, const wsl_row *row, wsl_strbuf *out);
     void (*encode_header)(wsl_format *format, wsl_strbuf *out);
     bool (*splittable)(const wsl_config *config); /* csv only */

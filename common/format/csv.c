@@ -89,6 +89,8 @@ static void csv_reset(wsl_format *f)
     csv->closed = 0;
 }
 
+static bool csv_wants_header(const wsl_format *f) { return ((const wsl_csv_format *)f)->header_expected; }
+
 static bool csv_splittable(const wsl_config *config)
 {
     return is_unquoted(config) && header_of(config) == WSL_CSV_NO_HEADER;
@@ -171,6 +173,7 @@ const wsl_codec wsl_csv_codec = {
     .close = csv_close,
     .decode = wsl_csv_decode,
     .reset = csv_reset,
+    .wants_header = csv_wants_header,
     .encode = csv_encode,
     .encode_header = csv_encode_header,
     .splittable = csv_splittable,

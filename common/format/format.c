@@ -176,6 +176,8 @@ void wsl_format_reset(wsl_format *f)
     f->codec->reset(f);
 }
 
+bool wsl_format_wants_header(const wsl_format *f) { return f->codec->wants_header != NULL && f->codec->wants_header(f); }
+
 void wsl_format_encode(wsl_format *f, const wsl_row *row, wsl_strbuf *out) { f->codec->encode(f, row, out); }
 
 void wsl_format_encode_header(wsl_format *f, wsl_strbuf *out) { f->codec->encode_header(f, out); }

@@ -59,6 +59,8 @@ wsl_status wsl_format_decode(wsl_format *format, const char *data, size_t size, 
                              uint32_t capacity, wsl_decoded *out);
 /* Start of a new file: csv expects its header again. */
 void wsl_format_reset(wsl_format *format);
+/* Is the next record one that says how to read the others (csv header)? */
+bool wsl_format_wants_header(const wsl_format *format);
 
 /* Appends the row as one record with its line end. */
 void wsl_format_encode(wsl_format *format, const wsl_row *row, wsl_strbuf *out);

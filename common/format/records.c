@@ -27,6 +27,14 @@ void wsl_records_start(wsl_records *r, wsl_source_ctx *ctx, const char *where, u
     r->in_the_middle = in_the_middle;
 }
 
+void wsl_records_jump(wsl_records *r, uint64_t offset, bool in_the_middle)
+{
+    r->begin = r->end = 0;
+    r->offset = offset;
+    r->ended = false;
+    r->in_the_middle = in_the_middle;
+}
+
 static void resize(wsl_records *r, size_t capacity)
 {
     r->data = (char *)wsl_realloc(r->data, capacity);

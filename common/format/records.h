@@ -33,6 +33,10 @@ void wsl_records_fini(wsl_records *r); /* zeroed memory is fine, too */
 void wsl_records_start(wsl_records *r, wsl_source_ctx *ctx, const char *where, uint64_t offset, uint64_t stop,
                        bool in_the_middle);
 
+/* Goes on at another place of the same stream: what is in the buffer is dropped, what the format has learned (a csv header) stays.
+ * Between two records. */
+void wsl_records_jump(wsl_records *r, uint64_t offset, bool in_the_middle);
+
 /* Where the next bytes go and how many there may be, at least one. */
 char *wsl_records_space(wsl_records *r, wsl_source_ctx *ctx, size_t *out_size);
 void wsl_records_filled(wsl_records *r, size_t size);

@@ -4,6 +4,8 @@
  * Option rows is JSON: one array of objects, or objects one after the other. The objects are cut apart here (counting
  * brackets outside of strings), each becomes a line, and the json format decodes them. Option bytes is base64 of whole
  * rows in the binary form of row.h, checked one by one.
+ *
+ * A checkpoint gets the number of rows that were emitted; that many are passed over when it goes on.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -213,6 +215,53 @@ static wsl_status poll(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_e
     return r->at < r->data.size ? WSL_OK : WSL_END;
 }
 
+/* ---- checkpoints ---- */
+
+static wsl_status snapshot(void *self, wsl_source_ctx *ctx, wsl_saver *save, wsl_error *err)
+{
+    (void)err;
+    const collection_reader *r = (const collection_reader *)self;
+    const uint64_t n = r->n;
+    const wsl_split piece = {.name = "rows", .bytes = &n, .size = sizeof n};
+    if (ctx->subtask == 0) {
+        save->add(save, &piece);
+    }
+    return WSL_OK;
+}
+
+/* Behind the next row; there is one. */
+static void pass_over(collection_reader *r)
+{
+    const char *from = r->data.data + r->at;
+    const size_t left = r->data.size - r->at;
+    if (r->binary) {
+        uint32_t size;
+        memcpy(&size, from, sizeof size);
+        r->at += size;
+    } else {
+        const char *end = (const char *)memchr(from, '\n', left);
+        r->at += end != NULL ? (size_t)(end - from) + 1 : left;
+    }
+    r->n++;
+}
+
+static wsl_status restore(void *self, wsl_source_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err)
+{
+    (void)ctx;
+    collection_reader *r = (collection_reader *)self;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t rows;
+        if (pieces[i].size != sizeof rows) {
+            return wsl_fail(err, WSL_FORMAT, "where the collection source is to go on cannot be read");
+        }
+        memcpy(&rows, pieces[i].bytes, sizeof rows);
+        while (r->n < rows && r->at < r->data.size) {
+            pass_over(r);
+        }
+    }
+    return WSL_OK;
+}
+
 static void reader_close(void *self, wsl_source_ctx *ctx)
 {
     (void)ctx;
@@ -263,6 +312,8 @@ static const wsl_reader_class reader = {
     .open = reader_open,
     .poll = poll,
     .close = reader_close,
+    .snapshot = snapshot,
+    .restore = restore,
 };
 
 const wsl_source_class wsl_collection_source = {

@@ -9,10 +9,11 @@
  * the newest mtime among those becomes the floor: whatever is not newer counts as found. So memory is bounded, and the
  * price is that a file with an old mtime which appears very late is not seen.
  *
+ * A checkpoint gets the floor and the set (found_paths.h), as pieces of at most PIECE_SIZE bytes.
+ *
  * When the coordinator takes no more splits for now, the look ends early and goes on a little later.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -21,6 +22,7 @@
 #include "base/vec.h"
 #include "connector/file/file_source.h"
 #include "connector/file/file_split.h"
+#include "connector/file/found_paths.h"
 #include "format/format.h"
 
 enum { DEPTH_MAX = 32, CONTINUE_MS = 100, LATECOMER_MS = 60000, CROWD = 10 };
@@ -218,11 +220,11 @@ static void forget_old(file_enumerator *e, int64_t now_ms)
     }
 }
 
-static void remember(file_enumerator *e, const found *f)
+static void remember(file_enumerator *e, const char *path, int64_t mtime_ns)
 {
     known *k = (known *)wsl_alloc(sizeof *k);
-    *k = (known){f->mtime_ns};
-    free(wsl_str_map_put(&e->seen, f->path, k));
+    *k = (known){mtime_ns};
+    free(wsl_str_map_put(&e->seen, path, k));
 }
 
 /* ---- the enumerator ---- */
@@ -247,7 +249,7 @@ static wsl_status hand_out(file_enumerator *e, wsl_enum_ctx *ctx, const found_li
             return wsl_fail(err, s, "the splits of '%s' could not be handed out: %s", files->items[i].path,
                             wsl_status_text(s));
         }
-        remember(e, &files->items[i]);
+        remember(e, files->items[i].path, files->items[i].mtime_ns);
     }
     return WSL_OK;
 }
@@ -279,73 +281,67 @@ static wsl_status discover(void *self, wsl_enum_ctx *ctx, int64_t *out_next_ms, 
     return s;
 }
 
-/* ---- snapshots ----
- *
- *     piece 0          | i64 floor | u64 partial_start | path of the file that was handed out in part, if any |
- *     each further     | i64 mtime | path that is known |
- *
- * The name of a piece is not used. */
+/* ---- checkpoints ---- */
 
-enum { HEAD_SIZE = 16, KNOWN_SIZE = 8 };
+enum { PIECE_SIZE = 48 << 10 }; /* what one path adds behind it leaves it below WSL_SPLIT_SIZE_MAX */
 
-static void save_piece(wsl_saver *save, const void *head, size_t head_size, const char *path)
+_Static_assert(PIECE_SIZE + WSL_FILE_PATH_MAX + 64 < WSL_SPLIT_SIZE_MAX, "a piece is a split to those who carry it");
+
+static void save_piece(wsl_saver *save, const char *name, wsl_strbuf *bytes)
 {
-    const size_t path_size = path == NULL ? 0 : strlen(path);
-    uint8_t *bytes = (uint8_t *)wsl_alloc(head_size + path_size);
-    memcpy(bytes, head, head_size);
-    if (path_size > 0) {
-        memcpy(bytes + head_size, path, path_size);
-    }
-    const wsl_split piece = {.name = "", .bytes = bytes, .size = (uint32_t)(head_size + path_size)};
+    const wsl_split piece = {.name = name, .bytes = bytes->data, .size = (uint32_t)bytes->size};
     save->add(save, &piece);
-    free(bytes);
+    wsl_strbuf_clear(bytes);
 }
 
-static void enumerator_snapshot(void *self, wsl_enum_ctx *ctx, wsl_saver *save)
+static void snapshot(void *self, wsl_enum_ctx *ctx, wsl_saver *save)
 {
     (void)ctx;
-    file_enumerator *e = (file_enumerator *)self;
-    uint8_t head[HEAD_SIZE];
-    memcpy(head, &e->floor_ns, 8);
-    memcpy(head + 8, &e->partial_start, 8);
-    save_piece(save, head, sizeof head, e->partial);
+    const file_enumerator *e = (const file_enumerator *)self;
+    wsl_strbuf bytes;
+    wsl_strbuf_init(&bytes);
+    wsl_found_floor_encode(&(wsl_found_floor){e->floor_ns, e->partial_start, e->partial}, &bytes);
+    save_piece(save, WSL_FOUND_FLOOR, &bytes);
+    wsl_found_path last = {0};
     uint32_t at = 0;
     while (wsl_str_map_next(&e->seen, &at)) {
         const known *k = (const known *)wsl_str_map_value(&e->seen, at);
-        save_piece(save, &k->mtime_ns, KNOWN_SIZE, wsl_str_map_key(&e->seen, at));
+        const wsl_found_path path = {wsl_str_map_key(&e->seen, at), k->mtime_ns};
+        wsl_found_path_encode(&path, bytes.size == 0 ? NULL : &last, &bytes);
+        last = path;
+        if (bytes.size >= PIECE_SIZE) {
+            save_piece(save, WSL_FOUND_PATHS, &bytes);
+        }
     }
+    if (bytes.size > 0) {
+        save_piece(save, WSL_FOUND_PATHS, &bytes);
+    }
+    wsl_strbuf_fini(&bytes);
 }
 
-/* The path behind the head of a piece; malloc'ed. NULL: there is none that could be one. */
-static char *path_in(const wsl_split *piece, size_t head_size)
+static void restore_path(void *arg, const wsl_found_path *path)
 {
-    const char *path = (const char *)piece->bytes + head_size;
-    const size_t size = piece->size - head_size;
-    if (size == 0 || size >= WSL_FILE_PATH_MAX || memchr(path, '\0', size) != NULL) {
-        return NULL;
-    }
-    return wsl_strndup(path, size);
+    remember((file_enumerator *)arg, path->path, path->mtime_ns);
 }
 
-static wsl_status enumerator_restore(void *self, wsl_enum_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err)
+static wsl_status restore(void *self, wsl_enum_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err)
 {
     (void)ctx;
     file_enumerator *e = (file_enumerator *)self;
-    if (n == 0 || pieces[0].size < HEAD_SIZE) {
-        return wsl_fail(err, WSL_CORRUPT, "what the file source kept of the files it had found is not readable");
-    }
-    memcpy(&e->floor_ns, pieces[0].bytes, 8);
-    memcpy(&e->partial_start, (const uint8_t *)pieces[0].bytes + 8, 8);
-    e->partial = path_in(&pieces[0], HEAD_SIZE);
-    for (uint32_t i = 1; i < n; i++) {
-        found f = {0};
-        f.path = pieces[i].size < KNOWN_SIZE ? NULL : path_in(&pieces[i], KNOWN_SIZE);
-        if (f.path == NULL) {
-            return wsl_fail(err, WSL_CORRUPT, "a path that the file source kept is not readable");
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(pieces[i].name, WSL_FOUND_PATHS) == 0) {
+            WSL_TRY(wsl_found_paths_decode(pieces[i].bytes, pieces[i].size, restore_path, e, err));
+            continue;
         }
-        memcpy(&f.mtime_ns, pieces[i].bytes, KNOWN_SIZE);
-        remember(e, &f);
-        free(f.path);
+        if (strcmp(pieces[i].name, WSL_FOUND_FLOOR) != 0) {
+            return wsl_fail(err, WSL_FORMAT, "the file source knows no piece '%s' of its state", pieces[i].name);
+        }
+        wsl_found_floor floor;
+        WSL_TRY(wsl_found_floor_decode(pieces[i].bytes, pieces[i].size, &floor, err));
+        e->floor_ns = floor.floor_ns;
+        e->partial_start = floor.partial_start;
+        free(e->partial);
+        e->partial = floor.partial;
     }
     return WSL_OK;
 }
@@ -367,6 +363,6 @@ const wsl_enumerator_class wsl_file_enumerator = {
     .open = enumerator_open,
     .discover = discover,
     .close = enumerator_close,
-    .snapshot = enumerator_snapshot,
-    .restore = enumerator_restore,
+    .snapshot = snapshot,
+    .restore = restore,
 };

@@ -4,6 +4,10 @@
  * A record belongs to the split in which it begins: a split that starts inside the file begins one byte earlier and
  * passes over everything up to the first line end; the last record is read to its end even beyond the split's.
  *
+ * A checkpoint gets the splits in our hands, that in work with the offset behind the last record that was given out. A split that
+ * is gone on with is entered there like a range is: one byte earlier, which is the line end of the record before. If the format
+ * has a header (csv), that is read first, from the beginning of the file.
+ *
  * The next split is asked for as soon as all bytes of the current one are in memory, so that many small files do not
  * each wait for the JobManager.
  *
@@ -18,6 +22,7 @@
 #include "base/vec.h"
 #include "connector/file/file_source.h"
 #include "connector/file/file_split.h"
+#include "format/format.h"
 #include "format/records.h"
 
 typedef struct file_reader {
@@ -26,6 +31,7 @@ typedef struct file_reader {
     bool requested;
     wsl_file *file; /* NULL: no split in work */
     wsl_file_split split;
+    bool for_header; /* only the header is read; then it goes on at split.position */
     wsl_records records;
 } file_reader;
 
@@ -94,9 +100,25 @@ static wsl_status begin_split(file_reader *r, wsl_source_ctx *ctx, wsl_error *er
     char name[WSL_SPLIT_NAME_MAX];
     wsl_file_split_name(&r->split, name);
     (void)ctx->ops->split_started(ctx, name);
-    const bool inside = r->split.start > 0;
-    wsl_records_start(&r->records, ctx, r->split.path, r->split.start - inside, r->split.end, inside);
+    const uint64_t from = r->split.position != 0 ? r->split.position : r->split.start;
+    const bool inside = from > 0;
+    wsl_records_start(&r->records, ctx, r->split.path, from - inside, r->split.end, inside);
+    r->for_header = r->split.position != 0 && wsl_format_wants_header(ctx->format);
+    if (r->for_header) {
+        wsl_records_jump(&r->records, 0, false);
+    }
     return WSL_OK;
+}
+
+/* One record of those before the rows. */
+static wsl_status read_header(file_reader *r, wsl_source_ctx *ctx, wsl_error *err)
+{
+    const wsl_status s = wsl_records_run(&r->records, ctx, 1, err);
+    if (s == WSL_OK && !wsl_format_wants_header(ctx->format)) {
+        r->for_header = false;
+        wsl_records_jump(&r->records, r->split.position - 1, true);
+    }
+    return s;
 }
 
 static void end_split(file_reader *r, wsl_source_ctx *ctx)
@@ -135,7 +157,7 @@ static wsl_status poll(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_e
         }
         WSL_TRY(begin_split(r, ctx, err));
     }
-    wsl_status s = wsl_records_run(&r->records, ctx, max_rows, err);
+    wsl_status s = WSL_UNLIKELY(r->for_header) ? read_header(r, ctx, err) : wsl_records_run(&r->records, ctx, max_rows, err);
     if (s == WSL_AGAIN) {
         s = read_block(r, ctx, err);
     } else if (s == WSL_END) {
@@ -143,6 +165,41 @@ static wsl_status poll(void *self, wsl_source_ctx *ctx, uint32_t max_rows, wsl_e
         s = WSL_OK;
     }
     return s;
+}
+
+/* ---- checkpoints ---- */
+
+static void save_split(const wsl_file_split *split, wsl_saver *save)
+{
+    char name[WSL_SPLIT_NAME_MAX];
+    wsl_strbuf bytes;
+    wsl_strbuf_init(&bytes);
+    wsl_file_split_name(split, name);
+    wsl_file_split_encode(split, &bytes);
+    const wsl_split out = {.name = name, .bytes = bytes.data, .size = (uint32_t)bytes.size};
+    save->add(save, &out);
+    wsl_strbuf_fini(&bytes);
+}
+
+static wsl_status snapshot(void *self, wsl_source_ctx *ctx, wsl_saver *save, wsl_error *err)
+{
+    (void)ctx;
+    (void)err;
+    const file_reader *r = (const file_reader *)self;
+    if (r->file != NULL) {
+        wsl_file_split split = r->split;
+        const uint64_t entered = split.position != 0 ? split.position : split.start;
+        if (!r->for_header && r->records.offset > entered) { /* not still one byte before it */
+            split.position = r->records.offset;
+        }
+        if (split.position < split.end) { /* else all its records were given out */
+            save_split(&split, save);
+        }
+    }
+    for (uint32_t i = 0; i < r->queue.n; i++) {
+        save_split(&r->queue.items[i], save);
+    }
+    return WSL_OK;
 }
 
 static void reader_close(void *self, wsl_source_ctx *ctx)
@@ -165,4 +222,5 @@ const wsl_reader_class wsl_file_reader = {
     .no_more_splits = no_more_splits,
     .poll = poll,
     .close = reader_close,
+    .snapshot = snapshot,
 };

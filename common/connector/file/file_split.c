@@ -7,52 +7,44 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "connector/file/little_endian.h"
 
-enum { VERSION = 1, HEAD_SIZE = 1 + 3 * 8 };
-
-static void add_u64(wsl_strbuf *out, uint64_t v)
-{
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(v >> (8 * i));
-    }
-    wsl_strbuf_add(out, bytes, sizeof bytes);
-}
-
-static uint64_t u64_at(const uint8_t *bytes)
-{
-    uint64_t v = 0;
-    for (int i = 7; i >= 0; i--) {
-        v = v << 8 | bytes[i];
-    }
-    return v;
-}
+enum { WHOLE = 1, PARTLY_READ = 2, WHOLE_HEAD = 1 + 3 * 8, PARTLY_READ_HEAD = WHOLE_HEAD + 8 };
 
 void wsl_file_split_encode(const wsl_file_split *split, wsl_strbuf *out)
 {
-    wsl_strbuf_putc(out, VERSION);
-    add_u64(out, split->start);
-    add_u64(out, split->end);
-    add_u64(out, split->file_size);
+    wsl_strbuf_putc(out, split->position != 0 ? PARTLY_READ : WHOLE);
+    wsl_add_u64(out, split->start);
+    wsl_add_u64(out, split->end);
+    wsl_add_u64(out, split->file_size);
+    if (split->position != 0) {
+        wsl_add_u64(out, split->position);
+    }
     wsl_strbuf_puts(out, split->path);
 }
 
 wsl_status wsl_file_split_decode(const void *data, uint32_t size, wsl_file_split *out, wsl_error *err)
 {
     const uint8_t *bytes = (const uint8_t *)data;
-    if (size <= HEAD_SIZE || size > HEAD_SIZE + WSL_FILE_PATH_MAX || bytes[0] != VERSION) {
+    const bool partly = size > 0 && bytes[0] == PARTLY_READ;
+    const uint32_t head = partly ? PARTLY_READ_HEAD : WHOLE_HEAD;
+    if (size <= head || size > head + WSL_FILE_PATH_MAX || (!partly && bytes[0] != WHOLE)) {
         return wsl_fail(err, WSL_FORMAT, "the bytes of a split are not those of a file split");
     }
     const wsl_file_split split = {
-        .start = u64_at(bytes + 1),
-        .end = u64_at(bytes + 9),
-        .file_size = u64_at(bytes + 17),
+        .start = wsl_u64_at(bytes + 1),
+        .end = wsl_u64_at(bytes + 9),
+        .file_size = wsl_u64_at(bytes + 17),
+        .position = partly ? wsl_u64_at(bytes + WHOLE_HEAD) : 0,
     };
-    if (split.start >= split.end || memchr(bytes + HEAD_SIZE, '\0', size - HEAD_SIZE) != NULL) {
+    if (split.start >= split.end || memchr(bytes + head, '\0', size - head) != NULL) {
         return wsl_fail(err, WSL_FORMAT, "a file split has an empty range or a bad path");
     }
+    if (partly && (split.position < split.start || split.position >= split.end)) {
+        return wsl_fail(err, WSL_FORMAT, "a file split goes on outside of its range");
+    }
     *out = split;
-    out->path = wsl_strndup((const char *)bytes + HEAD_SIZE, size - HEAD_SIZE);
+    out->path = wsl_strndup((const char *)bytes + head, size - head);
     return WSL_OK;
 }
 

@@ -1,7 +1,10 @@
 /*
  * file_split - a piece of a file that one reader reads: all records that begin in [start, end).
  *
- * As bytes: u8 version, u64 start, u64 end, u64 size of the file when it was found (little-endian), path.
+ * A split that a checkpoint found partly read goes on at its position; start and end, and with them its name, stay.
+ *
+ * As bytes: u8 version 1, u64 start, u64 end, u64 size of the file when it was found (little-endian), path.
+ * With a position: u8 version 2, the same three, u64 position, path.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,6 +20,7 @@ enum { WSL_FILE_PATH_MAX = 4096 };
 typedef struct wsl_file_split {
     uint64_t start, end;
     uint64_t file_size;
+    uint64_t position; /* the first byte that was not read yet; 0: from the start */
     char *path;
 } wsl_file_split;
 

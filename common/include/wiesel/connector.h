@@ -127,7 +127,8 @@ typedef struct wsl_reader_class {
      * the last row emitted. A reader without an enumerator saves whatever tells it where to go on. NULL: it cannot, and begins
      * anew after a failure. */
     wsl_status (*snapshot)(void *self, wsl_source_ctx *ctx, wsl_saver *save, wsl_error *err);
-    /* After open, of a reader without an enumerator: what such readers saved. NULL: pieces go to add_split. */
+    /* After open, of a reader without an enumerator: what such readers saved; n may be 0: there is nothing left to do for this
+     * subtask. NULL: pieces go to add_split. */
     wsl_status (*restore)(void *self, wsl_source_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
     /* Operator state, NULL-terminated: WSL_OPERATOR_STATES(&seen); may be NULL. open finds what a checkpoint had of it. */
     const wsl_operator_state *const *operator_states;
@@ -167,6 +168,8 @@ struct wsl_sink_ctx {
     /* Call flush at this monotonic time, though no rows came; the last call counts. NULL: this host cannot. */
     void (*wake_at)(wsl_sink_ctx *ctx, int64_t monotonic_ns);
     wsl_operator_states *operator_states; /* of the writer's class: state.h */
+    const char *operator_uid; /* of the operator, the same in all runs of the job */
+    uint32_t attempt;         /* of the job: greater after each failure. A writer of an earlier one may still be at work somewhere */
 };
 
 typedef struct wsl_writer_class {
@@ -187,8 +190,8 @@ typedef struct wsl_writer_class {
     /* That checkpoint is complete: all that was prepared for it or an earlier one becomes visible. Doing so twice is doing it
      * once. */
     wsl_status (*commit)(void *self, wsl_sink_ctx *ctx, uint64_t checkpoint, wsl_error *err);
-    /* After open, before the first row: what was saved for the checkpoint that is gone back to. Commits what was pending then
-     * and drops what came later. */
+    /* After open, before the first row: what was saved for the checkpoint that is gone back to, maybe by several subtasks or (n
+     * is 0) by none. Commits what was pending then and drops what came later. */
     wsl_status (*restore)(void *self, wsl_sink_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err);
     const wsl_operator_state *const *operator_states; /* as a reader's */
 } wsl_writer_class;
