@@ -86,6 +86,21 @@ tm_align_answer tm_align_end(tm_align *a, uint32_t channel)
     return TM_ALIGN_SNAPSHOT;
 }
 
+tm_align_answer tm_align_trigger(tm_align *a, uint64_t checkpoint, uint64_t *out_aborted)
+{
+    *out_aborted = 0;
+    if (checkpoint <= a->last) {
+        return TM_ALIGN_IGNORE;
+    }
+    *out_aborted = a->current;
+    begin(a, checkpoint);
+    if (a->arrived < a->n) {
+        return TM_ALIGN_WAIT;
+    }
+    finish(a);
+    return TM_ALIGN_SNAPSHOT;
+}
+
 bool tm_align_give_up(tm_align *a, uint64_t checkpoint)
 {
     if (checkpoint > a->last) {

@@ -14,6 +14,10 @@
  *     n            barrier m < n                 n              IGNORE
  *     n            channel ends, the last        none           SNAPSHOT and unblock
  *     n            given up (notice)             none           ABORT n, unblock; later barriers n are ignored
+ *     none or n    trigger m > n                 m, waiting     ABORT n (unblock); SNAPSHOT if all channels have ended, else WAIT
+ *     any          trigger m that is known       as it is       IGNORE
+ *
+ * A trigger comes when all producers have ended: nobody is left to send barriers, but the ends may still be on their way.
  *
  * Ids only grow: a barrier that is not above the last one that was taken or given up is ignored.
  *
@@ -45,6 +49,7 @@ void tm_align_fini(tm_align *a);
 /* *out_aborted: a checkpoint that this one puts an end to; 0: none. *out_block: that channel waits from now on. */
 tm_align_answer tm_align_barrier(tm_align *a, uint32_t channel, uint64_t checkpoint, uint64_t *out_aborted, bool *out_block);
 tm_align_answer tm_align_end(tm_align *a, uint32_t channel);
+tm_align_answer tm_align_trigger(tm_align *a, uint64_t checkpoint, uint64_t *out_aborted);
 /* True: it was under way, and channels that wait go on. */
 bool tm_align_give_up(tm_align *a, uint64_t checkpoint);
 /* Is the channel to be left alone? */

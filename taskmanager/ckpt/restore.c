@@ -144,6 +144,20 @@ static bool is_known(const tm_restore *r, const tm_op *op)
     return known;
 }
 
+bool tm_restore_finished(const tm_restore *r)
+{
+    bool finished = false;
+    for (size_t i = 0; i < r->snapshot->n_operators; i++) {
+        if (is_of(r->snapshot->operators[i], r->op)) {
+            if (!r->snapshot->operators[i]->finished) {
+                return false;
+            }
+            finished = true;
+        }
+    }
+    return finished;
+}
+
 int64_t tm_restore_watermark(const tm_restore *r, const tm_op *op)
 {
     int64_t watermark = WSL_TIME_MAX;
@@ -159,7 +173,7 @@ int64_t tm_restore_watermark(const tm_restore *r, const tm_op *op)
 static wsl_status restore_op(tm_restore *r, tm_op *op)
 {
     const Wsl__Pb__Section *first = first_section(r, op);
-    if (first == NULL) {
+    if (first == NULL && (op->cls->restore == NULL || !is_known(r, op))) {
         return WSL_OK;
     }
     if (op->cls->restore == NULL) {

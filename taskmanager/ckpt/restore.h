@@ -29,6 +29,8 @@ WSL_MUST_CHECK wsl_status tm_restore_next(tm_restore *r, tm_restore_piece *out_p
 /* All sections, one by one: those that take does not take are an error. */
 typedef wsl_status (*tm_restore_take)(void *arg, const tm_restore_piece *piece, bool *out_taken, wsl_error *err);
 WSL_MUST_CHECK wsl_status tm_restore_pieces(tm_restore *r, tm_restore_take take, void *arg);
+/* The operator had ended when the checkpoint was taken, in all old subtasks that this one takes over from; there are no sections. */
+bool tm_restore_finished(const tm_restore *r);
 /* Puts the sentence of a reader's failure into the task's error. */
 wsl_status tm_restore_failed(tm_restore *r, wsl_status status);
 wsl_error *tm_restore_error(tm_restore *r);
@@ -42,8 +44,8 @@ void tm_restore_free(tm_restore *r);
 struct tm_chain;
 /* Before the chain is opened: puts elements into operator lists, and says that they are restored. */
 WSL_MUST_CHECK wsl_status tm_restore_lists(tm_restore *r, struct tm_chain *chain);
-/* After: calls cls->restore of each operator of the chain that has other state in it, consumers first; an operator without that
- * function is an error. What an operator emits then are watermarks that were there before: nothing fires. */
+/* After: calls cls->restore of each operator of the chain that was in the checkpoint, consumers first, though there may be no sections
+ * for this subtask (it had ended, or there were fewer); sections for an operator without that function are an error. What an operator emits then are watermarks that were there before: nothing fires. */
 WSL_MUST_CHECK wsl_status tm_restore_chain(tm_restore *r, struct tm_chain *chain);
 /* How far that operator's input was: the smallest of the old subtasks it takes over from; WSL_TIME_MIN: nothing known. The task
  * gives it to the head before the first row (tm_chain_restore_watermark), so that what was late before the failure is late after

@@ -145,6 +145,7 @@ static wsl_status make_node(tm_chain *chain, const tm_chain_spec *spec, uint32_t
         .parallelism = spec->parallelism,
         .max_parallelism = spec->max_parallelism,
         .split_number = spec->split_number,
+        .attempt = spec->attempt,
         .job_id = spec->job_id,
         .job_name = spec->job_name,
         .artifact = spec->artifact,
@@ -443,6 +444,15 @@ bool tm_chain_can_snapshot(const tm_chain *chain)
         }
     }
     return true;
+}
+
+bool tm_chain_uncommitted(const tm_chain *chain)
+{
+    bool uncommitted = false;
+    for (uint32_t i = 0; i < chain->n; i++) {
+        uncommitted = uncommitted || chain->nodes[i].op->uncommitted;
+    }
+    return uncommitted;
 }
 
 bool tm_chain_waits_outside(const tm_chain *chain)

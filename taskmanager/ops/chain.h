@@ -34,6 +34,7 @@ typedef struct tm_chain_spec {
     uint32_t parallelism;
     uint32_t max_parallelism;
     uint32_t split_number; /* of rows that a source at the head reads without a split; 0: none */
+    uint32_t attempt;
     const char *job_id; /* 32 hex digits */
     const char *job_name;
     const void *artifact; /* wsl_plugin *, or NULL */
@@ -82,5 +83,7 @@ void tm_chain_set_restoring(tm_chain *chain, bool restoring);
 WSL_MUST_CHECK wsl_status tm_chain_restore_watermark(tm_chain *chain, int64_t watermark);
 /* Can a snapshot be taken? Nothing is pending, but for operators that put rows in hand into it. */
 bool tm_chain_can_snapshot(const tm_chain *chain);
+/* Does what an operator has written still wait for a checkpoint? */
+bool tm_chain_uncommitted(const tm_chain *chain);
 /* The task has nothing else to do: sinks write out what they buffer. */
 wsl_status tm_chain_flush(tm_chain *chain);

@@ -1,6 +1,10 @@
 /*
  * op_sink - runs a connector's writer. A writer that is behind (WSL_AGAIN) leaves its rows pending; it is tried again
  * after a pause that doubles up to 16 ms, or earlier if the task is woken.
+ *
+ * A writer that makes its output visible in two steps (prepare, commit) is asked to prepare at each barrier; what it saves is
+ * section "writer". Once it had something to write, its task ends only when a checkpoint is complete that was taken behind the
+ * last row: before that, a failure could take rows back.
  */
 #include <string.h>
 
@@ -9,6 +13,7 @@
 #include "graph/operator_options.h"
 #include "taskmanager/ops/op_classes.h"
 #include "taskmanager/ops/op_lists.h"
+#include "taskmanager/ops/pieces.h"
 
 static const int64_t PAUSE_MIN_NS = INT64_C(1000000);
 static const int64_t PAUSE_MAX_NS = INT64_C(16000000);
@@ -26,6 +31,8 @@ typedef struct op_sink {
     bool dirty; /* something was written since the last flush */
     bool to_client;
     bool finished;
+    bool two_steps;   /* the job takes checkpoints, and the writer waits for them */
+    uint64_t last_one; /* the first checkpoint behind the last row; 0: none was taken */
 } op_sink;
 
 static op_sink *self(tm_op *op) { return (op_sink *)(void *)op; }
@@ -66,6 +73,11 @@ static void sink_wake_at(wsl_sink_ctx *ctx, int64_t monotonic_ns)
 
 /* ---- life ---- */
 
+static bool takes_checkpoints(const tm_op *op)
+{
+    return op->env.job_config != NULL && wsl_config_is_set(op->env.job_config, "execution.checkpointing.interval");
+}
+
 static wsl_status sink_open(tm_op *op, wsl_error *err)
 {
     op_sink *s = self(op);
@@ -77,6 +89,8 @@ static wsl_status sink_open(tm_op *op, wsl_error *err)
     s->pause_ns = PAUSE_MIN_NS;
     s->flush_at_ns = WSL_NEVER;
     s->to_client = strcmp(cls->name, "collect") == 0; /* its end is reported even if it never had a row */
+    const bool checkpoints = takes_checkpoints(op);
+    s->two_steps = checkpoints && cls->writer->commit != NULL;
     s->ctx = (wsl_sink_ctx){
         .fs = op->env.fs,
         .clock = op->env.clock,
@@ -85,6 +99,9 @@ static wsl_status sink_open(tm_op *op, wsl_error *err)
         .format = s->format,
         .operator_name = op->name,
         .job_id = op->env.job_id,
+        .checkpoints = checkpoints,
+        .operator_uid = op->env.desc->uid,
+        .attempt = op->env.attempt,
         .subtask = op->env.subtask,
         .parallelism = op->env.parallelism,
         .host = s,
@@ -134,6 +151,7 @@ static wsl_status sink_rows(tm_op *op, uint32_t input, const wsl_row *const *row
     uint32_t taken = 0;
     wsl_error err = {0};
     s->dirty = true;
+    op->uncommitted = s->two_steps;
     const wsl_status status = op->env.sink->writer->write(s->writer, &s->ctx, rows, n, &taken, &err);
     if (WSL_LIKELY(status == WSL_OK)) {
         s->pause_ns = PAUSE_MIN_NS;
@@ -183,10 +201,20 @@ static wsl_status sink_resume(tm_op *op)
     return WSL_OK;
 }
 
+/* No checkpoint will be taken behind the end: what was written becomes visible at once, though a failure of others may repeat it. */
+static bool is_last_chance(const op_sink *s)
+{
+    return s->two_steps &&
+           !wsl_config_bool(s->op.env.job_config, "execution.checkpointing.checkpoints-after-tasks-finish.enabled");
+}
+
 static wsl_status sink_end(tm_op *op)
 {
     op_sink *s = self(op);
     wsl_error err = {0};
+    if (is_last_chance(s)) {
+        s->ctx.checkpoints = s->two_steps = op->uncommitted = false;
+    }
     const wsl_writer_class *writer = op->env.sink->writer;
     const wsl_status status = writer->finish != NULL ? writer->finish(s->writer, &s->ctx, &err) : WSL_OK;
     if (status == WSL_AGAIN) {
@@ -203,6 +231,71 @@ static wsl_status sink_end(tm_op *op)
     return WSL_OK;
 }
 
+/* ---- checkpoints ---- */
+
+static wsl_status sink_snapshot(tm_op *op, tm_snapshot *out)
+{
+    op_sink *s = self(op);
+    const wsl_writer_class *writer = op->env.sink->writer;
+    if (writer->prepare == NULL) {
+        return WSL_OK;
+    }
+    tm_piece_saver saver;
+    wsl_error err = {0};
+    const uint64_t checkpoint = tm_snapshot_checkpoint(out);
+    tm_piece_saver_init(&saver, out, op, "writer", NULL);
+    const wsl_status status = writer->prepare(s->writer, &s->ctx, checkpoint, &saver.saver, &err);
+    if (status != WSL_OK) {
+        return writer_failed(s, status, &err);
+    }
+    if (s->finished && s->last_one == 0) {
+        s->last_one = checkpoint;
+    }
+    return WSL_OK;
+}
+
+static wsl_status sink_complete(tm_op *op, uint64_t checkpoint)
+{
+    op_sink *s = self(op);
+    const wsl_writer_class *writer = op->env.sink->writer;
+    if (writer->commit == NULL) {
+        return WSL_OK;
+    }
+    wsl_error err = {0};
+    const wsl_status status = writer->commit(s->writer, &s->ctx, checkpoint, &err);
+    if (status != WSL_OK) {
+        return writer_failed(s, status, &err);
+    }
+    if (s->last_one != 0 && checkpoint >= s->last_one) {
+        op->uncommitted = false;
+    }
+    return WSL_OK;
+}
+
+static wsl_status restore_writer(op_sink *s, const tm_pieces *pieces)
+{
+    const wsl_writer_class *writer = s->op.env.sink->writer;
+    if (writer->restore == NULL) {
+        return pieces->n == 0 ? WSL_OK : tm_op_fail(&s->op, WSL_UNSUPPORTED, "its writer saves what it cannot restore");
+    }
+    wsl_error err = {0};
+    const wsl_status status = writer->restore(s->writer, &s->ctx, pieces->items, pieces->n, &err);
+    if (status != WSL_OK) {
+        return writer_failed(s, status, &err);
+    }
+    s->op.uncommitted = s->two_steps && pieces->n > 0;
+    return WSL_OK;
+}
+
+static wsl_status sink_restore(tm_op *op, tm_restore *in)
+{
+    tm_pieces pieces = {0};
+    wsl_status status = tm_pieces_read(&pieces, in, "writer");
+    status = status == WSL_OK ? restore_writer(self(op), &pieces) : status;
+    tm_pieces_fini(&pieces);
+    return status;
+}
+
 const tm_op_class tm_op_sink_class = {
     .kind = "sink",
     .size = sizeof(op_sink),
@@ -211,5 +304,8 @@ const tm_op_class tm_op_sink_class = {
     .resume = sink_resume,
     .flush = sink_flush,
     .on_end = sink_end,
+    .snapshot = sink_snapshot,
+    .restore = sink_restore,
+    .checkpoint_complete = sink_complete,
     .close = sink_close,
 };

@@ -10,6 +10,10 @@
  * the rows, as a number in their flags that the JobManager gave with the split, or to the subtask for rows of no split. A split that
  * a watermark strategy pauses is the reader's to leave alone (pause_split); a reader that cannot is not polled while
  * all splits it reads are paused.
+ *
+ * A checkpoint gets what the reader saves, as section "splits"; each piece with its split's number. It is taken between two polls,
+ * when all rows that the reader has built were sent on. Splits that come back are in the reader's hands before it asks for new
+ * ones; questions under way at a failure are asked again.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -23,6 +27,7 @@
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/ops/op_classes.h"
 #include "taskmanager/ops/op_lists.h"
+#include "taskmanager/ops/pieces.h"
 
 /* Once a split had to wait for others the reader is asked for no more rows at once: none of them can be stopped. */
 enum { ALIGNED_ROWS = 32 };
@@ -61,6 +66,7 @@ typedef struct op_source {
     bool careful;      /* splits are told to wait now and then */
     bool reader_open;
     bool started;
+    bool done; /* had ended before the checkpoint that is gone back to */
     wsl_status failed;
     tm_row_arena arena;
     uint32_t n_out;
@@ -439,6 +445,9 @@ static bool waits_for_others(const op_source *s)
 
 static wsl_status poll_reader(op_source *s, wsl_error *err)
 {
+    if (s->done) {
+        return WSL_END;
+    }
     if (!s->started) {
         s->started = true;
         if (!has_enumerator(s)) {
@@ -489,6 +498,21 @@ static void note_answer(op_source *s, bool none_yet)
     }
 }
 
+/* Into the reader's hands. */
+static wsl_status hand_over(op_source *s, const wsl_split *split, uint32_t number)
+{
+    const wsl_reader_class *reader = s->op.env.source->reader;
+    if (reader->add_split == NULL) {
+        return tm_op_fail(&s->op, WSL_INTERNAL, "was given the split '%s', but its reader takes none", split->name);
+    }
+    s->n_splits++;
+    give(s, split->name, number);
+    WSL_TRY(tell_idleness(s));
+    wsl_error err = {0};
+    const wsl_status status = reader->add_split(s->reader, &s->ctx, split, &err);
+    return status == WSL_OK ? WSL_OK : reader_failed(s, status, &err);
+}
+
 static wsl_status source_split(tm_op *op, const wsl_split *split, uint32_t number, bool no_more)
 {
     op_source *s = self(op);
@@ -503,15 +527,58 @@ static wsl_status source_split(tm_op *op, const wsl_split *split, uint32_t numbe
     if (split == NULL) {
         return tell_idleness(s);
     }
-    if (reader->add_split == NULL) {
-        return tm_op_fail(op, WSL_INTERNAL, "was given the split '%s', but its reader takes none", split->name);
+    return hand_over(s, split, number);
+}
+
+/* ---- checkpoints ---- */
+
+static int64_t number_of_piece(tm_op *op, const char *name)
+{
+    const op_source *s = self(op);
+    return has_enumerator(s) ? (int64_t)number_of(s, name) : 0;
+}
+
+static wsl_status source_snapshot(tm_op *op, tm_snapshot *out)
+{
+    op_source *s = self(op);
+    const wsl_reader_class *reader = op->env.source->reader;
+    WSL_ASSERT(s->n_out == 0); /* each poll ends with flush_rows */
+    if (reader->snapshot == NULL) {
+        return WSL_OK;
     }
-    s->n_splits++;
-    give(s, split->name, number);
-    WSL_TRY(tell_idleness(s));
+    tm_piece_saver saver;
     wsl_error err = {0};
-    const wsl_status status = reader->add_split(s->reader, &s->ctx, split, &err);
+    tm_piece_saver_init(&saver, out, op, "splits", number_of_piece);
+    const wsl_status status = reader->snapshot(s->reader, &s->ctx, &saver.saver, &err);
     return status == WSL_OK ? WSL_OK : reader_failed(s, status, &err);
+}
+
+static wsl_status give_back(op_source *s, const tm_pieces *pieces)
+{
+    const wsl_reader_class *reader = s->op.env.source->reader;
+    if (!has_enumerator(s) && reader->restore != NULL) {
+        wsl_error err = {0};
+        const wsl_status status = reader->restore(s->reader, &s->ctx, pieces->items, pieces->n, &err);
+        return status == WSL_OK ? WSL_OK : reader_failed(s, status, &err);
+    }
+    for (uint32_t i = 0; i < pieces->n; i++) {
+        WSL_TRY(hand_over(s, &pieces->items[i], (uint32_t)pieces->numbers[i]));
+    }
+    return WSL_OK;
+}
+
+static wsl_status source_restore(tm_op *op, tm_restore *in)
+{
+    op_source *s = self(op);
+    tm_pieces pieces = {0};
+    if (!has_enumerator(s) && tm_restore_finished(in)) {
+        s->done = true;
+        return WSL_OK;
+    }
+    wsl_status status = tm_pieces_read(&pieces, in, "splits");
+    status = status == WSL_OK ? give_back(s, &pieces) : status;
+    tm_pieces_fini(&pieces);
+    return status;
 }
 
 const tm_op_class tm_op_source_class = {
@@ -521,5 +588,7 @@ const tm_op_class tm_op_source_class = {
     .resume = source_resume,
     .on_split = source_split,
     .pause_split = source_pause_split,
+    .snapshot = source_snapshot,
+    .restore = source_restore,
     .close = source_close,
 };

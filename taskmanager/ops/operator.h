@@ -83,6 +83,7 @@ struct tm_op_env {
     uint32_t parallelism;
     uint32_t max_parallelism;
     uint32_t split_number; /* sources: of rows that are of no split that has a number; 0: none */
+    uint32_t attempt;      /* of the task; later ones have greater numbers */
     const char *job_id; /* 32 hex digits */
     const char *job_name;
     const void *artifact;           /* wsl_plugin *, NULL for jobs of built-in operators; see plugin/plugin.h */
@@ -127,7 +128,8 @@ struct tm_op_class {
      * An operator with `holds_rows` is asked with rows in hand or queued, too, and puts them in. */
     wsl_status (*snapshot)(tm_op *op, struct tm_snapshot *out);
     bool holds_rows;
-    /* After open, before the first row: what it remembered. It takes every section it is given. NULL like snapshot. */
+    /* After open, before the first row: what it remembered. It takes every section it is given; there may be none. NULL like
+     * snapshot. */
     wsl_status (*restore)(tm_op *op, struct tm_restore *in);
     /* The checkpoint is durable: what waited for it may be seen by others. May come late, twice, or (after a failure) not at
      * all: then restore brings what was pending. NULL: nothing waits. */
@@ -175,6 +177,8 @@ struct tm_op {
     bool outside;          /* ... from somebody outside the job, not from what is behind it: the task counts as busy */
     bool end_again;        /* on_end said WSL_AGAIN */
     bool ended;            /* its end was passed on */
+    bool uncommitted;      /* set and cleared by the class: what it has written waits for a checkpoint to be complete; a task whose
+                            * input has ended does not end before that */
     bool input_ended[2];   /* no more rows come by it */
     bool out_idle;         /* last emitted status */
     int64_t watermark;     /* of its input; WSL_TIME_MIN before the first */

@@ -323,6 +323,9 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
     if (WSL_UNLIKELY(tm_task_checkpoint_waits(&t->checkpoint)) && tm_chain_can_snapshot(t->chain)) {
         return tm_task_take_snapshot(t);
     }
+    if (WSL_UNLIKELY(t->held_splits.n > 0) && !tm_task_checkpoint_waits(&t->checkpoint)) {
+        WSL_TRY(tm_task_release_splits(t, 0)); /* the checkpoint they waited for was given up */
+    }
     if (tm_chain_has_pending(t->chain)) {
         if (!outputs_have_room(t)) {
             t->no_room = true;
@@ -338,7 +341,9 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
     }
     if (t->input_ended) {
         const bool sent = outputs_are_sent(t);
-        *out_step = !sent ? TM_STEP_BLOCKED : tm_task_checkpoint_active(&t->checkpoint) ? TM_STEP_IDLE : TM_STEP_ENDED;
+        const bool waits = tm_task_checkpoint_active(&t->checkpoint) || tm_chain_uncommitted(t->chain);
+        t->deadline = WSL_NEVER; /* nothing that operators wanted to be woken for matters any more */
+        *out_step = !sent ? TM_STEP_BLOCKED : waits ? TM_STEP_IDLE : TM_STEP_ENDED;
         return WSL_OK;
     }
     if (!outputs_have_room(t)) {
@@ -526,17 +531,35 @@ void tm_task_on_channel(tm_task *t, tm_channel_end *end_of)
     t->wants_flush = true;
 }
 
+static wsl_status give_split(tm_task *t, uint32_t operator_id, const wsl_split *split, uint32_t number, bool no_more)
+{
+    tm_op *op = tm_chain_find(t->chain, operator_id);
+    t->source_waits = t->resting = false;
+    return op == NULL || op->cls->on_split == NULL ? WSL_OK : op->cls->on_split(op, split, number, no_more);
+}
+
+wsl_status tm_task_release_splits(tm_task *t, uint64_t not_behind)
+{
+    tm_held_split held;
+    wsl_status status = WSL_OK;
+    while (status == WSL_OK && tm_held_splits_take(&t->held_splits, not_behind, &held)) {
+        status = t->input_ended ? WSL_OK
+                                : give_split(t, held.operator_id, held.is_split ? &held.split : NULL, held.number, held.no_more);
+        tm_held_split_fini(&held);
+    }
+    return status;
+}
+
 void tm_task_on_split(tm_task *t, uint32_t operator_id, const wsl_split *split, uint32_t number, bool no_more)
 {
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return;
     }
-    tm_op *op = tm_chain_find(t->chain, operator_id);
-    if (op == NULL || op->cls->on_split == NULL) {
+    if (tm_task_checkpoint_waits(&t->checkpoint) || t->held_splits.n > 0) {
+        tm_held_splits_add(&t->held_splits, t->checkpoint.wanted, operator_id, split, number, no_more);
         return;
     }
-    t->source_waits = t->resting = false;
-    const wsl_status status = op->cls->on_split(op, split, number, no_more);
+    const wsl_status status = give_split(t, operator_id, split, number, no_more);
     if (status != WSL_OK) {
         fail_with_error(t, status);
     }

@@ -228,6 +228,7 @@ static wsl_status build_chain(tm_task *t)
         .parallelism = d->parallelism,
         .max_parallelism = d->max_parallelism,
         .split_number = d->split_number,
+        .attempt = t->key.attempt,
         .job_id = t->job_id,
         .job_name = d->job_name,
         .artifact = t->artifact,
@@ -360,6 +361,7 @@ void tm_task_free(tm_task *t)
     }
     tm_task_teardown(t);
     tm_task_checkpoint_fini(t);
+    tm_held_splits_fini(&t->held_splits);
     tm_input_valves_fini(&t->valves);
     wsl_schema_free(t->input_schema[0]);
     wsl_schema_free(t->input_schema[1]);

@@ -131,24 +131,37 @@ void tm_task_checkpoint_on_end(tm_task *t, uint32_t channel)
     }
 }
 
+/* Sources have no channels; of others all producers have ended, and their ends count as barriers. False: it is known already (its
+ * barriers have come, or it was given up). */
+static bool trigger_by_ends(tm_task *t, uint64_t checkpoint)
+{
+    uint64_t aborted;
+    const tm_align_answer answer = tm_align_trigger(&t->checkpoint.align, checkpoint, &aborted);
+    if (aborted != 0) {
+        unblock(t);
+        decline(t, aborted, "a newer checkpoint was triggered before all barriers of this one came");
+    }
+    return answer != TM_ALIGN_IGNORE;
+}
+
 void tm_task_on_trigger(tm_task *t, const Wsl__Pb__TriggerCheckpoint *trigger)
 {
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         decline(t, trigger->checkpoint, "the task is not running");
         return;
     }
-    if (t->gate != NULL && !t->input_ended) {
-        decline(t, trigger->checkpoint, "the task has inputs: it learns of checkpoints by barriers");
+    tm_task_checkpoint *c = &t->checkpoint;
+    const uint64_t options = (uint64_t)trigger->kind | (trigger->drain ? (uint64_t)TM_BARRIER_DRAIN : 0);
+    if (!trigger_by_ends(t, trigger->checkpoint)) {
         return;
     }
-    if (trigger->checkpoint <= t->checkpoint.align.last) {
-        return; /* its barriers have come already, or it was given up */
-    }
-    t->checkpoint.align.last = trigger->checkpoint;
     note_first_barrier(t, trigger->trigger_ms);
-    t->checkpoint.alignment_ns = 0;
-    want(t, trigger->checkpoint, (uint64_t)trigger->kind | (trigger->drain ? (uint64_t)TM_BARRIER_DRAIN : 0),
-         trigger->trigger_ms);
+    c->alignment_ns = 0;
+    c->options = options;
+    c->trigger_ms = trigger->trigger_ms;
+    if (c->align.current == 0) { /* else the last end does it */
+        want(t, trigger->checkpoint, options, trigger->trigger_ms);
+    }
 }
 
 /* ---- the snapshot ---- */
@@ -171,7 +184,10 @@ static wsl_status send_barrier(tm_task *t, uint64_t checkpoint)
     barrier->slot[0] = checkpoint;
     barrier->slot[1] = t->checkpoint.options;
     for (uint32_t i = 0; i < t->n_outputs; i++) {
-        WSL_TRY(tm_output_barrier(t->outputs[i], barrier));
+        const tm_op *from = tm_chain_find(t->chain, t->deploy->outputs[i]->edge->from);
+        if (from == NULL || !from->ended) { /* nothing follows an end, which counts as a barrier */
+            WSL_TRY(tm_output_barrier(t->outputs[i], barrier));
+        }
     }
     return WSL_OK;
 }
@@ -189,12 +205,16 @@ static tm_writer *open_writer(tm_task *t, uint64_t checkpoint)
     return w;
 }
 
-/* Before the barrier of a drain nothing is held back any more. */
+/* A drain is the end of the source, and its snapshot comes behind that: nothing is held back any more, sinks have finished what
+ * they write, and all of it is in the checkpoint. Those behind us take their part when all their inputs have ended. */
 static wsl_status drain_source(tm_task *t)
 {
-    return t->is_source && (t->checkpoint.options & TM_BARRIER_DRAIN) != 0
-               ? tm_op_emit_watermark(tm_chain_head(t->chain), WSL_TIME_MAX)
-               : WSL_OK;
+    if (!t->is_source || t->input_ended || (t->checkpoint.options & TM_BARRIER_DRAIN) == 0) {
+        return WSL_OK;
+    }
+    t->input_ended = true;
+    WSL_TRY(tm_op_emit_watermark(tm_chain_head(t->chain), WSL_TIME_MAX));
+    return tm_op_emit_end(tm_chain_head(t->chain));
 }
 
 static wsl_status begin_snapshot(tm_task *t, uint64_t checkpoint)
@@ -224,6 +244,7 @@ wsl_status tm_task_take_snapshot(tm_task *t)
     tm_task_checkpoint *c = &t->checkpoint;
     const uint64_t checkpoint = c->wanted;
     const int64_t begin = wsl_now_ns(t->seams.clock);
+    WSL_TRY(tm_task_release_splits(t, checkpoint));
     WSL_TRY(drain_source(t));
     if (!tm_chain_can_snapshot(t->chain)) {
         return WSL_OK; /* the drain made work; again when that is done */
@@ -232,16 +253,11 @@ wsl_status tm_task_take_snapshot(tm_task *t)
     WSL_TRY(begin_snapshot(t, checkpoint));
     WSL_TRY(send_barrier(t, checkpoint));
     unblock(t);
+    WSL_TRY(tm_task_release_splits(t, 0));
     c->snapshot_ns = wsl_now_ns(t->seams.clock);
     c->sync_ns = (uint64_t)(c->snapshot_ns - begin);
     c->next_walk_ns = c->snapshot_ns;
-    if (is_stop(c->options) && t->is_source) {
-        c->stopped = true;
-        if ((c->options & TM_BARRIER_DRAIN) != 0) {
-            t->input_ended = true;
-            return tm_op_emit_end(tm_chain_head(t->chain));
-        }
-    }
+    c->stopped = c->stopped || (is_stop(c->options) && t->is_source);
     return WSL_OK;
 }
 

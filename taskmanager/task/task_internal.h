@@ -6,6 +6,7 @@
 #include "taskmanager/net/gate.h"
 #include "taskmanager/net/output.h"
 #include "taskmanager/ops/chain.h"
+#include "taskmanager/task/held_splits.h"
 #include "taskmanager/task/task.h"
 #include "taskmanager/task/task_checkpoint.h"
 #include "taskmanager/task/task_counts.h"
@@ -88,6 +89,7 @@ struct tm_task {
     bool source_waits;    /* said AGAIN; until a wake-up */
     bool input_ended;     /* the end was delivered to the head */
     tm_task_checkpoint checkpoint;
+    tm_held_splits held_splits;
     bool wants_flush;
     int64_t flush_interval_ns;
     int64_t next_flush_ns;
@@ -124,6 +126,10 @@ WSL_MUST_CHECK wsl_status tm_task_restore_lists(tm_task *t);
 WSL_MUST_CHECK wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_watermark);
 WSL_MUST_CHECK wsl_status tm_task_tell_complete(tm_task *t, uint64_t checkpoint);
 void tm_task_tell_aborted(tm_task *t, uint64_t checkpoint);
+
+/* ---- task.c, for task_checkpoint.c ---- */
+/* Gives the source what was held back, but for what came behind that checkpoint; 0: all. */
+WSL_MUST_CHECK wsl_status tm_task_release_splits(tm_task *t, uint64_t not_behind);
 
 WSL_MUST_CHECK wsl_status tm_task_build(tm_task *t); /* fills t->error when it fails */
 void tm_task_teardown(tm_task *t);                   /* whatever was built; may be called again */

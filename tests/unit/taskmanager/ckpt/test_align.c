@@ -70,6 +70,26 @@ Test(align, the_end_of_the_last_missing_channel_completes_it)
     tm_align_fini(&a);
 }
 
+Test(align, a_trigger_counts_ends_as_barriers)
+{
+    tm_align a;
+    tm_align_init(&a, 2, true);
+    cr_assert_eq(tm_align_end(&a, 0), TM_ALIGN_IGNORE);
+    cr_assert_eq(tm_align_trigger(&a, 3, &aborted), TM_ALIGN_WAIT, "the other end is on its way");
+    cr_assert_eq(tm_align_trigger(&a, 3, &aborted), TM_ALIGN_IGNORE, "it is known");
+    cr_assert_eq(tm_align_end(&a, 1), TM_ALIGN_SNAPSHOT);
+    cr_assert_eq(tm_align_trigger(&a, 3, &aborted), TM_ALIGN_IGNORE, "it was taken");
+    cr_assert_eq(tm_align_trigger(&a, 4, &aborted), TM_ALIGN_SNAPSHOT, "all have ended");
+    tm_align_fini(&a);
+    tm_align_init(&a, 2, true);
+    (void)barrier(&a, 0, 1);
+    cr_assert_eq(tm_align_trigger(&a, 1, &aborted), TM_ALIGN_IGNORE, "a barrier of it came");
+    cr_assert_eq(tm_align_trigger(&a, 2, &aborted), TM_ALIGN_WAIT);
+    cr_assert_eq(aborted, 1);
+    cr_assert_not(tm_align_blocks(&a, 0));
+    tm_align_fini(&a);
+}
+
 Test(align, what_was_given_up_does_not_come_back)
 {
     tm_align a;
