@@ -160,11 +160,41 @@ static void generator_close(void *self, wsl_source_ctx *ctx)
     (void)ctx;
 }
 
+/* The index of the next event, and the number of subtasks, which stays the same in a benchmark. */
+typedef struct generator_position {
+    uint64_t next, parallelism;
+} generator_position;
+
+static wsl_status generator_snapshot(void *self, wsl_source_ctx *ctx, wsl_saver *save, wsl_error *err)
+{
+    (void)err;
+    const generator *g = self;
+    const generator_position position = {g->next, ctx->parallelism};
+    save->add(save, &(wsl_split){.name = "events", .bytes = &position, .size = sizeof position});
+    return WSL_OK;
+}
+
+static wsl_status generator_restore(void *self, wsl_source_ctx *ctx, const wsl_split *pieces, uint32_t n, wsl_error *err)
+{
+    generator *g = self;
+    generator_position position = {0};
+    if (n == 1 && pieces[0].size == sizeof position) {
+        memcpy(&position, pieces[0].bytes, sizeof position);
+    }
+    if (position.parallelism != ctx->parallelism) {
+        return wsl_fail(err, WSL_UNSUPPORTED, "bench_events goes on with the parallelism it had only");
+    }
+    g->next = position.next;
+    return WSL_OK;
+}
+
 static const wsl_reader_class generator_reader = {
     .size = sizeof(generator),
     .open = generator_open,
     .poll = generator_poll,
     .close = generator_close,
+    .snapshot = generator_snapshot,
+    .restore = generator_restore,
 };
 
 WSL_SOURCE_CONNECTOR(bench_events, .help = "Events made from their index.", .options = generator_options,

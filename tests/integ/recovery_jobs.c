@@ -1,0 +1,85 @@
+/*
+ * recovery_jobs - a job that fails once: files -> a function that fails -> running count per key -> files.
+ *
+ * The function fails at the first row after results are visible in --out, and makes --marker, so that it fails once. Until then it takes
+ * a millisecond per row.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <wiesel/wiesel.h>
+
+WSL_ROW(event, (int64, id), (int64, key));
+WSL_ROW(tally, (int64, key), (int64, n));
+
+typedef struct paths {
+    char out[256], marker[256];
+} paths;
+
+typedef struct progress {
+    bool failed;
+} progress;
+
+static bool results_are_visible(const char *path)
+{
+    DIR *dir = opendir(path);
+    bool visible = false;
+    for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        visible |= strncmp(e->d_name, "part-", 5) == 0;
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return visible;
+}
+
+static wsl_status fail_once(wsl_ctx *ctx, const wsl_row *in)
+{
+    const paths *p = ctx->config;
+    progress *so_far = ctx->local;
+    so_far->failed = so_far->failed || access(p->marker, F_OK) == 0;
+    if (!so_far->failed) {
+        usleep(1000);
+        if (results_are_visible(p->out)) {
+            const int fd = open(p->marker, O_CREAT | O_EXCL | O_WRONLY, 0600);
+            if (fd >= 0) {
+                close(fd);
+                return wsl_error_here(ctx, "fails once, at row %lld", (long long)event_id(in));
+            }
+        }
+    }
+    return wsl_emit(ctx, in);
+}
+WSL_PROCESS(fails_once, .in = &event_schema, .local_size = sizeof(progress), .process = fail_once);
+
+WSL_VALUE_STATE(count_state, "count", (int64, n));
+
+static wsl_status count_one(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    int64_t n = 0;
+    (void)wsl_value_get_int64(k, &count_state, &n);
+    WSL_TRY(wsl_value_set_int64(k, &count_state, ++n));
+    wsl_row_writer w = wsl_begin(k, &tally_schema, 0);
+    tally_set_key(&w, event_key(in));
+    tally_set_n(&w, n);
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_PROCESS(count, .in = &event_schema, .out = &tally_schema, .states = WSL_STATES(&count_state),
+                  .keyed_process = count_one);
+
+WSL_JOB(env, args)
+{
+    paths p = {0};
+    const char *roll = wsl_arg(args, "roll", "true");
+    strncpy(p.out, wsl_arg_required(args, "out"), sizeof p.out - 1);
+    strncpy(p.marker, wsl_arg_required(args, "marker"), sizeof p.marker - 1);
+    wsl_stream *events =
+        wsl_from(env, "events", "file", &event_schema, WSL_OPTIONS({"path", wsl_arg_required(args, "in")}, {"format", "json"}));
+    wsl_stream *checked = wsl_set_config(wsl_process(events, "fails once", &fails_once), &p, sizeof p);
+    wsl_stream *counts = wsl_keyed_process(wsl_key_by(checked, "key"), "count", &count);
+    wsl_to(counts, "results", "file",
+           WSL_OPTIONS({"path", p.out}, {"format", "json"}, {"roll-on-checkpoint", roll}, {"roll-size", "20kb"}));
+    return WSL_OK;
+}

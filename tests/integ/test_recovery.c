@@ -1,0 +1,123 @@
+/*
+ * test_recovery - a task fails, the job goes on from its last checkpoint: the files are those of a run without failure.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/strbuf.h"
+#include "harness/mini_cluster.h"
+#include "harness/wsl_test.h"
+
+#define JOBS INTEG_RECOVERY_JOBS /* path of the job library, from CMake */
+
+enum { SECONDS = 1000, FILES = 6, ROWS_PER_FILE = 2000, KEYS = 7, ROWS = FILES * ROWS_PER_FILE, PER_KEY_MAX = ROWS };
+
+typedef struct place {
+    char dir[64], in[96], out[96], marker[96], checkpoints[96];
+} place;
+
+static void make_place(place *p)
+{
+    (void)snprintf(p->dir, sizeof p->dir, "/tmp/wiesel-recovery-XXXXXX");
+    cr_assert_not_null(mkdtemp(p->dir));
+    (void)snprintf(p->in, sizeof p->in, "%s/in", p->dir);
+    (void)snprintf(p->out, sizeof p->out, "%s/out", p->dir);
+    (void)snprintf(p->marker, sizeof p->marker, "%s/marker", p->dir);
+    (void)snprintf(p->checkpoints, sizeof p->checkpoints, "%s/checkpoints", p->dir);
+    cr_assert_eq(wsl_fs_posix()->make_dirs(wsl_fs_posix(), p->in, NULL), WSL_OK);
+    for (int f = 0, id = 0; f < FILES; f++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s/%d.json", p->in, f);
+        FILE *file = fopen(path, "w");
+        cr_assert_not_null(file);
+        for (int i = 0; i < ROWS_PER_FILE; i++, id++) {
+            fprintf(file, "{\"id\":%d,\"key\":%d}\n", id, id % KEYS);
+        }
+        fclose(file);
+    }
+}
+
+static void remove_place(const place *p)
+{
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", p->dir);
+    cr_assert_eq(system(command), 0);
+}
+
+typedef struct results {
+    const place *p;
+    uint8_t times[KEYS][PER_KEY_MAX + 1];
+    uint32_t n, hidden;
+} results;
+
+static bool read_part(void *arg, const char *name, const wsl_file_info *info)
+{
+    results *r = arg;
+    (void)info;
+    if (name[0] == '.') {
+        r->hidden++;
+        return true;
+    }
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", r->p->out, name);
+    char *text = NULL;
+    size_t size;
+    wsl_error err = {0};
+    cr_assert_eq(wsl_fs_read_all(wsl_fs_posix(), path, 1 << 30, &text, &size, &err), WSL_OK, "%s", err.text);
+    for (char *line = text, *end; *line != '\0'; line = end + 1) {
+        long key, n;
+        end = strchr(line, '\n');
+        cr_assert_not_null(end, "a torn line in %s", name);
+        cr_assert(sscanf(line, "{\"key\":%ld,\"n\":%ld}\n", &key, &n) == 2 && key >= 0 && key < KEYS && n > 0 && n <= PER_KEY_MAX,
+                  "%.60s", line);
+        r->times[key][n]++;
+        r->n++;
+    }
+    free(text);
+    return true;
+}
+
+/* Each count of each key is there once. */
+static void check_results(const place *p)
+{
+    results *r = wsl_zalloc(sizeof *r);
+    r->p = p;
+    cr_assert_eq(wsl_fs_posix()->list(wsl_fs_posix(), p->out, read_part, r, NULL), WSL_OK);
+    for (int key = 0; key < KEYS; key++) {
+        const int rows = ROWS / KEYS + (key < ROWS % KEYS);
+        for (int n = 1; n <= rows; n++) {
+            cr_assert_eq(r->times[key][n], 1, "count %d of key %d is there %d times", n, key, r->times[key][n]);
+        }
+    }
+    cr_assert_eq(r->n, ROWS, "%u rows of %d", r->n, ROWS);
+    cr_assert_eq(r->hidden, 0, "%u hidden files are left", r->hidden);
+    free(r);
+}
+
+static void check_recovery(const char *roll, uint32_t parallelism)
+{
+    place p;
+    make_place(&p);
+    char dir[160];
+    (void)snprintf(dir, sizeof dir, "execution.checkpointing.dir=%s", p.checkpoints);
+    mini_cluster *c = mini_cluster_start(2, 2, NULL);
+    const char *const args[] = {"--in", p.in, "--out", p.out, "--marker", p.marker, "--roll", roll, NULL};
+    const char *const overrides[] = {"execution.checkpointing.interval=50ms", dir, "restart-strategy.type=fixed-delay",
+                                     "restart-strategy.fixed-delay.delay=0s", "restart-strategy.fixed-delay.attempts=5", NULL};
+    wsl_id job;
+    wsl_error err = {0};
+    cr_assert_eq(mini_cluster_submit(c, JOBS, parallelism, args, overrides, &job, &err), WSL_OK, "%s", err.text);
+    cr_assert(mini_cluster_await(c, &job, "RESTARTING", 60 * SECONDS), "%s", mini_cluster_failure(c, &job));
+    cr_assert(mini_cluster_await(c, &job, "FINISHED", 60 * SECONDS), "%s", mini_cluster_failure(c, &job));
+    cr_assert_eq(access(p.marker, F_OK), 0);
+    check_results(&p);
+    mini_cluster_stop(c);
+    remove_place(&p);
+}
+
+Test(recovery, files_are_exact_after_a_failure_rolled_at_each_checkpoint) { check_recovery("true", 1); }
+Test(recovery, files_are_exact_after_a_failure_at_parallelism_3) { check_recovery("true", 3); }
+Test(recovery, files_are_exact_after_a_failure_rolled_by_size) { check_recovery("false", 2); }
