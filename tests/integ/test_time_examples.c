@@ -2,7 +2,8 @@
  * test_time_examples - the numbered examples of the semantics that are not about windows of one stream (those: test_examples.c) as
  * jobs on clusters, at parallelism one and three, row by row and in batches; each key has exactly the results of the example.
  *
- * Not here: 32 and 42 (test_two_inputs.c, test_waiting.c), and 55 (tests/sim), whose rows must come at given moments of the clock.
+ * Not here: 32 and 42 (test_two_inputs.c, test_waiting.c), and 55 (window_examples.inc), whose rows must come at
+ * given moments of a clock that a cluster does not let a test set.
  */
 #include "integ/driven_run.h"
 #include "jobmanager/rest/metric_names.h"

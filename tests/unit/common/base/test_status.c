@@ -9,7 +9,7 @@ Test(status, every_status_has_its_name_and_a_text)
     cr_assert_str_eq(wsl_status_name(WSL_OK), "OK");
     cr_assert_str_eq(wsl_status_name(WSL_NOT_FOUND), "NOT_FOUND");
     cr_assert_str_eq(wsl_status_name(WSL_INTERNAL), "INTERNAL");
-    for (int s = WSL_OK; s <= WSL_INTERNAL; s++) {
+    for (int s = WSL_OK; s <= WSL_CORRUPT; s++) {
         cr_assert_str_neq(wsl_status_name((wsl_status)s), "UNKNOWN");
         cr_assert_gt(strlen(wsl_status_text((wsl_status)s)), 1);
     }
@@ -17,8 +17,8 @@ Test(status, every_status_has_its_name_and_a_text)
 
 Test(status, a_number_outside_the_list_is_unknown)
 {
-    cr_assert_str_eq(wsl_status_name((wsl_status)(WSL_INTERNAL + 1)), "UNKNOWN");
-    cr_assert_str_eq(wsl_status_text((wsl_status)(WSL_INTERNAL + 1)), "unknown status");
+    cr_assert_str_eq(wsl_status_name((wsl_status)(WSL_CORRUPT + 1)), "UNKNOWN");
+    cr_assert_str_eq(wsl_status_text((wsl_status)(WSL_CORRUPT + 1)), "unknown status");
 }
 
 Test(status, fail_fills_the_error_and_returns_the_status)
