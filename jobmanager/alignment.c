@@ -118,6 +118,16 @@ void jm_alignment_report(jm_alignment *a, uint32_t operator_id, uint32_t subtask
     }
 }
 
+void jm_alignment_restart(jm_alignment *a, const wsl_job_plan *plan, uint32_t vertex, uint32_t subtask)
+{
+    for (uint32_t i = 0; i < a->n_members; i++) {
+        const member *m = &a->members[i];
+        if (plan->vertex_of[m->operator_id] == vertex) {
+            m->subtasks[subtask] = (member_subtask){.watermark = INT64_MIN, .told = INT64_MAX};
+        }
+    }
+}
+
 /* INT64_MAX: nobody holds the group back. */
 static int64_t minimum(const jm_alignment *a, const char *group)
 {

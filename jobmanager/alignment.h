@@ -36,5 +36,7 @@ WSL_MUST_CHECK wsl_status jm_alignment_new(const wsl_job_plan *plan, const wsl_c
 
 /* A report; of an operator without group or a subtask there is not it is ignored. */
 void jm_alignment_report(jm_alignment *a, uint32_t operator_id, uint32_t subtask, int64_t watermark, bool idle);
+/* A subtask of that vertex starts again: it has said nothing yet and was told nothing. */
+void jm_alignment_restart(jm_alignment *a, const wsl_job_plan *plan, uint32_t vertex, uint32_t subtask);
 /* Sends limits if it is time; returns when it wants to be called again (monotonic). */
 int64_t jm_alignment_step(jm_alignment *a, int64_t now_ns);

@@ -12,7 +12,7 @@ typedef struct collect_chunk {
     uint64_t first; /* number of its first row */
     uint64_t n_rows;
     uint64_t sequence; /* to acknowledge */
-    uint32_t attempt;  /* of the collect's count: nobody waits for acknowledgements of an earlier one */
+    uint32_t attempt;  /* of its subtask, counted here: nobody waits for acknowledgements of an earlier one */
     uint32_t subtask;
     size_t size;
     _Alignas(8) uint8_t bytes[];
@@ -21,6 +21,7 @@ typedef struct collect_chunk {
 typedef struct collect_subtask {
     uint64_t unacknowledged; /* bytes */
     uint64_t last_sequence;
+    uint32_t attempt;
     bool any; /* last_sequence is set */
     bool ended;
 } collect_subtask;
@@ -37,7 +38,6 @@ struct jm_collect {
     uint64_t next;  /* number of the next row to arrive */
     uint64_t kept_bytes;
     bool closed;
-    uint32_t attempt;
     collect_subtask subtasks[];
 };
 
@@ -123,7 +123,7 @@ wsl_status jm_collect_add(jm_collect *c, uint32_t subtask, uint64_t sequence, co
             return wsl_fail_prefix(err, status, "collected rows of subtask %u are broken", subtask);
         }
         chunk->sequence = sequence;
-        chunk->attempt = c->attempt;
+        chunk->attempt = s->attempt;
         chunk->subtask = subtask;
         chunk->size = size;
         append(c, chunk);
@@ -136,10 +136,10 @@ wsl_status jm_collect_add(jm_collect *c, uint32_t subtask, uint64_t sequence, co
     return WSL_OK;
 }
 
-void jm_collect_restart(jm_collect *c)
+void jm_collect_restart(jm_collect *c, uint32_t subtask)
 {
-    c->attempt++;
-    memset(c->subtasks, 0, c->parallelism * sizeof c->subtasks[0]);
+    WSL_ASSERT(subtask < c->parallelism);
+    c->subtasks[subtask] = (collect_subtask){.attempt = c->subtasks[subtask].attempt + 1};
 }
 
 void jm_collect_close(jm_collect *c) { c->closed = true; }
@@ -154,7 +154,7 @@ static void forget_before(jm_collect *c, uint64_t from)
             c->tail = &c->chunks;
         }
         c->kept_bytes -= chunk->size;
-        if (chunk->attempt == c->attempt) {
+        if (chunk->attempt == c->subtasks[chunk->subtask].attempt) {
             c->subtasks[chunk->subtask].unacknowledged -= chunk->size;
             if (!c->closed) {
                 c->ack(c->ack_arg, c->operator_id, chunk->subtask, chunk->sequence);

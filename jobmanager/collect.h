@@ -31,9 +31,9 @@ jm_collect *jm_collect_new(uint32_t operator_id, wsl_schema *schema, uint32_t pa
  */
 WSL_MUST_CHECK wsl_status jm_collect_add(jm_collect *collect, uint32_t subtask, uint64_t sequence, const void *rows,
                                          size_t size, bool end, wsl_error *err);
-/* The job starts again: its subtasks count from the beginning. Rows that came are kept for the client, and some of them come once
+/* That subtask starts again and counts from the beginning. Rows that came are kept for the client, and some of them come once
  * more. */
-void jm_collect_restart(jm_collect *collect);
+void jm_collect_restart(jm_collect *collect, uint32_t subtask);
 /* The job has ended: nothing more will come. */
 void jm_collect_close(jm_collect *collect);
 

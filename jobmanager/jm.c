@@ -220,7 +220,8 @@ typedef struct defaults {
 
 static bool is_clusters(const char *key)
 {
-    static const char *const prefixes[] = {"execution.checkpointing.", "restart-strategy", "web.checkpoints."};
+    static const char *const prefixes[] = {"execution.checkpointing.", "restart-strategy", "web.checkpoints.",
+                                           "jobmanager.execution."};
     for (size_t i = 0; i < WSL_ARRAY_LEN(prefixes); i++) {
         if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
             return true;

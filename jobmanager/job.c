@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "graph/operator_options.h"
 #include "jobmanager/exec/deploy.h"
+#include "jobmanager/exec/regions.h"
 #include "jobmanager/jm_core.h"
 #include "plugin/registry.h"
 
@@ -34,6 +35,7 @@ static wsl_status add_source(jm_job *job, const Wsl__Pb__Operator *op, wsl_error
         .cls = cls,
         .config = WSL_TAKE(config),
         .parallelism = op->parallelism,
+        .remember_finished = job->graph.n_regions > 1,
         .answer = jm_job_answer_split,
         .answer_arg = job,
     };
@@ -106,6 +108,13 @@ static wsl_status add_parts(jm_job *job, wsl_error *err)
     return jm_job_new_coordinator(job, err);
 }
 
+/* Without checkpoints nobody can go back alone: who has read what since the beginning is not kept. */
+static bool restarts_whole(const wsl_config *config)
+{
+    return strcmp(wsl_config_str(config, "jobmanager.execution.failover-strategy"), "full") == 0 ||
+           wsl_config_duration_ns(config, "execution.checkpointing.interval") == 0;
+}
+
 static void enter(jm_job *job, jm_job_state state)
 {
     job->state = state;
@@ -127,6 +136,9 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     job->attempt = 1;
     jm_exec_graph_init(&job->graph, plan, job->entered_ms[JM_JOB_INITIALIZING]);
     jm_sharing_init(&job->sharing, plan);
+    jm_regions_set(&job->graph, restarts_whole(config));
+    job->slots = wsl_calloc(job->sharing.n_slots, sizeof *job->slots);
+    job->slot_live = wsl_calloc(job->sharing.n_slots, sizeof *job->slot_live);
     jm_split_names_init(&job->split_names, plan);
     const wsl_status status = add_parts(job, err);
     if (status != WSL_OK) {
@@ -213,6 +225,7 @@ void jm_job_move(jm_job *job, jm_job_event event)
     }
     const jm_job_state from = job->state;
     enter(job, next);
+    job->slots_idle |= from == JM_JOB_RESTARTING; /* it may have held some */
     wsl_log(job->log, WSL_LOG_INFO, "job.state", "from=%s to=%s name=%s", jm_job_state_name(from),
             jm_job_state_name(next), jm_job_name(job));
     if (jm_job_state_is_final(next)) {
@@ -223,10 +236,7 @@ void jm_job_move(jm_job *job, jm_job_event event)
 static void leave_slot(jm_job *job, uint32_t slot)
 {
     WSL_ASSERT(job->slot_live[slot] > 0);
-    if (--job->slot_live[slot] == 0) {
-        jm_slot_pool_give_back(job->jm->pool, job->number, job->slots[slot]);
-        job->jm->schedule_wanted = true;
-    }
+    job->slots_idle |= --job->slot_live[slot] == 0;
 }
 
 void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_event event)
@@ -239,8 +249,8 @@ void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_ev
         return;
     }
     wsl_log(job->log, WSL_LOG_DEBUG, "task.state", "vertex=%u subtask=%u attempt=%u from=%s to=%s", vertex, subtask,
-            job->attempt, jm_task_state_name(from), jm_task_state_name(t->state));
-    if (jm_task_state_is_final(t->state) && job->slots != NULL) {
+            t->attempt, jm_task_state_name(from), jm_task_state_name(t->state));
+    if (jm_task_state_is_final(t->state) && from != JM_TASK_CREATED) {
         leave_slot(job, t->slot);
     }
 }
@@ -271,16 +281,19 @@ static void cancel_task(jm_job *job, uint32_t vertex, uint32_t subtask)
     }
     Wsl__Pb__TaskId id;
     Wsl__Pb__CancelTask cancel = WSL__PB__CANCEL_TASK__INIT;
-    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
+    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, t->attempt);
     cancel.task = &id;
     (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_CANCEL, &cancel);
 }
 
+/* RESTARTING: those that start again; else all. */
 static void cancel_tasks(jm_job *job)
 {
     for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
         for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
-            cancel_task(job, v, i);
+            if (job->state != JM_JOB_RESTARTING || job->graph.vertices[v].subtasks[i].restarting) {
+                cancel_task(job, v, i);
+            }
         }
     }
 }
@@ -338,13 +351,28 @@ static void remember(jm_job *job, jm_failure *failure)
     }
 }
 
-/* What becomes of the job: it restarts, or this was the end. */
-static void decide(jm_job *job, jm_failure_kind kind, const char *text)
+/* Can tasks that did not fail not go on either? What is wrong belongs to no single task, or there is no telling what else is; or
+ * sources of other regions have ended for a stop that will not be; or what to go back to is older than what the attempt began
+ * with (that is damaged), so enumerators do not remember who had which split then. */
+static bool concerns_all(const jm_job *job, jm_failure_kind kind, uint32_t vertex)
+{
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(job->coordinator, &base);
+    return vertex == UINT32_MAX || (kind != JM_FAILURE_TASK && kind != JM_FAILURE_WORKER) ||
+           jm_coordinator_is_stopping(job->coordinator) || (meta == NULL ? 0 : meta->checkpoint) < job->restored;
+}
+
+/* What becomes of the job: it restarts, or a part of it does, or this was the end. */
+static void decide(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t subtask, const char *text)
 {
     char strategy[128];
     const bool final = kind == JM_FAILURE_FINAL;
+    const bool all = concerns_all(job, kind, vertex);
     if (job->state == JM_JOB_RESTARTING && !final) {
-        return; /* a consequence */
+        if (jm_job_mark_restart(job, all, vertex, subtask)) {
+            job->restart_due = false; /* another region: it joins. Otherwise this is a consequence */
+        }
+        return;
     }
     const bool again = job->state == JM_JOB_RUNNING && !final &&
                        jm_restart_on_failure(&job->restart, wsl_now_ns(job->jm->seams.clock), &job->restart_at_ns);
@@ -352,6 +380,10 @@ static void decide(jm_job *job, jm_failure_kind kind, const char *text)
         jm_restart_describe(&job->restart, strategy, sizeof strategy);
         wsl_log(job->log, again ? WSL_LOG_WARN : WSL_LOG_ERROR, again ? "job.restarts" : "job.gives_up",
                 "attempt=%u strategy=%s", job->attempt, strategy);
+    }
+    if (again) {
+        (void)jm_job_mark_restart(job, all, vertex, subtask);
+        job->waits_until_ns = WSL_NEVER;
     }
     jm_job_move(job, again ? JM_JOB_RESTART : JM_JOB_FAIL);
     jm_coordinator_stop(job->coordinator, text);
@@ -388,7 +420,7 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
         };
         remember(job, &failure);
     }
-    decide(job, kind, text);
+    decide(job, kind, vertex, subtask, text);
     cancel_tasks(job);
     jm_job_settle(job);
 }
@@ -447,24 +479,33 @@ static int64_t step_sources(jm_job *job, int64_t now_ns)
     return deadline;
 }
 
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* What goes on as long as some tasks do. */
+static int64_t step_running(jm_job *job, int64_t now_ns)
+{
+    int64_t next_ns = step_sources(job, now_ns);
+    if (job->alignment != NULL && jm_job_is_served(job)) {
+        next_ns = earlier(next_ns, jm_alignment_step(job->alignment, now_ns));
+    }
+    if (job->state == JM_JOB_RUNNING) {
+        next_ns = earlier(next_ns, jm_coordinator_step(job->coordinator, now_ns));
+    }
+    return next_ns;
+}
+
 int64_t jm_job_step(jm_job *job, int64_t now_ns)
 {
-    if (job->state == JM_JOB_RUNNING) {
-        int64_t next_ns = step_sources(job, now_ns);
-        if (job->alignment != NULL && job->state == JM_JOB_RUNNING) {
-            const int64_t at = jm_alignment_step(job->alignment, now_ns);
-            next_ns = at < next_ns ? at : next_ns;
-        }
-        if (job->state == JM_JOB_RUNNING) {
-            const int64_t at = jm_coordinator_step(job->coordinator, now_ns);
-            next_ns = at < next_ns ? at : next_ns;
-        }
-        if (job->state == JM_JOB_RUNNING) {
-            return next_ns;
-        }
+    int64_t next_ns = WSL_NEVER;
+    if (jm_job_is_served(job)) {
+        next_ns = step_running(job, now_ns);
     }
     if (job->state == JM_JOB_RESTARTING) {
-        return jm_job_step_restart(job, now_ns);
+        next_ns = earlier(next_ns, jm_job_step_restart(job, now_ns));
+    }
+    jm_job_release_slots(job);
+    if (job->state == JM_JOB_RUNNING || job->state == JM_JOB_RESTARTING) {
+        return next_ns;
     }
     if (job->state != JM_JOB_CREATED) {
         return WSL_NEVER;

@@ -8,12 +8,13 @@
  *                                                |-> FAILING -> FAILED       ... and it says no
  *                                                |-> CANCELLING -> CANCELED  a client asked, in any state
  *
- * Every restart is a new attempt of the whole job: all tasks are canceled, then all are deployed again with their part of the
- * latest checkpoint. Failures after the first of an attempt are kept beside it; a lost TaskManager takes the place of a first
- * failure that was only its consequence (a peer that saw its connection break).
+ * Every restart is a new attempt: the regions that failed (exec/regions.h), or all of the job, are canceled and then deployed
+ * again with their part of the latest checkpoint. Tasks of other regions run on, and keep the attempt they were deployed with.
+ * Failures after the first of an attempt are kept beside it; a lost TaskManager takes the place of a first failure that was only
+ * its consequence (a peer that saw its connection break).
  *
- * Files: job.c moves and failures, job_start.c slots and deployment, job_restart.c a new attempt, job_checkpoints.c the
- * coordinator's questions, job_reports.c what TaskManagers say, job_view.c what others ask.
+ * Files: job.c moves and failures, job_start.c slots and deployment, job_restart.c a new attempt, job_slots.c which slots it
+ * holds, job_checkpoints.c the coordinator's questions, job_reports.c what TaskManagers say, job_view.c what others ask.
  *
  * Threads: the JobManager's loop.
  */
@@ -71,18 +72,20 @@ typedef struct jm_job {
     wsl_logger *log;
     jm_job_state state;
     int64_t entered_ms[JM_JOB_STATE_COUNT];
-    uint32_t attempt;
+    uint32_t attempt;       /* the last one; a subtask has that of its own deployment */
     jm_exec_graph graph;
     jm_sharing sharing;
-    jm_slot *slots;         /* sharing.n_slots; NULL until it has them */
+    jm_slot *slots;         /* sharing.n_slots, that it has or had; worker 0: never */
     uint32_t *slot_live;    /* live subtasks in each */
-    int64_t waits_until_ns; /* CREATED: gives up then */
+    bool slots_idle;        /* some may have to be given back: jm_job_release_slots */
+    int64_t waits_until_ns; /* CREATED: gives up then. RESTARTING: gives back what it holds for its new attempt then */
     jm_failure *failures;   /* by attempt, ascending; the first of each is its root cause */
     uint32_t n_failures;
     jm_coordinator *coordinator;
     jm_restart restart;
     int64_t restart_at_ns; /* RESTARTING: not before */
     bool restart_due;      /* RESTARTING: waits for nothing but slots */
+    bool restart_all;      /* RESTARTING: all tasks, and with them enumerators and all else that belongs to no region */
     bool all_run;          /* this attempt: the coordinator knows that all tasks run */
     uint64_t restored;     /* this attempt: checkpoint it began with; 0: none */
     jm_source **sources;
@@ -106,6 +109,11 @@ void jm_job_free(jm_job *job);
 static inline bool jm_job_wants_slots(const jm_job *job)
 {
     return job->state == JM_JOB_CREATED || (job->state == JM_JOB_RESTARTING && job->restart_due);
+}
+/* Some tasks run and go on running: enumerators and alignment serve them. */
+static inline bool jm_job_is_served(const jm_job *job)
+{
+    return job->state == JM_JOB_RUNNING || (job->state == JM_JOB_RESTARTING && !job->restart_all);
 }
 /* CREATED or due to restart: takes slots and deploys if there are enough. True: it waits no more. */
 bool jm_job_try_start(jm_job *job);
@@ -138,7 +146,7 @@ void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_ev
 void jm_job_move(jm_job *job, jm_job_event event);
 /* If every task is in a final state, so is the job. */
 void jm_job_settle(jm_job *job);
-/* Enumerators and collected rows' buffers, as the graph says; a new attempt makes its sources anew. */
+/* Enumerators as the graph says; an attempt of the whole job makes its sources anew. */
 WSL_MUST_CHECK wsl_status jm_job_add_sources(jm_job *job, wsl_error *err);
 void jm_job_free_sources(jm_job *job);
 WSL_MUST_CHECK wsl_status jm_job_new_alignment(jm_job *job, wsl_error *err);
@@ -146,11 +154,21 @@ WSL_MUST_CHECK wsl_status jm_job_new_alignment(jm_job *job, wsl_error *err);
 WSL_MUST_CHECK wsl_status jm_job_new_coordinator(jm_job *job, wsl_error *err);
 /* RUNNING: with the first report that makes all tasks run, checkpoints begin. */
 void jm_job_note_running(jm_job *job);
-/* RESTARTING: what was of the last attempt goes. */
+/* Marks the regions of failed tasks and of that one (UINT32_MAX: none) as to be restarted, or all. False: they were already. */
+bool jm_job_mark_restart(jm_job *job, bool all, uint32_t vertex, uint32_t subtask);
+/* RESTARTING: live tasks that are to start again. */
+uint32_t jm_job_n_stopping(const jm_job *job);
+/* RESTARTING: what tasks that start again had of the last attempt goes. */
 WSL_MUST_CHECK wsl_status jm_job_begin_attempt(jm_job *job, wsl_error *err);
 /* RESTARTING: when it wants to be called again; notes that it waits for slots only. */
 int64_t jm_job_step_restart(jm_job *job, int64_t now_ns);
 jm_worker *jm_job_worker_of(const jm_job *job, uint32_t vertex, uint32_t subtask); /* NULL: ended, or gone */
+/* Slots of tasks that wait to be deployed; how many of them are not the job's. */
+uint32_t jm_job_slots_wanted(const jm_job *job, uint32_t *out_missing);
+/* Takes those, the same ones as before where that can be. False: there are not enough, and nothing was taken. */
+bool jm_job_take_slots(jm_job *job);
+/* Gives back slots in which nothing runs and for which no task waits. */
+void jm_job_release_slots(jm_job *job);
 /* Opens enumerators, gives them what they had saved, and finds the first splits. */
 WSL_MUST_CHECK wsl_status jm_job_open_sources(jm_job *job, wsl_error *err);
 void jm_job_answer_split(void *job, uint32_t operator_id, uint32_t subtask, jm_split_answer what,

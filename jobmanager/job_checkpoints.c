@@ -22,6 +22,11 @@ static Wsl__Pb__TaskState task_state(void *arg, uint32_t vertex, uint32_t subtas
     }
 }
 
+static uint32_t attempt_of(const jm_job *job, uint32_t vertex, uint32_t subtask)
+{
+    return job->graph.vertices[vertex].subtasks[subtask].attempt;
+}
+
 static void trigger(void *arg, uint32_t vertex, uint32_t subtask, const Wsl__Pb__TriggerCheckpoint *message)
 {
     jm_job *job = arg;
@@ -31,7 +36,7 @@ static void trigger(void *arg, uint32_t vertex, uint32_t subtask, const Wsl__Pb_
     }
     Wsl__Pb__TaskId id;
     Wsl__Pb__TriggerCheckpoint m = *message;
-    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
+    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, attempt_of(job, vertex, subtask));
     m.task = &id;
     (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_TRIGGER_CHECKPOINT, &m);
 }
@@ -45,19 +50,19 @@ static void tell_ended(void *arg, uint32_t vertex, uint32_t subtask, uint64_t ch
     }
     Wsl__Pb__TaskId id;
     Wsl__Pb__CheckpointEnded m = WSL__PB__CHECKPOINT_ENDED__INIT;
-    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, job->attempt);
+    wsl_pb_task_id_init(&id, &job->id, vertex, subtask, attempt_of(job, vertex, subtask));
     m.task = &id;
     m.checkpoint = checkpoint;
     m.complete = complete;
     (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_CHECKPOINT_ENDED, &m);
 }
 
-static bool enumerator(void *arg, uint32_t op, uint8_t **out_bytes, size_t *out_size)
+static bool enumerator(void *arg, uint64_t checkpoint, uint32_t op, uint8_t **out_bytes, size_t *out_size)
 {
     const jm_job *job = arg;
     for (uint32_t i = 0; i < job->n_sources; i++) {
         if (jm_source_operator(job->sources[i]) == op) {
-            jm_source_snapshot(job->sources[i], out_bytes, out_size);
+            jm_source_snapshot(job->sources[i], checkpoint, out_bytes, out_size);
             return true;
         }
     }
@@ -83,6 +88,11 @@ static void asked_ended(void *arg, uint64_t checkpoint, const char *directory, c
 static void published(void *arg)
 {
     jm_job *job = arg;
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *latest = jm_coordinator_latest(job->coordinator, &base);
+    for (uint32_t i = 0; i < job->n_sources && latest != NULL; i++) {
+        jm_source_on_complete(job->sources[i], latest->checkpoint);
+    }
     if (job->state != JM_JOB_RESTARTING) {
         jm_job_settle(job);
     }
@@ -172,7 +182,7 @@ void jm_job_note_running(jm_job *job)
 static bool is_ours(const jm_job *job, const jm_worker *from, const Wsl__Pb__TaskId *id)
 {
     const jm_subtask *t = jm_exec_graph_find(&job->graph, id->vertex, id->subtask);
-    return t != NULL && id->attempt == job->attempt && t->worker == from->number;
+    return t != NULL && id->attempt == t->attempt && t->worker == from->number;
 }
 
 void jm_job_on_checkpoint_ack(jm_job *job, jm_worker *from, Wsl__Pb__CheckpointAck *ack)

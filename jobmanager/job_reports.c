@@ -11,7 +11,7 @@
 static jm_subtask *task_of(const jm_job *job, const jm_worker *from, const Wsl__Pb__TaskId *id)
 {
     jm_subtask *t = jm_exec_graph_find(&job->graph, id->vertex, id->subtask);
-    return t == NULL || id->attempt != job->attempt || t->worker != from->number ? NULL : t;
+    return t == NULL || id->attempt != t->attempt || t->worker != from->number ? NULL : t;
 }
 
 static bool runs_operator(const jm_job *job, const Wsl__Pb__TaskId *id, uint32_t operator_id)
@@ -143,7 +143,7 @@ jm_worker *jm_job_worker_of(const jm_job *job, uint32_t vertex, uint32_t subtask
 static jm_worker *worker_of(const jm_job *job, uint32_t op, uint32_t subtask, Wsl__Pb__TaskId *out_task)
 {
     const uint32_t vertex = job->plan->vertex_of[op];
-    wsl_pb_task_id_init(out_task, &job->id, vertex, subtask, job->attempt);
+    wsl_pb_task_id_init(out_task, &job->id, vertex, subtask, job->graph.vertices[vertex].subtasks[subtask].attempt);
     return jm_job_worker_of(job, vertex, subtask);
 }
 
@@ -182,7 +182,7 @@ static jm_source *source_of(const jm_job *job, uint32_t operator_id)
 void jm_job_on_split_request(jm_job *job, jm_worker *from, const Wsl__Pb__SplitRequest *request)
 {
     const jm_subtask *t = task_of(job, from, request->task);
-    if (t == NULL || job->state != JM_JOB_RUNNING || !runs_operator(job, request->task, request->operator_)) {
+    if (t == NULL || !jm_job_is_served(job) || !runs_operator(job, request->task, request->operator_)) {
         return;
     }
     jm_source *source = source_of(job, request->operator_);

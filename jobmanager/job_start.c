@@ -20,16 +20,21 @@ wsl_status jm_job_open_sources(jm_job *job, wsl_error *err)
         if (saved != NULL) {
             WSL_TRY(jm_source_restore(job->sources[i], saved->data, saved->len, err));
         }
+        jm_source_on_complete(job->sources[i], job->restored);
         WSL_TRY(jm_source_step(job->sources[i], err));
     }
     return WSL_OK;
 }
 
+/* Tasks that wait to be deployed. */
 static void assign_slots(jm_job *job)
 {
     for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
         for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
             jm_subtask *t = &job->graph.vertices[v].subtasks[i];
+            if (t->state != JM_TASK_CREATED) {
+                continue;
+            }
             t->slot = job->sharing.first[v] + i;
             const jm_worker *worker = jm_workers_by_number(&job->jm->workers, job->slots[t->slot].worker);
             WSL_ASSERT(worker != NULL);
@@ -49,6 +54,8 @@ static bool deploy_task(jm_job *job, const jm_deploy_scene *scene, uint32_t v, u
 {
     jm_subtask *t = &job->graph.vertices[v].subtasks[i];
     jm_worker *worker = jm_workers_by_number(&job->jm->workers, t->worker);
+    t->attempt = job->attempt;
+    t->tries++;
     jm_deployment deployment;
     const bool placed = jm_deployment_init(&deployment, scene, v, i);
     WSL_ASSERT(placed); /* workers are not removed while a job is deployed */
@@ -90,7 +97,7 @@ static void deploy(jm_job *job)
     };
     for (uint32_t v = job->plan->n_vertices; v-- > 0;) {
         for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
-            if (!deploy_task(job, &scene, v, i)) {
+            if (job->graph.vertices[v].subtasks[i].state == JM_TASK_SCHEDULED && !deploy_task(job, &scene, v, i)) {
                 return;
             }
         }
@@ -100,9 +107,6 @@ static void deploy(jm_job *job)
 /* RESTARTING: makes a new attempt of it. False: that cannot be. */
 static bool again(jm_job *job, wsl_error *err)
 {
-    if (job->state != JM_JOB_RESTARTING) {
-        return true;
-    }
     if (jm_coordinator_all_damaged(job->coordinator)) {
         (void)wsl_fail(err, WSL_CORRUPT,
                        "every checkpoint that was kept is damaged, and beginning empty would lose its state; the log "
@@ -128,22 +132,20 @@ static void note_restored(jm_job *job)
 bool jm_job_try_start(jm_job *job)
 {
     WSL_ASSERT(jm_job_wants_slots(job));
-    if (jm_slot_pool_available(job->jm->pool) < job->sharing.n_slots) {
+    if (!jm_job_take_slots(job)) {
         return false;
     }
     wsl_error err = {0};
-    if (!again(job, &err)) {
+    const bool whole = job->state == JM_JOB_CREATED || job->restart_all;
+    if (job->state == JM_JOB_RESTARTING && !again(job, &err)) {
         jm_job_fail(job, JM_FAILURE_FINAL, UINT32_MAX, 0, NULL, false, "%s", err.text);
         return true;
     }
-    job->slots = wsl_calloc(job->sharing.n_slots, sizeof *job->slots);
-    job->slot_live = wsl_calloc(job->sharing.n_slots, sizeof *job->slot_live);
-    const bool took = jm_slot_pool_take(job->jm->pool, job->number, job->sharing.n_slots, job->slots);
-    WSL_ASSERT(took);
+    job->restart_all = false;
     assign_slots(job);
     jm_job_move(job, JM_JOB_START);
     note_restored(job);
-    if (jm_job_open_sources(job, &err) != WSL_OK) {
+    if (whole && jm_job_open_sources(job, &err) != WSL_OK) {
         jm_job_fail(job, JM_FAILURE_SOURCE, UINT32_MAX, 0, NULL, err.retriable, "%s", err.text);
         return true;
     }

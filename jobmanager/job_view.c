@@ -16,13 +16,15 @@ const char *jm_job_name(const jm_job *job) { return job->plan->graph->name; }
 const char *jm_job_waiting(jm_job *job)
 {
     job->waiting[0] = '\0';
-    const uint32_t needed = job->sharing.n_slots;
+    const uint32_t stopping = jm_job_n_stopping(job);
     if (jm_job_wants_slots(job)) {
+        uint32_t missing;
+        const uint32_t needed = jm_job_slots_wanted(job, &missing); /* it may hold some of them */
         (void)snprintf(job->waiting, sizeof job->waiting, "needs %u slot%s, %u free", needed, needed == 1 ? "" : "s",
-                       jm_slot_pool_available(job->jm->pool));
-    } else if (job->state == JM_JOB_RESTARTING && job->graph.n_live > 0) {
-        (void)snprintf(job->waiting, sizeof job->waiting, "waits for %u task%s to be canceled", job->graph.n_live,
-                       job->graph.n_live == 1 ? "" : "s");
+                       jm_slot_pool_available(job->jm->pool) + needed - missing);
+    } else if (job->state == JM_JOB_RESTARTING && stopping > 0) {
+        (void)snprintf(job->waiting, sizeof job->waiting, "waits for %u task%s to be canceled", stopping,
+                       stopping == 1 ? "" : "s");
     } else if (job->state == JM_JOB_RESTARTING) {
         const int64_t left_ns = job->restart_at_ns - wsl_now_ns(job->jm->seams.clock);
         (void)snprintf(job->waiting, sizeof job->waiting, "restarts in %.1f s",

@@ -70,6 +70,14 @@ void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Ws
     }
 }
 
+void jm_late_restart(const jm_late *late, uint32_t operator_id, uint32_t subtask)
+{
+    const jm_late_operator *op = find(late, operator_id);
+    if (op != NULL) {
+        op->counts[subtask] = 0;
+    }
+}
+
 const jm_late_operator *jm_late_find(const jm_late *late, uint32_t operator_id) { return find(late, operator_id); }
 
 uint64_t jm_late_count(const jm_late_operator *op)

@@ -38,6 +38,9 @@ void jm_late_fini(jm_late *late);
 void jm_late_add(jm_late *late, uint32_t parallelism, uint32_t subtask, const Wsl__Pb__LateMetrics *m,
                  const jm_split_names *splits);
 
+/* The subtask starts again, and with it its count. Samples stay. */
+void jm_late_restart(const jm_late *late, uint32_t operator_id, uint32_t subtask);
+
 const jm_late_operator *jm_late_find(const jm_late *late, uint32_t operator_id); /* NULL: it had none */
 uint64_t jm_late_count(const jm_late_operator *op);
 /* The i-th sample, oldest first; NULL: there are not that many. */

@@ -18,6 +18,7 @@ enum { RETRY_FIRST_MS = 1000, RETRY_MAX_MS = 30000 };
 typedef struct coord_split {
     struct coord_split *next;
     uint64_t number;
+    uint64_t after;   /* the last snapshot taken before it was assigned: not in the reader's state of that one or older ones */
     uint32_t subtask; /* of the reader, when assigned */
     uint32_t size;
     char *name;
@@ -37,8 +38,12 @@ struct jm_source {
     coord_split *ready;
     coord_split **ready_tail;
     coord_split *assigned;
+    coord_split *done; /* finished, but not in every state that its reader may go back to */
     uint64_t n_ready;
     uint64_t n_assigned;
+    uint64_t n_done;
+    uint64_t snapshot; /* the last one */
+    uint64_t complete; /* readers go back no further */
     uint64_t last_number;
 
     uint32_t *waiting; /* subtasks, first come first served */
@@ -111,6 +116,7 @@ void jm_source_free(jm_source *source)
     }
     free_list(source->ready);
     free_list(source->assigned);
+    free_list(source->done);
     free(source->waiting);
     wsl_config_free(source->options.config);
     free(source);
@@ -158,8 +164,10 @@ static void add_piece(wsl_saver *saver, const wsl_split *piece)
     *WSL_PB_APPEND(state->pieces, state->n_pieces) = split_state(piece->name, piece->bytes, piece->size);
 }
 
-void jm_source_snapshot(jm_source *source, uint8_t **out_bytes, size_t *out_size)
+void jm_source_snapshot(jm_source *source, uint64_t checkpoint, uint8_t **out_bytes, size_t *out_size)
 {
+    WSL_ASSERT(checkpoint >= source->snapshot);
+    source->snapshot = checkpoint;
     Wsl__Pb__EnumeratorState *state = wsl_alloc(sizeof *state);
     wsl__pb__enumerator_state__init(state);
     if (source->enumerator != NULL && source->options.cls->enumerator->snapshot != NULL) {
@@ -242,6 +250,7 @@ static void assign(jm_source *source, uint32_t subtask)
     }
     source->n_ready--;
     s->subtask = subtask;
+    s->after = source->snapshot;
     s->next = source->assigned;
     source->assigned = s;
     source->n_assigned++;
@@ -312,8 +321,14 @@ static bool finish(jm_source *source, uint32_t subtask, const char *name)
         coord_split *s = *at;
         if (s->subtask == subtask && strcmp(s->name, name) == 0) {
             *at = s->next;
-            split_free(s);
             source->n_assigned--;
+            if (source->options.remember_finished && s->after >= source->complete) {
+                s->next = source->done;
+                source->done = s;
+                source->n_done++;
+            } else {
+                split_free(s);
+            }
             return true;
         }
     }
@@ -366,20 +381,54 @@ static void give_back(jm_source *source, coord_split *s)
         source->ready_tail = &s->next;
     }
     source->n_ready++;
-    source->n_assigned--;
 }
 
-void jm_source_reader_gone(jm_source *source, uint32_t subtask)
+/* Those of the reader that were assigned after that checkpoint. Returns how many left the list. */
+static uint64_t take_back(jm_source *source, coord_split **list, uint32_t subtask, uint64_t checkpoint)
 {
-    for (coord_split **at = &source->assigned; *at != NULL;) {
+    uint64_t n = 0;
+    for (coord_split **at = list; *at != NULL;) {
         coord_split *s = *at;
         if (s->subtask != subtask) {
             at = &s->next;
             continue;
         }
         *at = s->next;
-        give_back(source, s);
+        n++;
+        if (s->after >= checkpoint) {
+            give_back(source, s);
+        } else {
+            split_free(s); /* it is in the reader's state, which says that it is finished when it is */
+        }
     }
+    return n;
+}
+
+void jm_source_on_complete(jm_source *source, uint64_t checkpoint)
+{
+    if (checkpoint <= source->complete) {
+        return;
+    }
+    source->complete = checkpoint;
+    source->snapshot = source->snapshot < checkpoint ? checkpoint : source->snapshot;
+    for (coord_split **at = &source->done; *at != NULL;) {
+        coord_split *s = *at;
+        if (s->after >= checkpoint) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        split_free(s);
+        source->n_done--;
+    }
+}
+
+void jm_source_reader_back(jm_source *source, uint32_t subtask, uint64_t checkpoint)
+{
+    WSL_ASSERT(checkpoint >= source->complete);
+    source->restored = true;
+    source->n_assigned -= take_back(source, &source->assigned, subtask, checkpoint);
+    source->n_done -= take_back(source, &source->done, subtask, checkpoint);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < source->n_waiting; i++) {
         if (source->waiting[i] != subtask) {
@@ -393,3 +442,4 @@ void jm_source_reader_gone(jm_source *source, uint32_t subtask)
 uint32_t jm_source_operator(const jm_source *source) { return source->options.operator_id; }
 uint64_t jm_source_ready(const jm_source *source) { return source->n_ready; }
 uint64_t jm_source_assigned(const jm_source *source) { return source->n_assigned; }
+uint64_t jm_source_done(const jm_source *source) { return source->n_done; }

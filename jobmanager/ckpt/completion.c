@@ -436,10 +436,8 @@ static void done_publish(jm_slow *s)
     c->counts.in_progress--;
     c->counts.completed++;
     jm_policy_on_completed(&c->policy, wsl_now_ns(c->options.clock));
-    if (c->running && (p->kind != WSL__PB__CHECKPOINT_KIND__SAVEPOINT)) {
-        jm_tell_all(c, p->id, true);
-    } else if (c->running) {
-        jm_tell_all(c, p->id, false); /* a savepoint commits nothing: whoever restores it commits */
+    if (!c->ended) { /* those that run; of the others nobody knows it any more. A savepoint commits nothing: whoever restores it commits */
+        jm_tell_all(c, p->id, p->kind != WSL__PB__CHECKPOINT_KIND__SAVEPOINT);
     }
     if (p->kind == WSL__PB__CHECKPOINT_KIND__CHECKPOINT) {
         give_up_older(c, p->id);

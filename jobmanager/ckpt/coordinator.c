@@ -288,6 +288,9 @@ void jm_coordinator_stop(jm_coordinator *c, const char *reason)
     jm_policy_on_stopped(&c->policy);
     for (jm_pending *p = c->pending; p != NULL;) {
         if (p->state == JM_CHECKPOINT_PENDING) {
+            if (p->prepared) {
+                jm_tell_all(c, p->id, false); /* some of them may go on as if nothing had been */
+            }
             bury(c, p, reason);
             p = c->pending; /* others may have gone as well */
         } else {
@@ -315,7 +318,7 @@ static void take_enumerators(jm_coordinator *c, jm_pending *p)
     for (uint32_t op = 0; op < graph->n_operators; op++) {
         uint8_t *bytes = NULL;
         size_t size = 0;
-        if (strcmp(graph->operators[op]->kind, "source") == 0 && c->job.enumerator(c->job.arg, op, &bytes, &size)) {
+        if (strcmp(graph->operators[op]->kind, "source") == 0 && c->job.enumerator(c->job.arg, p->id, op, &bytes, &size)) {
             p->enumerators[op] = (ProtobufCBinaryData){.data = bytes != NULL ? bytes : wsl_zalloc(1), .len = size};
         }
     }

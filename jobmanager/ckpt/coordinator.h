@@ -62,7 +62,7 @@ typedef struct jm_coordinator_job {
     void (*trigger)(void *arg, uint32_t vertex, uint32_t subtask, const Wsl__Pb__TriggerCheckpoint *message);
     void (*tell_ended)(void *arg, uint32_t vertex, uint32_t subtask, uint64_t checkpoint, bool complete);
     /* The enumerator's half of source operator op, now; malloc'ed. False: it has none. */
-    bool (*enumerator)(void *arg, uint32_t op, uint8_t **out_bytes, size_t *out_size);
+    bool (*enumerator)(void *arg, uint64_t checkpoint, uint32_t op, uint8_t **out_bytes, size_t *out_size);
     /* Too many checkpoints failed in a row, or a stop did. */
     void (*fail)(void *arg, const char *reason);
     /* What somebody asked for (jm_coordinator_trigger) has ended: its directory, or NULL and the reason. */
@@ -108,7 +108,7 @@ WSL_MUST_CHECK wsl_status jm_coordinator_find_latest(jm_coordinator *c, bool (*l
 int64_t jm_coordinator_step(jm_coordinator *c, int64_t now_ns);
 /* All tasks run, for the first time or again. */
 void jm_coordinator_on_running(jm_coordinator *c, int64_t now_ns);
-/* A task failed, or the job restarts, is canceled or ends: what is pending is given up. */
+/* A task failed, or the job restarts, is canceled or ends: what is pending is given up, and tasks that run are told. */
 void jm_coordinator_stop(jm_coordinator *c, const char *reason);
 void jm_coordinator_on_task_finished(jm_coordinator *c, uint32_t vertex, uint32_t subtask);
 /* Takes the snapshot out of the message. What does not belong to a pending checkpoint is removed from disk. */

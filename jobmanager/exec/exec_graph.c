@@ -1,6 +1,7 @@
 #include "jobmanager/exec/exec_graph.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -23,6 +24,7 @@ void jm_exec_graph_init(jm_exec_graph *graph, const wsl_job_plan *plan, int64_t 
         graph->n_tasks += plan->vertices[i].parallelism;
     }
     graph->n_live = graph->n_tasks;
+    graph->n_regions = 1;
 }
 
 void jm_exec_graph_fini(jm_exec_graph *graph)
@@ -69,6 +71,21 @@ bool jm_exec_graph_move(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask,
         jm_task_metrics_end(&t->metrics);
     }
     return true;
+}
+
+void jm_exec_graph_reset(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask, int64_t now_ms)
+{
+    jm_vertex *v = &graph->vertices[vertex];
+    jm_subtask *t = &v->subtasks[subtask];
+    WSL_ASSERT(jm_task_state_is_final(t->state));
+    v->in_state[t->state]--;
+    v->in_state[JM_TASK_CREATED]++;
+    graph->n_live++;
+    t->state = JM_TASK_CREATED;
+    memset(t->entered_ms, 0, sizeof t->entered_ms);
+    t->entered_ms[JM_TASK_CREATED] = now_ms;
+    jm_task_metrics_fini(&t->metrics);
+    jm_task_metrics_begin(&t->metrics, 0);
 }
 
 jm_task_state jm_vertex_state(const jm_vertex *v)

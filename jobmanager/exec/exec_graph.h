@@ -18,6 +18,10 @@
 typedef struct jm_subtask {
     jm_task_state state;
     uint32_t slot;                           /* index in the job's slots */
+    uint32_t region;                         /* it restarts with the others of its number; regions.h */
+    uint32_t attempt;                        /* the job's when it was deployed last; 0: never */
+    uint32_t tries;                          /* how often it was deployed */
+    bool restarting;                         /* the job is RESTARTING, and this is one of those that start again */
     uint64_t worker;                         /* where it runs or ran; 0: nowhere yet */
     char *tm_id;                             /* the same in words, kept when the worker is gone; NULL: nowhere yet */
     char *endpoint;                          /* "host:port" of that TaskManager; NULL: nowhere yet */
@@ -36,9 +40,10 @@ typedef struct jm_exec_graph {
     jm_vertex *vertices;      /* plan->n_vertices */
     uint32_t n_tasks;
     uint32_t n_live; /* not in a final state */
+    uint32_t n_regions;
 } jm_exec_graph;
 
-/* All subtasks CREATED at now_ms. */
+/* All subtasks CREATED at now_ms, in one region. */
 void jm_exec_graph_init(jm_exec_graph *graph, const wsl_job_plan *plan, int64_t now_ms);
 void jm_exec_graph_fini(jm_exec_graph *graph);
 
@@ -47,6 +52,9 @@ jm_subtask *jm_exec_graph_find(const jm_exec_graph *graph, uint32_t vertex, uint
 
 /* False: not a move. Same state again is a move that changes nothing. */
 bool jm_exec_graph_move(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask, jm_task_event event, int64_t now_ms);
+
+/* A subtask in a final state begins anew, CREATED. It keeps its region, how often it was deployed, and where it ran. */
+void jm_exec_graph_reset(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask, int64_t now_ms);
 
 /* One state for a vertex, by Flink's rule: the worst state any subtask is in, RUNNING while some have finished. */
 jm_task_state jm_vertex_state(const jm_vertex *v);

@@ -80,16 +80,19 @@ static const char unassigned[] = "(unassigned)";
 
 static const char *endpoint_of(const jm_subtask *t) { return t->endpoint == NULL ? unassigned : t->endpoint; }
 
+/* Flink counts attempts from 0, each task's by themselves. */
+static int64_t attempt_number(const jm_subtask *t) { return t->tries == 0 ? 0 : t->tries - 1; }
+
 static const char *tm_of(const jm_subtask *t) { return t->tm_id == NULL ? unassigned : t->tm_id; }
 
-static void add_subtask(jm_json *j, const jm_job *job, const jm_subtask *t, uint32_t index, int64_t now_ms)
+static void add_subtask(jm_json *j, const jm_subtask *t, uint32_t index, int64_t now_ms)
 {
     jm_io io = {0};
     jm_io_add(&io, t);
     jm_json_open(j, NULL, '{');
     jm_json_int(j, "subtask", index);
     jm_json_str(j, "status", jm_task_state_name(t->state));
-    jm_json_int(j, "attempt", job->attempt - 1); /* Flink counts attempts from 0 */
+    jm_json_int(j, "attempt", attempt_number(t));
     jm_json_str(j, "endpoint", endpoint_of(t));
     jm_json_span(j, jm_subtask_span(t), now_ms);
     jm_json_int(j, "start_time", jm_subtask_start_ms(t));
@@ -124,7 +127,7 @@ void jm_h_vertex(const jm_rest *rest, const jm_request *request, jm_response *re
     jm_json_open(&j, "subtasks", '[');
     for (uint32_t i = 0; i < v->plan->parallelism; i++) {
         all.tasks[i] = &v->subtasks[i];
-        add_subtask(&j, job, &v->subtasks[i], i, now_ms);
+        add_subtask(&j, &v->subtasks[i], i, now_ms);
     }
     jm_json_close(&j);
     add_aggregated(&j, &all, now_ms);
@@ -141,7 +144,7 @@ void jm_h_vertex_subtask(const jm_rest *rest, const jm_request *request, jm_resp
         return;
     }
     jm_json j = jm_json_to(&response->body);
-    add_subtask(&j, job, &v->subtasks[index], index, now_of(rest));
+    add_subtask(&j, &v->subtasks[index], index, now_of(rest));
 }
 
 void jm_h_vertex_times(const jm_rest *rest, const jm_request *request, jm_response *response)
@@ -265,7 +268,7 @@ void jm_h_vertex_backpressure(const jm_rest *rest, const jm_request *request, jm
         const jm_rates *r = &v->subtasks[i].metrics.rates;
         jm_json_open(&j, NULL, '{');
         jm_json_int(&j, "subtask", i);
-        jm_json_int(&j, "attempt-number", job->attempt - 1);
+        jm_json_int(&j, "attempt-number", attempt_number(&v->subtasks[i]));
         add_level(&j, r->backpressured_ms / 1000);
         jm_json_num(&j, "ratio", r->backpressured_ms / 1000);
         jm_json_num(&j, "idleRatio", r->idle_ms / 1000);

@@ -131,6 +131,19 @@ bool jm_slot_pool_take(jm_slot_pool *pool, uint64_t owner, uint32_t n, jm_slot *
     return true;
 }
 
+bool jm_slot_pool_take_this(jm_slot_pool *pool, uint64_t owner, jm_slot slot)
+{
+    WSL_ASSERT(owner != 0);
+    pool_worker *w = find(pool, slot.worker);
+    if (w == NULL || slot.index >= w->n_slots || w->owners[slot.index] != 0) {
+        return false;
+    }
+    w->owners[slot.index] = owner;
+    w->n_taken++;
+    pool->taken++;
+    return true;
+}
+
 void jm_slot_pool_give_back(jm_slot_pool *pool, uint64_t owner, jm_slot slot)
 {
     WSL_ASSERT(owner != 0);

@@ -42,5 +42,7 @@ uint64_t jm_slot_pool_owner(const jm_slot_pool *pool, jm_slot slot);
 
 /* n slots for `owner` (not 0) in out_slots, or false and nothing is taken. */
 bool jm_slot_pool_take(jm_slot_pool *pool, uint64_t owner, uint32_t n, jm_slot *out_slots);
+/* That slot, if it is free and still there. */
+bool jm_slot_pool_take_this(jm_slot_pool *pool, uint64_t owner, jm_slot slot);
 /* Only if `owner` has it: a slot that somebody else took since, or that is gone, stays as it is. */
 void jm_slot_pool_give_back(jm_slot_pool *pool, uint64_t owner, jm_slot slot);

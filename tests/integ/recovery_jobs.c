@@ -1,5 +1,6 @@
 /*
- * recovery_jobs - a job that fails once: files -> a function that fails -> running count per key -> files.
+ * recovery_jobs - a job that fails once: files -> a function that fails -> running count per key -> files; with --apart every
+ * row says itself which count of its key it is, so that no subtask is connected with another.
  *
  * The function fails at the first row after results are visible in --out, and makes --marker, so that it fails once. Until then it takes
  * a millisecond per row.
@@ -69,6 +70,16 @@ static wsl_status count_one(wsl_keyed_ctx *k, const wsl_row *in)
 WSL_KEYED_PROCESS(count, .in = &event_schema, .out = &tally_schema, .states = WSL_STATES(&count_state),
                   .keyed_process = count_one);
 
+static wsl_status number_one(wsl_ctx *ctx, const wsl_row *in)
+{
+    const int64_t keys = *(const int64_t *)ctx->config;
+    wsl_row_writer w = wsl_begin(ctx, &tally_schema, 0);
+    tally_set_key(&w, event_key(in));
+    tally_set_n(&w, event_id(in) / keys + 1);
+    return wsl_emit(ctx, &w);
+}
+WSL_PROCESS(number, .in = &event_schema, .out = &tally_schema, .process = number_one);
+
 WSL_JOB(env, args)
 {
     paths p = {0};
@@ -78,7 +89,10 @@ WSL_JOB(env, args)
     wsl_stream *events =
         wsl_from(env, "events", "file", &event_schema, WSL_OPTIONS({"path", wsl_arg_required(args, "in")}, {"format", "json"}));
     wsl_stream *checked = wsl_set_config(wsl_process(events, "fails once", &fails_once), &p, sizeof p);
-    wsl_stream *counts = wsl_keyed_process(wsl_key_by(checked, "key"), "count", &count);
+    const int64_t keys = wsl_arg_int(args, "keys", 7);
+    wsl_stream *counts = wsl_arg_flag(args, "apart")
+                             ? wsl_set_config(wsl_process(checked, "number", &number), &keys, sizeof keys)
+                             : wsl_keyed_process(wsl_key_by(checked, "key"), "count", &count);
     wsl_to(counts, "results", "file",
            WSL_OPTIONS({"path", p.out}, {"format", "json"}, {"roll-on-checkpoint", roll}, {"roll-size", "20kb"}));
     return WSL_OK;

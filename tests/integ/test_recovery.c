@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "harness/mini_cluster.h"
 #include "harness/wsl_test.h"
+#include "jobmanager/jm_core.h"
 
 #define JOBS INTEG_RECOVERY_JOBS /* path of the job library, from CMake */
 
@@ -97,14 +98,28 @@ static void check_results(const place *p)
     free(r);
 }
 
-static void check_recovery(const char *roll, uint32_t parallelism)
+/* Tasks that were deployed more than once. */
+static uint32_t again(mini_cluster *c, const wsl_id *id)
+{
+    const jm_job *job = jm_find_job(mini_cluster_jm(c), id);
+    uint32_t n = 0;
+    for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
+        for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
+            n += job->graph.vertices[v].subtasks[i].tries > 1;
+        }
+    }
+    return n;
+}
+
+/* apart: the subtasks are not connected, so only the one that fails starts again. */
+static void check_recovery(const char *roll, uint32_t parallelism, bool apart)
 {
     place p;
     make_place(&p);
     char dir[160];
     (void)snprintf(dir, sizeof dir, "execution.checkpointing.dir=%s", p.checkpoints);
     mini_cluster *c = mini_cluster_start(2, 2, NULL);
-    const char *const args[] = {"--in", p.in, "--out", p.out, "--marker", p.marker, "--roll", roll, NULL};
+    const char *const args[] = {"--in", p.in, "--out", p.out, "--marker", p.marker, "--roll", roll, apart ? "--apart" : NULL, NULL};
     const char *const overrides[] = {"execution.checkpointing.interval=50ms", dir, "restart-strategy.type=fixed-delay",
                                      "restart-strategy.fixed-delay.delay=0s", "restart-strategy.fixed-delay.attempts=5", NULL};
     wsl_id job;
@@ -114,12 +129,15 @@ static void check_recovery(const char *roll, uint32_t parallelism)
     jm_job_info info; /* RESTARTING itself may be over before anybody looks */
     cr_assert_eq(jm_job_info_get(mini_cluster_jm(c), &job, &info, &err), WSL_OK);
     cr_assert_eq(info.restarts, 1);
+    cr_assert_eq(again(c, &job), apart ? 1 : info.tasks);
     cr_assert_eq(access(p.marker, F_OK), 0);
     check_results(&p);
     mini_cluster_stop(c);
     remove_place(&p);
 }
 
-Test(recovery, files_are_exact_after_a_failure_rolled_at_each_checkpoint) { check_recovery("true", 1); }
-Test(recovery, files_are_exact_after_a_failure_at_parallelism_3) { check_recovery("true", 3); }
-Test(recovery, files_are_exact_after_a_failure_rolled_by_size) { check_recovery("false", 2); }
+Test(recovery, files_are_exact_after_a_failure_rolled_at_each_checkpoint) { check_recovery("true", 1, false); }
+Test(recovery, files_are_exact_after_a_failure_at_parallelism_3) { check_recovery("true", 3, false); }
+Test(recovery, files_are_exact_after_a_failure_rolled_by_size) { check_recovery("false", 2, false); }
+Test(recovery, only_the_subtask_that_failed_starts_again_when_they_are_not_connected) { check_recovery("true", 3, true); }
+Test(recovery, files_are_exact_when_one_of_many_regions_fails_rolled_by_size) { check_recovery("false", 3, true); }

@@ -86,6 +86,7 @@ static void setup(fixture *f)
                                  .cls = &source_class,
                                  .config = wsl_config_new(tables, 1),
                                  .parallelism = 4,
+                                 .remember_finished = true,
                                  .answer = on_answer,
                                  .answer_arg = &f->answers};
     const wsl_seams seams = {.clock = &f->clock.clock};
@@ -108,6 +109,14 @@ static void open_and_step(fixture *f)
 {
     cr_assert_eq(jm_source_open(f->source, NULL), WSL_OK);
     cr_assert_eq(jm_source_step(f->source, NULL), WSL_OK);
+}
+
+static void snapshot(fixture *f, uint64_t checkpoint)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    jm_source_snapshot(f->source, checkpoint, &bytes, &size);
+    free(bytes);
 }
 
 Test(source_coord, splits_are_handed_out_in_order_and_then_there_are_no_more)
@@ -151,7 +160,7 @@ Test(source_coord, a_reader_that_waits_gets_the_next_split_by_itself_first_come_
     jm_source_free(f.source);
 }
 
-Test(source_coord, splits_of_a_reader_that_is_gone_come_back_in_their_old_place)
+Test(source_coord, splits_of_a_reader_that_begins_again_come_back_in_their_old_place)
 {
     fixture f;
     setup(&f);
@@ -162,7 +171,7 @@ Test(source_coord, splits_of_a_reader_that_is_gone_come_back_in_their_old_place)
     request(&f, 0, "");
     request(&f, 1, "split-1");
     expect(&f, "0:split-0 1:split-1 0:split-2 1:split-3 ");
-    jm_source_reader_gone(f.source, 0);
+    jm_source_reader_back(f.source, 0, 0);
     cr_assert_eq(jm_source_ready(f.source), 3u);
     cr_assert_eq(jm_source_assigned(f.source), 1u);
     request(&f, 2, "");
@@ -173,7 +182,7 @@ Test(source_coord, splits_of_a_reader_that_is_gone_come_back_in_their_old_place)
     jm_source_free(f.source);
 }
 
-Test(source_coord, a_reader_that_is_gone_waits_no_more)
+Test(source_coord, a_reader_that_begins_again_waits_no_more)
 {
     fixture f;
     setup(&f);
@@ -182,11 +191,60 @@ Test(source_coord, a_reader_that_is_gone_waits_no_more)
     open_and_step(&f);
     request(&f, 0, "");
     request(&f, 1, "");
-    jm_source_reader_gone(f.source, 0);
+    jm_source_reader_back(f.source, 0, 0);
     f.answers.log[0] = '\0';
     wsl_manual_clock_advance(&f.clock, 10 * WSL_NS_PER_MS);
     cr_assert_eq(jm_source_step(f.source, NULL), WSL_OK);
     expect(&f, "1:split-0 ");
+    jm_source_free(f.source);
+}
+
+Test(source_coord, a_reader_that_goes_back_gets_what_it_was_given_after_that_checkpoint_even_if_it_had_finished_it)
+{
+    fixture f;
+    setup(&f);
+    steps[0] = (script){.status = WSL_END, .n_splits = 8};
+    open_and_step(&f);
+    request(&f, 0, ""); /* 0: before the snapshot */
+    request(&f, 1, ""); /* 1 */
+    snapshot(&f, 5);
+    request(&f, 0, "split-0"); /* 2: after it */
+    jm_source_on_complete(f.source, 5);
+    snapshot(&f, 6);           /* is given up */
+    request(&f, 0, "split-2"); /* 3 */
+    request(&f, 0, "split-3"); /* 4 */
+    cr_assert_eq(jm_source_done(f.source), 2u);
+    expect(&f, "0:split-0 1:split-1 0:split-2 0:split-3 0:split-4 ");
+
+    jm_source_reader_back(f.source, 0, 5);
+    cr_assert_eq(jm_source_assigned(f.source), 1u, "the other reader keeps its own");
+    cr_assert_eq(jm_source_done(f.source), 0u);
+    request(&f, 0, "split-0"); /* from its state */
+    request(&f, 0, "split-2");
+    request(&f, 1, "split-1");
+    expect(&f, "0:split-2 0:split-3 1:split-4 ");
+    jm_source_free(f.source);
+}
+
+Test(source_coord, finished_splits_are_forgotten_when_a_checkpoint_knows_of_them)
+{
+    fixture f;
+    setup(&f);
+    steps[0] = (script){.status = WSL_END, .n_splits = 4};
+    open_and_step(&f);
+    request(&f, 0, "");
+    request(&f, 0, "split-0");
+    cr_assert_eq(jm_source_done(f.source), 1u);
+    snapshot(&f, 1);
+    cr_assert_eq(jm_source_done(f.source), 1u, "it is not complete yet");
+    request(&f, 0, "split-1");
+    cr_assert_eq(jm_source_done(f.source), 2u);
+    request(&f, 0, "split-2");
+    cr_assert_eq(jm_source_done(f.source), 3u);
+    jm_source_on_complete(f.source, 1);
+    cr_assert_eq(jm_source_done(f.source), 1u, "split 2, which was given out behind the snapshot");
+    jm_source_reader_back(f.source, 0, 1);
+    cr_assert_eq(jm_source_ready(f.source), 2u);
     jm_source_free(f.source);
 }
 
@@ -254,7 +312,7 @@ Test(source_coord, a_restored_source_has_what_nobody_had_and_knows_that_there_is
     steps[0] = (script){.status = WSL_END, .n_splits = 4};
     open_and_step(&f);
     request(&f, 0, "");
-    jm_source_snapshot(f.source, &bytes, &size);
+    jm_source_snapshot(f.source, 1, &bytes, &size);
     request(&f, 1, ""); /* after it: comes back */
     expect(&f, "0:split-0 1:split-1 ");
     jm_source_free(f.source);

@@ -68,8 +68,9 @@ RIG void rig_tell(void *arg, uint32_t v, uint32_t i, uint64_t id, bool complete)
     rig_say(arg, "%c%" PRIu64 ":%u.%u ", complete ? 'C' : 'A', id, v, i);
 }
 
-RIG bool rig_enumerator(void *arg, uint32_t op, uint8_t **out_bytes, size_t *out_size)
+RIG bool rig_enumerator(void *arg, uint64_t checkpoint, uint32_t op, uint8_t **out_bytes, size_t *out_size)
 {
+    (void)checkpoint;
     (void)arg;
     *out_size = 4;
     *out_bytes = wsl_memdup("enum", 4);

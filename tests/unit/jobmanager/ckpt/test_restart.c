@@ -18,6 +18,9 @@ static wsl_config *config(void)
     return wsl_config_new(tables, 1);
 }
 
+/* Flink's first pause; ours is shorter. */
+static void set_flinks(wsl_config *c) { set(c, "restart-strategy.exponential-delay.initial-backoff", "1 s"); }
+
 static int64_t fail_at(jm_restart *r, int64_t now_ns)
 {
     int64_t at = 0;
@@ -48,6 +51,7 @@ Test(restart, example_47_exponential_delay_without_jitter)
     jm_restart r;
     int64_t now = MS(1000);
     set(c, "restart-strategy.exponential-delay.jitter-factor", "0");
+    set_flinks(c);
     jm_restart_init(&r, c, true, 1); /* the default with checkpoints */
     for (size_t i = 0; i < WSL_ARRAY_LEN(seconds); i++) {
         const int64_t delay = fail_at(&r, now);
@@ -62,6 +66,7 @@ Test(restart, an_hour_without_failure_begins_with_the_first_pause_again)
     WSL_AUTO(wsl_config) c = config();
     jm_restart r;
     set(c, "restart-strategy.exponential-delay.jitter-factor", "0");
+    set_flinks(c);
     jm_restart_init(&r, c, true, 1);
     cr_assert_eq(fail_at(&r, 0), MS(1000));
     cr_assert_eq(fail_at(&r, MS(2000)), MS(1500));
@@ -76,6 +81,7 @@ Test(restart, jitter_stays_within_its_part_of_the_pause)
     WSL_AUTO(wsl_config) c = config();
     jm_restart r;
     bool differs = false;
+    set_flinks(c);
     for (uint64_t seed = 1; seed < 200; seed++) {
         jm_restart_init(&r, c, true, seed);
         const int64_t delay = fail_at(&r, 0);

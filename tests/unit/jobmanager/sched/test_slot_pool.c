@@ -40,6 +40,19 @@ Test(slot_pool, a_job_gets_all_its_slots_or_none)
     cr_assert_eq(jm_slot_pool_available(pool), 0u);
 }
 
+Test(slot_pool, a_certain_slot_can_be_taken_if_it_is_free)
+{
+    WSL_AUTO(jm_slot_pool) pool = jm_slot_pool_new();
+    const uint64_t a = jm_slot_pool_add(pool, 2);
+    cr_assert(jm_slot_pool_take_this(pool, 1, (jm_slot){a, 1}));
+    cr_assert_not(jm_slot_pool_take_this(pool, 2, (jm_slot){a, 1}), "it is taken");
+    cr_assert_not(jm_slot_pool_take_this(pool, 2, (jm_slot){a, 2}), "there is none");
+    cr_assert_not(jm_slot_pool_take_this(pool, 2, (jm_slot){0, 0}), "nobody's");
+    cr_assert_eq(jm_slot_pool_available(pool), 1u);
+    jm_slot_pool_give_back(pool, 1, (jm_slot){a, 1});
+    cr_assert(jm_slot_pool_take_this(pool, 2, (jm_slot){a, 1}));
+}
+
 Test(slot_pool, only_the_owner_gives_a_slot_back)
 {
     WSL_AUTO(jm_slot_pool) pool = jm_slot_pool_new();
