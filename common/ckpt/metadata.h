@@ -8,7 +8,9 @@
  *
  *     operator      uid, unique; subtasks: none at all, or each of 0 .. parallelism-1 once, in order (finished ones are there too)
  *     file          either a path (relative without "..", or absolute) or its bytes; state_bytes is the sum of all sizes
- *     section       within its file, multiples of 8; kind and name once per subtask. Without bytes (length 0) it needs no file
+ *                   what lies in shared/ says which checkpoint it was written for, no other file does
+ *     section       within its file, multiples of 8; kind, name and layer once per subtask. Without bytes (length 0) it needs no file
+ *     layers        KEYED only; those of a name ("state" and "state+" count as one) from 0 up, none missing, in that order
  *     key groups    those of its subtask: group_ends ascend to the length
  *     takes         none: they are for deployments
  *
@@ -26,6 +28,7 @@ enum {
     WSL_STATE_PATH_MAX = 4000,    /* bytes of a file's path */
     WSL_STATE_NAME_MAX = 1000,    /* of names and uids */
     WSL_SECTION_STATES_MAX = 256, /* records name them with one byte */
+    WSL_SECTION_LAYERS_MAX = 63,  /* above the lowest */
 };
 
 /* malloc'ed bytes. meta is as wsl_metadata_check wants it, else it will not be read back. */

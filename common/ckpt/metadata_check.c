@@ -73,6 +73,11 @@ static bool path_ok(const char *path, bool relative_only)
 
 static wsl_status check_file(const check *c, const Wsl__Pb__StateFile *file, size_t i)
 {
+    const bool shared = strncmp(file->path, "shared/", 7) == 0;
+    if (file->checkpoint > INT64_MAX || (file->path[0] != '/' && shared != (file->checkpoint != 0))) {
+        return bad(c, "file %zu says it was written for checkpoint %" PRIu64 ", and those in shared/ say so, no others", i,
+                   file->checkpoint);
+    }
     if (wsl_pb_is_set(file->path)) {
         if (file->content.len != 0) {
             return bad(c, "file %zu has a path and content", i);
@@ -230,6 +235,9 @@ static wsl_status check_section(const check *c)
     if (s->kind < WSL__PB__SECTION_KIND__SECTION_KEYED || s->kind > WSL__PB__SECTION_KIND__SECTION_CHANNEL) {
         return bad(c, "kind %d is not known", (int)s->kind);
     }
+    if (s->layer > WSL_SECTION_LAYERS_MAX || (s->layer > 0 && s->kind != WSL__PB__SECTION_KIND__SECTION_KEYED)) {
+        return bad(c, "layer %u is not possible there", s->layer);
+    }
     WSL_TRY(check_place(c));
     WSL_TRY(check_states(c));
     WSL_TRY(check_parts(c));
@@ -240,7 +248,11 @@ static int compare_sections(const void *a, const void *b)
 {
     const Wsl__Pb__Section *left = *(Wsl__Pb__Section *const *)a;
     const Wsl__Pb__Section *right = *(Wsl__Pb__Section *const *)b;
-    return left->kind != right->kind ? (left->kind < right->kind ? -1 : 1) : strcmp(left->name, right->name);
+    if (left->kind != right->kind) {
+        return left->kind < right->kind ? -1 : 1;
+    }
+    const int order = strcmp(left->name, right->name);
+    return order != 0 ? order : left->layer < right->layer ? -1 : left->layer > right->layer;
 }
 
 static wsl_status check_unique_sections(const check *c)
@@ -257,6 +269,44 @@ static wsl_status check_unique_sections(const check *c)
     }
     free(sorted);
     return twin == NULL ? WSL_OK : bad(c, "it has two sections '%.100s' of one kind", twin->name);
+}
+
+/* Do both belong to the same layers: "state", and "state+" beside it? */
+static bool same_layers(const Wsl__Pb__Section *a, const Wsl__Pb__Section *b)
+{
+    const size_t n = strlen(a->name), m = strlen(b->name);
+    const size_t na = n > 1 && a->name[n - 1] == '+' ? n - 1 : n, nb = m > 1 && b->name[m - 1] == '+' ? m - 1 : m;
+    return a->kind == b->kind && na == nb && strncmp(a->name, b->name, na) == 0;
+}
+
+/* Layers come from the lowest up: a restore reads them as they come. In what was dealt out those without bytes are left out. */
+static wsl_status check_layers(check *c)
+{
+    const Wsl__Pb__OperatorState *op = c->op;
+    for (size_t i = 0; i < op->n_sections; i++) {
+        const Wsl__Pb__Section *s = op->sections[i];
+        if (s->layer == 0) {
+            continue;
+        }
+        uint32_t below = 0;
+        bool any = false;
+        for (size_t k = 0; k < op->n_sections; k++) {
+            if (!same_layers(s, op->sections[k])) {
+                continue;
+            }
+            if ((k < i && op->sections[k]->layer > s->layer) || (k > i && op->sections[k]->layer < s->layer)) {
+                c->section = s;
+                return bad(c, "its layer %u is not in its place", s->layer);
+            }
+            below = k < i && op->sections[k]->layer < s->layer ? op->sections[k]->layer : below;
+            any = any || (k < i && op->sections[k]->layer < s->layer);
+        }
+        if (!c->dealt && (!any || below != s->layer - 1)) {
+            c->section = s;
+            return bad(c, "there is no layer below its layer %u", s->layer);
+        }
+    }
+    return WSL_OK;
 }
 
 /* ---- operators ---- */
@@ -277,6 +327,8 @@ static wsl_status check_subtask(check *c, const Wsl__Pb__OperatorState *op)
     }
     c->section = NULL;
     WSL_TRY(check_unique_sections(c));
+    WSL_TRY(check_layers(c));
+    c->section = NULL;
     c->op = NULL;
     return WSL_OK;
 }

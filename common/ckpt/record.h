@@ -6,7 +6,10 @@
  *     section       records
  *     KEYED         KEY begins a key; SPACE n: what follows is of namespace n, of this and the next keys, until the next SPACE or the
  *                   next key group (0 at its beginning);
- *                   VALUE, ELEMENT, ENTRY are of state `state` of that key and namespace
+ *                   VALUE, ELEMENT, ENTRY are of state `state` of that key and namespace.
+ *                   In layers above 0: REPLACE: what lower layers (and records before it) have of that key and namespace does not
+ *                   count, what follows is all of it, maybe nothing. DROP n, before the first KEY of a key group: what lower
+ *                   layers have of namespace n, of any key of that group, does not count
  *     timers        TIMER: number = time; a u64 namespace, then the key row
  *     LIST, UNION   ELEMENT
  *     BROADCAST     ENTRY, in the order of their first put
@@ -15,6 +18,8 @@
  *     tag           number                                    body
  *     KEY           its hash                                  key row
  *     SPACE         the namespace                             -
+ *     REPLACE       0                                         -
+ *     DROP          the namespace                             -
  *     VALUE         time of last use; 0 without TTL           row
  *     ELEMENT       as VALUE                                  row
  *     ENTRY         as VALUE                                  key row, value row
@@ -37,6 +42,8 @@ typedef enum wsl_record_tag {
     WSL_RECORD_ENTRY,
     WSL_RECORD_TIMER,
     WSL_RECORD_BYTES,
+    WSL_RECORD_REPLACE,
+    WSL_RECORD_DROP,
 } wsl_record_tag;
 
 typedef struct wsl_record {

@@ -498,11 +498,12 @@ static wsl_status check_state(const wsl_section_reader *r, const wsl_record *rec
     return check_one_row(r, wsl_record_body(record), wsl_record_body_size(record), state->value, err);
 }
 
-static bool tag_fits(Wsl__Pb__SectionKind kind, uint8_t tag)
+static bool tag_fits(const Wsl__Pb__Section *section, uint8_t tag)
 {
-    switch (kind) {
+    switch (section->kind) {
     case WSL__PB__SECTION_KIND__SECTION_KEYED:
-        return tag >= WSL_RECORD_KEY && tag <= WSL_RECORD_ENTRY;
+        return (tag >= WSL_RECORD_KEY && tag <= WSL_RECORD_ENTRY) ||
+               (section->layer > 0 && (tag == WSL_RECORD_REPLACE || tag == WSL_RECORD_DROP));
     case WSL__PB__SECTION_KIND__SECTION_EVENT_TIMERS:
     case WSL__PB__SECTION_KIND__SECTION_PROCESSING_TIMERS:
         return tag == WSL_RECORD_TIMER;
@@ -518,7 +519,7 @@ static bool tag_fits(Wsl__Pb__SectionKind kind, uint8_t tag)
 
 static wsl_status check_record(wsl_section_reader *r, const wsl_record *record, wsl_error *err)
 {
-    if (!tag_fits(r->section->kind, record->tag)) {
+    if (!tag_fits(r->section, record->tag)) {
         return damaged(r, err, "a record with tag %u does not belong there", record->tag);
     }
     switch (record->tag) {
@@ -528,6 +529,14 @@ static wsl_status check_record(wsl_section_reader *r, const wsl_record *record, 
         return WSL_OK;
     case WSL_RECORD_SPACE:
         return wsl_record_body_size(record) == 0 ? WSL_OK : damaged(r, err, "bytes follow a namespace");
+    case WSL_RECORD_REPLACE:
+        return r->within_key && wsl_record_body_size(record) == 0 && record->number == 0
+                   ? WSL_OK
+                   : damaged(r, err, "a replacement stands before the key, or has bytes");
+    case WSL_RECORD_DROP:
+        return !r->within_key && wsl_record_body_size(record) == 0
+                   ? WSL_OK
+                   : damaged(r, err, "a namespace is dropped behind a key, or with bytes");
     case WSL_RECORD_TIMER:
         return check_timer(r, record, err);
     case WSL_RECORD_BYTES:

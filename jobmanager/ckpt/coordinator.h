@@ -25,8 +25,9 @@
  * The coordinator knows tasks as (vertex, subtask) and asks its job for everything else (jm_coordinator_job), so that it can be
  * driven by a test.
  *
- * Files: coordinator.c states and messages, completion.c metadata, retention and files, begin.c what a job begins with,
- * history.c numbers for people; coordinator_core.h is theirs.
+ * Files: coordinator.c life and questions, triggers.c when and who, acks.c answers, giving_up.c failures, assemble.c metadata,
+ * completion.c publishing and retention, slow.c work on the disk, begin.c what a job begins with, history.c numbers for people;
+ * coordinator_core.h is theirs.
  *
  * Threads: the JobManager's loop.
  */

@@ -54,10 +54,11 @@ typedef struct jm_slow {
     char *dir;    /* chk-N, or the job's directory */
     char *target; /* savepoint */
     Wsl__Pb__CheckpointMeta *meta;
-    char **paths; /* files to remove; sweep: nothing */
+    char **paths; /* files to remove; sweep: shared files that stay, sorted */
     uint32_t n_paths;
     uint64_t *keep; /* sweep: ids that stay */
     uint32_t n_keep;
+    uint64_t before; /* sweep: shared files of earlier checkpoints that are not among `paths` go */
     bool whole; /* sweep: remove everything */
     wsl_status status;
     wsl_error error;
@@ -99,31 +100,63 @@ static inline uint32_t jm_task_index(const jm_coordinator *c, uint32_t vertex, u
     return c->first[vertex] + subtask;
 }
 
-/* ---- coordinator.c ---- */
+/* ---- triggers.c ---- */
+
+Wsl__Pb__TaskState jm_state_of(const jm_coordinator *c, uint32_t vertex, uint32_t subtask);
+/* "name (1/2)" of a task by its index. */
+void jm_checkpoint_task_name(const jm_coordinator *c, uint32_t index, char *out, size_t size);
+/* The directory is there. */
+void jm_pending_prepared(jm_coordinator *c, jm_pending *p);
+
+/* ---- acks.c ---- */
+
+/* Publishes it if nothing is missing. */
+void jm_settle(jm_coordinator *c, jm_pending *p);
+
+/* ---- giving_up.c ---- */
 
 void jm_pending_free(jm_coordinator *c, jm_pending *p);
 jm_pending *jm_pending_find(const jm_coordinator *c, uint64_t id);
 /* Gives it up. Counts: as a failure of checkpointing. May call the job's fail, and so jm_coordinator_stop. */
 void jm_pending_fail(jm_coordinator *c, jm_pending *p, bool counts, const char *format, ...) WSL_PRINTF(4, 5);
-/* The directory is there. */
-void jm_pending_prepared(jm_coordinator *c, jm_pending *p);
 void jm_tell_all(jm_coordinator *c, uint64_t checkpoint, bool complete);
+
+/* ---- slow.c ---- */
+
+/* done may be NULL; it is on this loop, and not called when the coordinator has gone. */
+jm_slow *jm_slow_new(jm_coordinator *c, void (*done)(jm_slow *s));
+void jm_slow_run(jm_coordinator *c, void (*work)(void *), jm_slow *s);
+/* A `done` for what is only untidy when it fails. */
+void jm_slow_say_untidy(jm_slow *s);
+void jm_slow_prepare(jm_coordinator *c, const jm_pending *p);
+void jm_slow_discard(jm_coordinator *c, const char *dir);
+/* A checkpoint that the job began with and owns, in a directory of another job: with those of its shared files that no other
+ * checkpoint there needs. Takes meta. */
+void jm_slow_discard_claimed(jm_coordinator *c, const char *dir, const char *base, Wsl__Pb__CheckpointMeta *meta);
+/* Files, relative to the job's directory; malloc'ed and taken, with their texts. */
+void jm_slow_remove(jm_coordinator *c, char **paths, uint32_t n);
+/* Removes chk-N and shared files that nobody needs; whole: all of the job's directory. */
+void jm_slow_sweep(jm_coordinator *c, bool whole);
+char *jm_chk_dir(const jm_coordinator *c, uint64_t id);
+WSL_MUST_CHECK wsl_status jm_remove_tree(wsl_fs *fs, const char *dir, wsl_error *err);
+
+/* ---- assemble.c ---- */
+
+/* Takes what the tasks gave. */
+Wsl__Pb__CheckpointMeta *jm_assemble(jm_coordinator *c, jm_pending *p);
+/* What a task may name in its files: inside chk-N/ or shared/. */
+bool jm_snapshot_paths_ok(const Wsl__Pb__TaskSnapshot *s, uint64_t checkpoint);
+/* The checkpoint in the name of a shared file, "shared/7-...": 7; 0: it has none. */
+uint64_t jm_shared_checkpoint(const char *path);
 
 /* ---- completion.c ---- */
 
-void jm_slow_prepare(jm_coordinator *c, const jm_pending *p);
 void jm_slow_publish(jm_coordinator *c, jm_pending *p);
-void jm_slow_discard(jm_coordinator *c, const char *dir);
-/* Removes chk-N that nobody needs; whole: all of the job's directory. */
-void jm_slow_sweep(jm_coordinator *c, bool whole);
-char *jm_chk_dir(const jm_coordinator *c, uint64_t id);
 /* Takes meta. */
 void jm_retain(jm_coordinator *c, jm_retained entry);
 void jm_retained_fini(jm_retained *r);
 /* A retained one goes. */
 void jm_retained_drop(jm_coordinator *c, uint32_t i);
-/* What a task may name in its files: inside chk-N/ or shared/. */
-bool jm_snapshot_paths_ok(const Wsl__Pb__TaskSnapshot *s, uint64_t checkpoint);
 
 /* ---- begin.c ---- */
 

@@ -1,6 +1,7 @@
 #include "jobmanager/ckpt/registry.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -48,6 +49,25 @@ void jm_registry_release(jm_registry *r, uint64_t oldest, char ***out_paths, uin
     }
     for (uint32_t i = 0; i < n; i++) {
         (void)wsl_str_map_remove(&r->last_use, paths[i]);
+    }
+    *out_paths = paths;
+    *out_n = n;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void jm_registry_paths(const jm_registry *r, char ***out_paths, uint32_t *out_n)
+{
+    char **paths = wsl_calloc((size_t)wsl_str_map_size(&r->last_use) + 1, sizeof *paths);
+    uint32_t n = 0, at = 0;
+    while (wsl_str_map_next(&r->last_use, &at)) {
+        paths[n++] = wsl_strdup(wsl_str_map_key(&r->last_use, at));
+    }
+    if (n > 1) {
+        qsort(paths, n, sizeof *paths, compare_paths);
     }
     *out_paths = paths;
     *out_n = n;

@@ -20,10 +20,13 @@ typedef struct jm_registry jm_registry;
 
 void jm_registry_free(jm_registry *r);
 WSL_NEW_BY(jm_registry_free) jm_registry *jm_registry_new(void);
+WSL_DEFINE_AUTO(jm_registry)
 
 /* path: relative to the job's directory, "shared/..."; copied. */
 void jm_registry_use(jm_registry *r, const char *path, uint64_t checkpoint);
 bool jm_registry_has(const jm_registry *r, const char *path);
+/* All of them, sorted as strcmp does: malloc'ed, with its texts. */
+void jm_registry_paths(const jm_registry *r, char ***out_paths, uint32_t *out_n);
 uint32_t jm_registry_size(const jm_registry *r);
 /* `oldest` is the oldest checkpoint that is retained: what nobody uses since goes. *out_paths: malloc'ed, with its texts. */
 void jm_registry_release(jm_registry *r, uint64_t oldest, char ***out_paths, uint32_t *out_n);

@@ -238,23 +238,26 @@ RIG void rig_write(rig *r, const char *path, const char *text)
     cr_assert_eq(wsl_fs_write_atomic(fs, path, text, strlen(text), &err), WSL_OK, "%s", err.text);
 }
 
-/* An acknowledgement; file: NULL, or the path of a state file of 5 bytes below the job's directory. */
-RIG void rig_ack_with(rig *r, uint64_t id, uint32_t v, uint32_t i, const char *file)
+/* An acknowledgement that names state files of 8 bytes below the job's directory, which are written. */
+RIG void rig_ack_files(rig *r, uint64_t id, uint32_t v, uint32_t i, char (*files)[64], uint32_t n)
 {
     Wsl__Pb__CheckpointAck ack = WSL__PB__CHECKPOINT_ACK__INIT;
     Wsl__Pb__TaskSnapshot *s = wsl_alloc(sizeof *s);
     wsl__pb__task_snapshot__init(s);
-    if (file != NULL) {
-        char path[256];
+    for (uint32_t k = 0; k < n; k++) {
+        char path[2048];
         Wsl__Pb__StateFile *f = wsl_alloc(sizeof *f);
         wsl__pb__state_file__init(f);
-        wsl_pb_set(&f->path, file);
+        wsl_pb_set(&f->path, files[k]);
         f->size = 8;
+        if (sscanf(files[k], "shared/%" SCNu64, &f->checkpoint) != 1) {
+            f->checkpoint = 0;
+        }
         *WSL_PB_APPEND(s->files, s->n_files) = f;
-        (void)snprintf(path, sizeof path, RIG_DIR "/%s", file);
+        (void)snprintf(path, sizeof path, RIG_DIR "/%s", files[k]);
         wsl_fs *fs = wsl_mem_fs_seam(r->files);
         (void)fs->make_dirs(fs, RIG_DIR "/shared", NULL);
-        if (!rig_exists(r, path)) {
+        if (f->checkpoint == 0 || f->checkpoint == id) {
             rig_write(r, path, "statesta");
         }
     }
@@ -265,6 +268,14 @@ RIG void rig_ack_with(rig *r, uint64_t id, uint32_t v, uint32_t i, const char *f
     if (ack.snapshot != NULL) {
         wsl__pb__task_snapshot__free_unpacked(ack.snapshot, NULL);
     }
+}
+
+/* file: NULL, or the only one. */
+RIG void rig_ack_with(rig *r, uint64_t id, uint32_t v, uint32_t i, const char *file)
+{
+    char files[1][64];
+    (void)snprintf(files[0], sizeof files[0], "%s", file != NULL ? file : "");
+    rig_ack_files(r, id, v, i, files, file != NULL ? 1 : 0);
 }
 
 RIG void rig_ack(rig *r, uint64_t id, uint32_t v, uint32_t i)
