@@ -35,6 +35,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,12 +222,26 @@ static void sleep_until(wsl_loop *loop, int64_t deadline_ns)
                AWAKE); /* nobody else may say that we wake */
 }
 
+/*
+ * The kernel looks after a thread's restartable sequences each time it is switched in, some 0.1 us of each nap, and nobody here
+ * has any: glibc registers them for sched_getcpu, which asks the kernel again from now on.
+ */
+static void leave_rseq(void)
+{
+#if defined(SYS_rseq) && defined(RSEQ_SIG)
+    if (__rseq_size > 0) {
+        (void)syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+    }
+#endif
+}
+
 void wsl_loop_run(wsl_loop *loop)
 {
     WSL_ASSERT(!atomic_load(&loop->running));
     loop->runner = pthread_self();
     atomic_store(&loop->running, true);
     /* Timers of a thread are late by 50 us as a rule; ours are asked for in single microseconds. */
+    leave_rseq();
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     for (;;) {
         (void)atomic_exchange_explicit(&loop->state, AWAKE, memory_order_acq_rel);

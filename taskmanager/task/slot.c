@@ -391,28 +391,33 @@ static void compact(tm_slot *s)
     s->n_tasks = n;
 }
 
-/* One step of each task. True if any of them ran. */
+/* One step of each task. True if any of them has more to do. */
 static bool round_of_tasks(tm_slot *s, int64_t *now_ns)
 {
     bool ran = false;
     bool gone = false;
     for (uint32_t i = 0; i < s->n_tasks; i++) {
-        tm_task *task = s->tasks[i];
-        if (task == NULL) {
-            gone = true;
-            continue;
-        }
-        const tm_step step = tm_task_step(task, now_ns);
+        const tm_step step = tm_task_step(s->tasks[i], now_ns);
         ran |= step == TM_STEP_RAN || step == TM_STEP_ENDED;
-        if (step != TM_STEP_RAN && s->tasks[i] != NULL) {
-            tm_task_flush(task);
-        }
         gone |= s->tasks[i] == NULL;
     }
     if (gone) {
         compact(s);
     }
     return ran;
+}
+
+/* Partly filled buffers go: nobody has more to do now, or it has taken long enough. */
+static void flush_tasks(tm_slot *s)
+{
+    bool gone = false;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        tm_task_flush(s->tasks[i]);
+        gone |= s->tasks[i] == NULL; /* it failed */
+    }
+    if (gone) {
+        compact(s);
+    }
 }
 
 static int64_t next_deadline(const tm_slot *s, int64_t now_ns)
@@ -444,15 +449,24 @@ int64_t tm_slot_step(tm_slot *s)
         }
     }
     for (;;) {
-        if (atomic_load_explicit(&s->poked, memory_order_relaxed)) {
-            (void)atomic_exchange_explicit(&s->poked, false, memory_order_acq_rel);
+        if (tm_slot_has_mail(s)) {
+            if (atomic_load_explicit(&s->poked, memory_order_relaxed)) {
+                (void)atomic_exchange_explicit(&s->poked, false, memory_order_acq_rel);
+            }
+            take_mail(s);
+            take_inbox(s);
+            take_written(s);
+            compact(s);
         }
-        take_mail(s);
-        take_inbox(s);
-        take_written(s);
-        compact(s);
         const bool ran = round_of_tasks(s, &now);
-        if (!ran && !tm_slot_has_mail(s)) {
+        if (ran && now < until) {
+            continue;
+        }
+        flush_tasks(s);
+        if (ran) {
+            return now;
+        }
+        if (!tm_slot_has_mail(s)) {
             return next_deadline(s, now);
         }
         if (now >= until) {

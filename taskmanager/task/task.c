@@ -248,6 +248,10 @@ static wsl_status run_input(tm_task *t, tm_step *out_step)
     const wsl_status status = run_held(t);
     if (status != WSL_OK || t->held_at >= t->held->used) {
         tm_gate_done(t->gate, t->held_channel, WSL_TAKE(t->held));
+        if (status == WSL_OK && !tm_gate_has_input(t->gate) && !t->input_ended && !tm_chain_has_pending(t->chain) &&
+            !tm_task_checkpoint_waits(&t->checkpoint)) {
+            *out_step = TM_STEP_IDLE; /* without another step that finds nothing */
+        }
     }
     return status;
 }
@@ -429,12 +433,21 @@ static void publish(tm_task *t, int64_t now_ns)
 
 static void watch_fd(tm_task *t);
 
+/* The earliest time for which a step is wanted, but for a flush. */
+static int64_t next_time(const tm_task *t)
+{
+    int64_t at = t->no_room ? WSL_NEVER : t->deadline;
+    at = t->unpublished && t->next_sample_ns < at ? t->next_sample_ns : at;
+    const int64_t walk = tm_task_walk_deadline(t);
+    return walk < at ? walk : at;
+}
+
 /* A task that a step cannot bring forward: what could has said so to none of the tm_task_on functions, and no time is
  * up. A slot steps all its tasks whatever woke it, so this is asked often. */
 static bool rests(const tm_task *t, int64_t now_ns)
 {
-    return t->resting && now_ns < t->deadline && now_ns < tm_task_walk_deadline(t) && (!t->unpublished || now_ns < t->next_sample_ns) &&
-           !tm_chain_has_pending(t->chain) && !atomic_load_explicit(&t->poked, memory_order_acquire);
+    return t->resting && now_ns < t->rest_until && !tm_chain_has_pending(t->chain) &&
+           !atomic_load_explicit(&t->poked, memory_order_acquire);
 }
 
 tm_step tm_task_step(tm_task *t, int64_t *now_ns)
@@ -469,18 +482,20 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
         end(t, WSL__PB__TASK_STATE__TASK_FINISHED);
         return step;
     }
-    t->resting = step == TM_STEP_IDLE;
     publish(t, after);
-    watch_fd(t);
-    if (step != TM_STEP_RAN) {
-        t->wants_flush = true;
+    t->resting = step == TM_STEP_IDLE;
+    if (t->resting) {
+        t->rest_until = next_time(t);
     }
+    watch_fd(t);
+    t->ran = step == TM_STEP_RAN;
+    t->wants_flush |= !t->ran;
     return step;
 }
 
 void tm_task_flush(tm_task *t)
 {
-    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING || !t->wants_flush) {
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING || !t->wants_flush || t->ran) {
         return;
     }
     const int64_t now = t->flush_interval_ns > 0 ? wsl_now_ns(t->seams.clock) : 0;
@@ -502,16 +517,8 @@ int64_t tm_task_deadline(const tm_task *t)
     if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING) {
         return WSL_NEVER;
     }
-    int64_t deadline = t->no_room ? WSL_NEVER : t->deadline;
-    if (t->wants_flush && t->flush_interval_ns > 0 && t->next_flush_ns < deadline) {
-        deadline = t->next_flush_ns;
-    }
-    if (t->unpublished && t->next_sample_ns < deadline) {
-        deadline = t->next_sample_ns;
-    }
-    const int64_t walk = tm_task_walk_deadline(t);
-    deadline = walk < deadline ? walk : deadline;
-    return deadline;
+    const int64_t deadline = t->resting ? t->rest_until : next_time(t);
+    return t->wants_flush && t->flush_interval_ns > 0 && t->next_flush_ns < deadline ? t->next_flush_ns : deadline;
 }
 
 /* ---- news ---- */
@@ -617,6 +624,7 @@ static void host_wake_at(tm_op_host *host, tm_op *op, int64_t at_ns)
     for (i = 0; i < t->n_wakes; i++) {
         t->deadline = t->wakes[i].at_ns < t->deadline ? t->wakes[i].at_ns : t->deadline;
     }
+    t->rest_until = t->deadline < t->rest_until ? t->deadline : t->rest_until; /* it may be resting: a flush that wants to come back */
 }
 
 static void poke(void *arg)

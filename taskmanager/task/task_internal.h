@@ -85,11 +85,13 @@ struct tm_task {
     tm_output **outputs;
     uint32_t n_outputs;
     bool is_source;
-    bool resting;         /* the last step found nothing to do, and nothing has come since */
+    bool resting;         /* the last step left nothing to do, and nothing has come since */
+    int64_t rest_until;   /* resting: a time for which a step is wanted */
     bool source_waits;    /* said AGAIN; until a wake-up */
     bool input_ended;     /* the end was delivered to the head */
     tm_task_checkpoint checkpoint;
     tm_held_splits held_splits;
+    bool ran;             /* the last step left something to do */
     bool wants_flush;
     int64_t flush_interval_ns;
     int64_t next_flush_ns;
