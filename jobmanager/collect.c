@@ -29,6 +29,7 @@ typedef struct collect_subtask {
 struct jm_collect {
     uint32_t operator_id;
     uint32_t parallelism;
+    uint32_t parallelism_max; /* elements of subtasks: chunks of more of them than there are now may wait */
     wsl_schema *schema;
     jm_collect_ack_fn ack;
     void *ack_arg;
@@ -46,7 +47,7 @@ jm_collect *jm_collect_new(uint32_t operator_id, wsl_schema *schema, uint32_t pa
 {
     jm_collect *c = wsl_zalloc(sizeof *c + parallelism * sizeof c->subtasks[0]);
     c->operator_id = operator_id;
-    c->parallelism = parallelism;
+    c->parallelism = c->parallelism_max = parallelism;
     c->schema = schema;
     c->ack = ack;
     c->ack_arg = ack_arg;
@@ -140,6 +141,15 @@ void jm_collect_restart(jm_collect *c, uint32_t subtask)
 {
     WSL_ASSERT(subtask < c->parallelism);
     c->subtasks[subtask] = (collect_subtask){.attempt = c->subtasks[subtask].attempt + 1};
+}
+
+void jm_collect_set_parallelism(jm_collect *c, uint32_t parallelism)
+{
+    WSL_ASSERT(parallelism > 0 && parallelism <= c->parallelism_max);
+    for (uint32_t i = 0; i < c->parallelism_max; i++) {
+        c->subtasks[i] = (collect_subtask){.attempt = c->subtasks[i].attempt + 1};
+    }
+    c->parallelism = parallelism;
 }
 
 void jm_collect_close(jm_collect *c) { c->closed = true; }

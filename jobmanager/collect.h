@@ -34,6 +34,8 @@ WSL_MUST_CHECK wsl_status jm_collect_add(jm_collect *collect, uint32_t subtask, 
 /* That subtask starts again and counts from the beginning. Rows that came are kept for the client, and some of them come once
  * more. */
 void jm_collect_restart(jm_collect *collect, uint32_t subtask);
+/* All subtasks start again, and there are that many now; at most as many as at first. */
+void jm_collect_set_parallelism(jm_collect *collect, uint32_t parallelism);
 /* The job has ended: nothing more will come. */
 void jm_collect_close(jm_collect *collect);
 

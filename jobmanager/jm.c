@@ -221,7 +221,8 @@ typedef struct defaults {
 static bool is_clusters(const char *key)
 {
     static const char *const prefixes[] = {"execution.checkpointing.", "restart-strategy", "web.checkpoints.",
-                                           "jobmanager.execution."};
+                                           "jobmanager.execution.", "jobmanager.scheduler",
+                                           "jobmanager.adaptive-scheduler."};
     for (size_t i = 0; i < WSL_ARRAY_LEN(prefixes); i++) {
         if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
             return true;

@@ -115,6 +115,8 @@ static bool restarts_whole(const wsl_config *config)
            wsl_config_duration_ns(config, "execution.checkpointing.interval") == 0;
 }
 
+void jm_job_set_regions(jm_job *job) { jm_regions_set(&job->graph, restarts_whole(job->config)); }
+
 static void enter(jm_job *job, jm_job_state state)
 {
     job->state = state;
@@ -136,7 +138,8 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     job->attempt = 1;
     jm_exec_graph_init(&job->graph, plan, job->entered_ms[JM_JOB_INITIALIZING]);
     jm_sharing_init(&job->sharing, plan);
-    jm_regions_set(&job->graph, restarts_whole(config));
+    jm_job_set_regions(job);
+    jm_job_rescale_init(job);
     job->slots = wsl_calloc(job->sharing.n_slots, sizeof *job->slots);
     job->slot_live = wsl_calloc(job->sharing.n_slots, sizeof *job->slot_live);
     jm_split_names_init(&job->split_names, plan);
@@ -151,6 +154,7 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     }
     jm_job_move(job, JM_JOB_ACCEPT);
     job->waits_until_ns = wsl_now_ns(self->seams.clock) + self->options.slot_timeout_ns;
+    jm_job_wait_to_fit(job, wsl_now_ns(self->seams.clock));
     *out_job = job;
     return WSL_OK;
 }
@@ -196,6 +200,7 @@ void jm_job_free(jm_job *job)
     jm_sharing_fini(&job->sharing);
     free(job->slots);
     free(job->slot_live);
+    free(job->rescale.made_with);
     wsl_job_plan_free(job->plan);
     wsl_config_free(job->config);
     wsl_logger_free(job->log);
@@ -286,8 +291,7 @@ static void cancel_task(jm_job *job, uint32_t vertex, uint32_t subtask)
     (void)jm_send(job->jm, worker, WSL__PB__ENVELOPE__BODY_CANCEL, &cancel);
 }
 
-/* RESTARTING: those that start again; else all. */
-static void cancel_tasks(jm_job *job)
+void jm_job_cancel_tasks(jm_job *job)
 {
     for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
         for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
@@ -307,7 +311,7 @@ bool jm_job_cancel(jm_job *job)
     if (job->state == JM_JOB_CANCELLING) {
         jm_coordinator_stop(job->coordinator, "the job is being canceled");
     }
-    cancel_tasks(job);
+    jm_job_cancel_tasks(job);
     jm_job_settle(job);
     return true;
 }
@@ -421,7 +425,7 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
         remember(job, &failure);
     }
     decide(job, kind, vertex, subtask, text);
-    cancel_tasks(job);
+    jm_job_cancel_tasks(job);
     jm_job_settle(job);
 }
 
@@ -489,6 +493,7 @@ static int64_t step_running(jm_job *job, int64_t now_ns)
         next_ns = earlier(next_ns, jm_alignment_step(job->alignment, now_ns));
     }
     if (job->state == JM_JOB_RUNNING) {
+        next_ns = earlier(next_ns, jm_job_step_grow(job, now_ns));
         next_ns = earlier(next_ns, jm_coordinator_step(job->coordinator, now_ns));
     }
     return next_ns;
@@ -511,7 +516,7 @@ int64_t jm_job_step(jm_job *job, int64_t now_ns)
         return WSL_NEVER;
     }
     if (now_ns < job->waits_until_ns) {
-        return job->waits_until_ns;
+        return earlier(jm_job_step_fit(job, now_ns), job->waits_until_ns);
     }
     jm_job_fail(job, JM_FAILURE_SLOTS, UINT32_MAX, 0, NULL, true,
                 "the job %s, and that did not change for %" PRId64

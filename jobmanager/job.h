@@ -62,6 +62,22 @@ typedef struct jm_failure {
     uint32_t attempt;
 } jm_failure;
 
+/* jobmanager.scheduler: adaptive; job_rescale.c. */
+typedef struct jm_rescale {
+    bool adaptive;
+    uint32_t *made_with; /* by operator: the parallelism the job was submitted with */
+    uint32_t widest;     /* of them */
+    uint32_t cap;        /* no operator runs with more */
+    int64_t fit_wait_ns, grow_wait_ns, cooldown_ns;
+    int64_t fit_at_ns; /* waits for slots: begins with fewer then */
+    bool waited;       /* it is then, and schedule knows */
+    bool refused;      /* its state cannot be dealt out otherwise; said once */
+    bool growing;      /* waits for a checkpoint after grows_after */
+    uint64_t grows_after;
+    int64_t more_since_ns; /* there are slots for more; WSL_NEVER: there are not */
+    int64_t rescaled_ns;
+} jm_rescale;
+
 typedef struct jm_job {
     struct jm *jm;
     wsl_id id;
@@ -86,6 +102,7 @@ typedef struct jm_job {
     int64_t restart_at_ns; /* RESTARTING: not before */
     bool restart_due;      /* RESTARTING: waits for nothing but slots */
     bool restart_all;      /* RESTARTING: all tasks, and with them enumerators and all else that belongs to no region */
+    jm_rescale rescale;
     bool all_run;          /* this attempt: the coordinator knows that all tasks run */
     uint64_t restored;     /* this attempt: checkpoint it began with; 0: none */
     jm_source **sources;
@@ -162,6 +179,11 @@ uint32_t jm_job_n_stopping(const jm_job *job);
 WSL_MUST_CHECK wsl_status jm_job_begin_attempt(jm_job *job, wsl_error *err);
 /* RESTARTING: when it wants to be called again; notes that it waits for slots only. */
 int64_t jm_job_step_restart(jm_job *job, int64_t now_ns);
+/* What belongs to no region: enumerators, alignment, late rows. */
+WSL_MUST_CHECK wsl_status jm_job_renew_all(jm_job *job, wsl_error *err);
+void jm_job_set_regions(jm_job *job);
+/* RESTARTING: those that start again; else all. */
+void jm_job_cancel_tasks(jm_job *job);
 jm_worker *jm_job_worker_of(const jm_job *job, uint32_t vertex, uint32_t subtask); /* NULL: ended, or gone */
 /* Slots of tasks that wait to be deployed; how many of them are not the job's. */
 uint32_t jm_job_slots_wanted(const jm_job *job, uint32_t *out_missing);
@@ -169,6 +191,21 @@ uint32_t jm_job_slots_wanted(const jm_job *job, uint32_t *out_missing);
 bool jm_job_take_slots(jm_job *job);
 /* Gives back slots in which nothing runs and for which no task waits. */
 void jm_job_release_slots(jm_job *job);
+/* ---- job_rescale.c ---- */
+
+void jm_job_rescale_init(jm_job *job);
+/* It waits for slots from now on. */
+void jm_job_wait_to_fit(jm_job *job, int64_t now_ns);
+/* Waiting for slots: when it wants to be called again; asks to be scheduled when it may begin with fewer. */
+int64_t jm_job_step_fit(jm_job *job, int64_t now_ns);
+/* Before it takes slots: gives it the parallelism that there are slots for, if it is time; a region that waits for more than there
+ * are takes all others with it. */
+WSL_MUST_CHECK wsl_status jm_job_adapt(jm_job *job, wsl_error *err);
+/* RUNNING: looks for slots to grow into; when it wants to be called again. */
+int64_t jm_job_step_grow(jm_job *job, int64_t now_ns);
+/* A checkpoint is complete: may be the one that growing waits for. */
+void jm_job_grow(jm_job *job);
+
 /* Opens enumerators, gives them what they had saved, and finds the first splits. */
 WSL_MUST_CHECK wsl_status jm_job_open_sources(jm_job *job, wsl_error *err);
 void jm_job_answer_split(void *job, uint32_t operator_id, uint32_t subtask, jm_split_answer what,

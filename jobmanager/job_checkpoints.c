@@ -96,6 +96,7 @@ static void published(void *arg)
     if (job->state != JM_JOB_RESTARTING) {
         jm_job_settle(job);
     }
+    jm_job_grow(job);
     wsl_wake(&job->jm->options.waker); /* a restart may have waited */
 }
 

@@ -61,12 +61,12 @@ uint32_t jm_job_n_stopping(const jm_job *job)
 int64_t jm_job_step_restart(jm_job *job, int64_t now_ns)
 {
     if (job->restart_due) {
-        if (now_ns < job->waits_until_ns) {
-            return job->waits_until_ns;
+        const int64_t fit_ns = jm_job_step_fit(job, now_ns);
+        if (now_ns >= job->waits_until_ns) {
+            job->waits_until_ns = WSL_NEVER;
+            job->slots_idle = true;
         }
-        job->waits_until_ns = WSL_NEVER;
-        job->slots_idle = true;
-        return WSL_NEVER;
+        return fit_ns < job->waits_until_ns ? fit_ns : job->waits_until_ns;
     }
     if (jm_job_n_stopping(job) > 0 || jm_coordinator_is_publishing(job->coordinator)) {
         return WSL_NEVER;
@@ -76,8 +76,9 @@ int64_t jm_job_step_restart(jm_job *job, int64_t now_ns)
     }
     job->restart_due = true;
     job->waits_until_ns = now_ns + HOLD_S * WSL_NS_PER_S;
+    jm_job_wait_to_fit(job, now_ns);
     job->jm->schedule_wanted = true;
-    return job->waits_until_ns;
+    return now_ns;
 }
 
 /* A task of a region that starts again, while others go on. */
@@ -108,8 +109,7 @@ static void reset_task(jm_job *job, uint32_t vertex, uint32_t subtask)
     }
 }
 
-/* What belongs to no region. */
-static wsl_status renew_all(jm_job *job, wsl_error *err)
+wsl_status jm_job_renew_all(jm_job *job, wsl_error *err)
 {
     jm_late_fini(&job->late);
     job->late = (jm_late){0};
@@ -138,5 +138,5 @@ wsl_status jm_job_begin_attempt(jm_job *job, wsl_error *err)
             }
         }
     }
-    return job->restart_all ? renew_all(job, err) : WSL_OK;
+    return job->restart_all ? jm_job_renew_all(job, err) : WSL_OK;
 }

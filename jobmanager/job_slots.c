@@ -6,10 +6,7 @@
 #include "base/assert.h"
 #include "jobmanager/jm_core.h"
 
-static bool waits(const jm_job *job, const jm_subtask *t)
-{
-    return job->state == JM_JOB_RESTARTING ? t->restarting : t->state == JM_TASK_CREATED;
-}
+static bool waits(const jm_subtask *t) { return t->restarting || t->state == JM_TASK_CREATED; }
 
 /* By slot of the job: does a task wait that will run there? */
 static bool *wanted(const jm_job *job)
@@ -17,7 +14,7 @@ static bool *wanted(const jm_job *job)
     bool *slots = wsl_calloc(job->sharing.n_slots, sizeof *slots);
     for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
         for (uint32_t i = 0; i < job->plan->vertices[v].parallelism; i++) {
-            slots[job->sharing.first[v] + i] |= waits(job, &job->graph.vertices[v].subtasks[i]);
+            slots[job->sharing.first[v] + i] |= waits(&job->graph.vertices[v].subtasks[i]);
         }
     }
     return slots;

@@ -132,10 +132,15 @@ static void note_restored(jm_job *job)
 bool jm_job_try_start(jm_job *job)
 {
     WSL_ASSERT(jm_job_wants_slots(job));
-    if (!jm_job_take_slots(job)) {
+    wsl_error err = {0};
+    if (jm_job_adapt(job, &err) != WSL_OK) {
+        jm_job_fail(job, JM_FAILURE_FINAL, UINT32_MAX, 0, NULL, false, "%s", err.text);
+        return true;
+    }
+    if (!jm_job_wants_slots(job) || !jm_job_take_slots(job)) {
         return false;
     }
-    wsl_error err = {0};
+    job->rescale.waited = false;
     const bool whole = job->state == JM_JOB_CREATED || job->restart_all;
     if (job->state == JM_JOB_RESTARTING && !again(job, &err)) {
         jm_job_fail(job, JM_FAILURE_FINAL, UINT32_MAX, 0, NULL, false, "%s", err.text);

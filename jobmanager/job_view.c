@@ -29,6 +29,9 @@ const char *jm_job_waiting(jm_job *job)
         const int64_t left_ns = job->restart_at_ns - wsl_now_ns(job->jm->seams.clock);
         (void)snprintf(job->waiting, sizeof job->waiting, "restarts in %.1f s",
                        left_ns > 0 ? (double)left_ns / (double)WSL_NS_PER_S : 0.0);
+    } else if (job->state == JM_JOB_RUNNING && job->rescale.cap < job->rescale.widest) {
+        (void)snprintf(job->waiting, sizeof job->waiting, "for more slots, at parallelism %u of %u",
+                       job->rescale.cap, job->rescale.widest);
     }
     return job->waiting;
 }

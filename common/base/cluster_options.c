@@ -113,6 +113,20 @@ const wsl_option wsl_job_options[] = {
     {.name = "jobmanager.execution.failover-strategy", .type = WSL_OPT_ENUM, .default_value = "region", .choices = "region|full",
      .help = "What starts again when a task fails: those it is connected with by edges, while others go on; or all of the job. Without "
              "checkpoints always all."},
+    {.name = "jobmanager.scheduler", .type = WSL_OPT_ENUM, .default_value = "default", .choices = "default|adaptive|Default|Adaptive",
+     .also = "scheduler-mode",
+     .help = "adaptive: a job for which there are too few slots runs with a lower parallelism, and with more when slots come. default: "
+             "it waits."},
+    {.name = "jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout", .type = WSL_OPT_DURATION, .default_value = "2 s",
+     .min = "0", .max = "30 d",
+     .help = "How long an adaptive job waits for all of its slots, when it is new or starts again, before it begins with those there are "
+             "(Flink: 10 s)."},
+    {.name = "jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout", .type = WSL_OPT_DURATION, .default_value = "1 s",
+     .min = "0", .max = "30 d",
+     .help = "How long slots must have been there before an adaptive job grows into them (Flink: 60 s). It takes a checkpoint first."},
+    {.name = "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling", .type = WSL_OPT_DURATION, .default_value = "10 s",
+     .min = "0", .max = "30 d",
+     .help = "Least time between a change of an adaptive job's parallelism and its growing (Flink: 30 s)."},
     {.name = "web.checkpoints.history", .type = WSL_OPT_INT, .default_value = "10", .min = "1", .max = "10000",
      .help = "How many checkpoints of a job are remembered for the page."},
     {.name = NULL},

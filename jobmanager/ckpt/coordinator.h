@@ -126,6 +126,13 @@ void jm_coordinator_on_job_ended(jm_coordinator *c, jm_job_end how);
 WSL_MUST_CHECK wsl_status jm_coordinator_trigger(jm_coordinator *c, Wsl__Pb__CheckpointKind kind, const char *target,
                                                  bool drain, uint64_t *out_id, wsl_error *err);
 
+/* The job's plan got another parallelism. It does not run, and nothing is pending or being published. */
+void jm_coordinator_on_rescaled(jm_coordinator *c);
+/* The next checkpoint need not wait for the interval. */
+void jm_coordinator_hurry(jm_coordinator *c);
+/* Something is under way or waits for its turn. */
+bool jm_coordinator_has_pending(const jm_coordinator *c);
+
 /* Metadata is being written: what is the latest is not decided. */
 bool jm_coordinator_is_publishing(const jm_coordinator *c);
 /* A stop-with-savepoint is under way: the job does not count as finished before it is complete. */
@@ -157,7 +164,7 @@ typedef struct jm_checkpoint_stats {
     char *reason;    /* FAILED */
     char *directory; /* COMPLETED */
     bool discarded;
-    jm_checkpoint_task_stats *tasks; /* by vertex, then subtask: all subtasks of the job in order */
+    jm_checkpoint_task_stats *tasks; /* n_tasks, by vertex, then subtask: all subtasks that the job had then, in order */
 } jm_checkpoint_stats;
 
 typedef struct jm_checkpoint_counts {
@@ -179,5 +186,6 @@ jm_checkpoint_restored jm_coordinator_restored(const jm_coordinator *c);
 /* Newest first; at most web.checkpoints.history of them. NULL: no more. */
 const jm_checkpoint_stats *jm_coordinator_history(const jm_coordinator *c, uint32_t i);
 const jm_checkpoint_stats *jm_coordinator_find_stats(const jm_coordinator *c, uint64_t id); /* NULL: forgotten */
-/* Where the tasks of a vertex begin in stats->tasks. */
+/* Where the tasks of a vertex begin in stats->tasks, if the job had the parallelism that it has now. */
+bool jm_coordinator_knows_tasks(const jm_coordinator *c, const jm_checkpoint_stats *stats);
 uint32_t jm_coordinator_first_task(const jm_coordinator *c, uint32_t vertex);

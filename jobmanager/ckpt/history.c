@@ -114,6 +114,11 @@ const jm_checkpoint_stats *jm_coordinator_find_stats(const jm_coordinator *c, ui
     return NULL;
 }
 
+bool jm_coordinator_knows_tasks(const jm_coordinator *c, const jm_checkpoint_stats *stats)
+{
+    return stats->n_tasks == c->n_tasks;
+}
+
 uint32_t jm_coordinator_first_task(const jm_coordinator *c, uint32_t vertex)
 {
     WSL_ASSERT(vertex < c->options.plan->n_vertices);

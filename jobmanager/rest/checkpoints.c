@@ -102,7 +102,7 @@ static int64_t end_of(const jm_checkpoint_stats *c, int64_t now_ms) { return c->
 
 static void add_vertices(jm_json *j, const jm_job *job, const jm_checkpoint_stats *c)
 {
-    for (uint32_t v = 0; v < job->plan->n_vertices; v++) {
+    for (uint32_t v = 0; v < job->plan->n_vertices && jm_coordinator_knows_tasks(job->coordinator, c); v++) {
         char id[WSL_ID_TEXT_SIZE];
         const sums s =
             sum_tasks(c, jm_coordinator_first_task(job->coordinator, v), job->plan->vertices[v].parallelism);
