@@ -240,12 +240,13 @@ def cli(work_dir, *args, timeout=PATIENCE_S, env=None, cwd=None):
 
 
 class Cluster:
-    """One JobManager and some TaskManagers under the supervisor. `directory` is made, and removed by stop()."""
+    """One JobManager and some TaskManagers under the supervisor. `directory` is made, and removed by stop(). env: for its processes."""
 
     _numbers = itertools.count()
 
-    def __init__(self, taskmanagers=2, slots=2, defines=(), extra=()):
+    def __init__(self, taskmanagers=2, slots=2, defines=(), extra=(), env=None):
         self.taskmanagers, self.slots, self.defines, self.extra = taskmanagers, slots, list(defines), list(extra)
+        self.env = dict(env or {})
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wiesel-e2e-"))
         self.run_dir, self.log_dir, self.tmp_dir = (self.directory / name for name in ("run", "log", "tmp"))
         self.tmp_dir.mkdir()
@@ -261,7 +262,7 @@ class Cluster:
 
     def script(self, name, *args, timeout=PATIENCE_S):
         argv = [str(SOURCE_DIR / "deploy" / name), *map(str, args)]
-        env = cli_env(self.directory, TMPDIR=str(self.tmp_dir))
+        env = cli_env(self.directory, TMPDIR=str(self.tmp_dir)) | self.env
         if SANITIZED:
             # a crash must look like one: death by signal, without a report
             for name in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
@@ -467,9 +468,13 @@ class Cluster:
 
     def attach(self, job, *options, job_args=()):
         """`wiesel run` that stays in the background."""
+        return self.attach_cli("run", *options, job, *self._behind(job_args))
+
+    def attach_cli(self, verb, *args):
+        """Any verb, in the background."""
         directory = self.directory / f"attached-{next(self._numbers)}"
         directory.mkdir()
-        argv = [str(BIN_DIR / "wiesel"), "run", "-m", self.address, *map(str, options), str(job), *map(str, self._behind(job_args))]
+        argv = [str(BIN_DIR / "wiesel"), verb, "-m", self.address, *map(str, args)]
         attached = Attached(argv, cli_env(self.directory), self.directory, directory)
         self.attached.append(attached)
         return attached

@@ -148,6 +148,29 @@ class EventTime(ClusterTest):
         self.assertEqual(unknown.code, kit.EXIT_NOT_FOUND)
         self.assertEqual(self.cluster.cli("watermarks", "--json", job_id).code, 0)
 
+    def test_what_windows_keep_is_among_the_metrics(self):
+        """Of each subtask, and of the vertex; and gone when the windows are."""
+        job_id = self.start("--window", "10 s", "--bound", "30 s", parallelism=2)
+        self.drop("a.json", [{"symbol": f"S{i % 7}", "ts": START + i * 1000} for i in range(20)])
+        vertex = next(v["id"] for v in self.cluster.vertices(job_id) if v["name"].startswith("counts"))
+        path = f"/jobs/{job_id}/vertices/{vertex}"
+
+        def kept(name):
+            """By subtask."""
+            found = [self.cluster.metrics(job_id, vertex, i, f"counts.{name}") for i in range(2)]
+            return [subtask.get(f"counts.{name}", 0) for subtask in found]
+
+        wait_for("7 symbols in 2 windows each", lambda: sum(kept("stateKeys")) == 14)
+        self.assertGreater(sum(kept("stateBytes")), 14 * 16)
+        of_vertex = {m["id"]: float(m["value"]) for m in self.cluster.rest(f"{path}/metrics?get=0.counts.stateKeys,1.counts.stateKeys")}
+        self.assertEqual(of_vertex, {f"{i}.counts.stateKeys": n for i, n in enumerate(kept("stateKeys"))})
+        names = {m["id"] for m in self.cluster.rest(f"{path}/subtasks/metrics")}
+        self.assertTrue({"counts.stateKeys", "counts.stateBytes"} <= names, names)
+        summed = self.cluster.rest(f"{path}/subtasks/metrics?get=counts.stateKeys&agg=sum")
+        self.assertEqual([(m["id"], float(m["sum"])) for m in summed], [("counts.stateKeys", 14.0)])
+        self.drop("b.json", [{"symbol": "S0", "ts": START + 100_000}])
+        wait_for("only the newest window", lambda: sum(kept("stateKeys")) == 1)
+
     def test_ex54_a_later_strategy_without_idleness_blocks_and_says_so(self):
         self.drop("a.json", [{"symbol": "A", "ts": START + s * 1000} for s in range(300)])
         job_id = self.start("--later", parallelism=4)

@@ -1,94 +1,35 @@
 #!/usr/bin/env python3
-"""Files are exactly those of a run without failure, whatever is killed: kill -9 of TaskManagers in use."""
+"""Files are exactly those of a run without failure, whatever is killed: kill -9 of TaskManagers in use. See also test_campaign.py."""
 
-import collections
-import json
 import signal
 import subprocess
 
 import cluster as kit
-from cluster import E2ETest, Process, wait_for
+from cluster import wait_for
+from counting import Counting
+from followed import flags_of
 
-FILES, ROWS_PER_FILE, KEYS = 8, 400, 7
-ROWS = FILES * ROWS_PER_FILE
+
+class ExactFiles(Counting):
+    def test_taskmanagers_in_use_are_killed(self):
+        cluster = self.start_cluster(taskmanagers=3, slots=2)
+        job = self.submit(cluster, {"execution.checkpointing.interval": "100 ms"})
+        for _ in range(3):
+            job.wait_running()
+            before = len(self.visible())
+            wait_for("a checkpoint shows more rows", lambda: len(self.visible()) > before)
+            restarts = job.restarts()
+            job.workers()[0].kill(signal.SIGKILL)
+            job.wait_restarted(restarts)
+        self.finish(job)
 
 
-class CountedFiles(E2ETest):
-    """Files of rows, a job that counts them per key, and what it must have written."""
-
-    taskmanagers, slots = 3, 2
+class FewerSlots(Counting):
+    """jobmanager.scheduler: adaptive, and a TaskManager that no supervisor starts again."""
 
     def setUp(self):
         super().setUp()
-        self.cluster = self.start_cluster(taskmanagers=self.taskmanagers, slots=self.slots)
-        self.input, self.output = self.dir / "in", self.dir / "out"
-        self.input.mkdir()
-        ids = iter(range(ROWS))
-        for i in range(FILES):
-            rows = [json.dumps({"id": n, "key": n % KEYS}) for _, n in zip(range(ROWS_PER_FILE), ids)]
-            (self.input / f"{i}.json").write_text("".join(row + "\n" for row in rows))
-
-    def submit(self, pause_us=2000, **more):
-        options = {
-            "execution.checkpointing.interval": "100 ms",
-            "execution.checkpointing.dir": self.dir / "checkpoints",
-            **more,
-        }
-        flags = [word for key, value in options.items() for word in ("-D", f"{key}={value}")]
-        return self.cluster.submit(
-            self.job("count_files.c"), "-p", "2", *flags, job_args=["--in", self.input, "--out", self.output, "--pause-us", pause_us, "--hurry", self.dir / "hurry"]
-        )
-
-    def visible(self):
-        """Lines of the visible files; each is whole."""
-        lines = []
-        for path in sorted(self.output.glob("part-*")):
-            text = path.read_text()
-            self.assertTrue(text.endswith("\n"), f"{path.name} ends with a torn line")
-            lines += text.splitlines()
-        return lines
-
-    def workers_of(self, job_id):
-        """Process ids of the TaskManagers that run tasks of the job."""
-        names = set()
-        for vertex in self.cluster.vertices(job_id):
-            found = self.cluster.rest(f"/jobs/{job_id}/vertices/{vertex['id']}/taskmanagers")["taskmanagers"]
-            names |= {tm["taskmanager-id"] for tm in found}
-        return [tm["pid"] for tm in self.cluster.rest("/taskmanagers")["taskmanagers"] if tm["id"] in names]
-
-    def check_output(self):
-        expected = collections.Counter(
-            (key, n) for key in range(KEYS) for n in range(1, ROWS // KEYS + (key < ROWS % KEYS) + 1)
-        )
-        got = collections.Counter((row["key"], row["n"]) for row in map(json.loads, self.visible()))
-        self.assertEqual(got - expected, collections.Counter(), "rows that should not be there, or are there twice")
-        self.assertEqual(expected - got, collections.Counter(), "rows that are missing")
-        self.assertEqual(list(self.output.glob(".*")), [], "hidden files are left behind")
-
-
-class ExactFiles(CountedFiles):
-    def test_taskmanagers_in_use_are_killed(self):
-        job_id = self.submit()
-        for _ in range(3):
-            self.cluster.wait_running(job_id)
-            before = len(self.visible())
-            wait_for("a checkpoint shows more rows", lambda: len(self.visible()) > before)
-            job = self.cluster.job(job_id)
-            self.assertNotEqual(job["state"], "FINISHED", "it ended too early to be killed")
-            attempt = len(self.cluster.rest(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"])
-            Process(self.workers_of(job_id)[0]).kill(signal.SIGKILL)
-            wait_for(
-                "the loss is noticed",
-                lambda: len(self.cluster.rest(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]) > attempt,
-            )
-        self.cluster.wait_state(job_id, "FINISHED", timeout=2 * kit.PATIENCE_S)
-        self.check_output()
-
-
-class FewerSlots(CountedFiles):
-    """jobmanager.scheduler: adaptive, and a TaskManager that no supervisor starts again."""
-
-    taskmanagers, slots = 1, 1
+        self.cluster = self.start_cluster(taskmanagers=1, slots=1)
 
     def start_taskmanager(self):
         settings = {
@@ -97,8 +38,7 @@ class FewerSlots(CountedFiles):
             "io.tmp.dirs": self.dir,
             "env.log.dir": self.dir,
         }
-        flags = [word for key, value in settings.items() for word in ("-D", f"{key}={value}")]
-        popen = subprocess.Popen([str(kit.BIN_DIR / "wiesel-taskmanager"), *flags], stdin=subprocess.DEVNULL)
+        popen = subprocess.Popen([str(kit.BIN_DIR / "wiesel-taskmanager"), *flags_of(settings)], stdin=subprocess.DEVNULL)
 
         def end():
             popen.kill()
@@ -120,12 +60,15 @@ class FewerSlots(CountedFiles):
         end = self.start_taskmanager()
         self.cluster.wait_slots(2)
         scheduler = "jobmanager.adaptive-scheduler"
-        job_id = self.submit(pause_us=20000, **{
+        options = {
+            "execution.checkpointing.interval": "100 ms",
             "jobmanager.scheduler": "adaptive",
             f"{scheduler}.submission.resource-stabilization-timeout": "300 ms",
             f"{scheduler}.executing.resource-stabilization-timeout": "100 ms",
             f"{scheduler}.executing.cooldown-after-rescaling": "0 s",
-        })
+        }
+        job = self.submit(self.cluster, options)
+        job_id = job.id
         for _ in range(2):
             self.wait_parallelism(job_id, 2)
             before = len(self.visible())
@@ -137,9 +80,7 @@ class FewerSlots(CountedFiles):
             wait_for("it goes on", lambda: len(self.visible()) > before)
             end = self.start_taskmanager()
         self.wait_parallelism(job_id, 2)
-        (self.dir / "hurry").touch()
-        self.cluster.wait_state(job_id, "FINISHED", timeout=2 * kit.PATIENCE_S)
-        self.check_output()
+        self.finish(job)
 
 
 if __name__ == "__main__":

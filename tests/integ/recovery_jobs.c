@@ -10,10 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <wiesel/wiesel.h>
-
-WSL_ROW(event, (int64, id), (int64, key));
-WSL_ROW(tally, (int64, key), (int64, n));
+#include "../jobs/count_events.h"
 
 typedef struct paths {
     char out[256], marker[256];
@@ -55,21 +52,6 @@ static wsl_status fail_once(wsl_ctx *ctx, const wsl_row *in)
 }
 WSL_PROCESS(fails_once, .in = &event_schema, .local_size = sizeof(progress), .process = fail_once);
 
-WSL_VALUE_STATE(count_state, "count", (int64, n));
-
-static wsl_status count_one(wsl_keyed_ctx *k, const wsl_row *in)
-{
-    int64_t n = 0;
-    (void)wsl_value_get_int64(k, &count_state, &n);
-    WSL_TRY(wsl_value_set_int64(k, &count_state, ++n));
-    wsl_row_writer w = wsl_begin(k, &tally_schema, 0);
-    tally_set_key(&w, event_key(in));
-    tally_set_n(&w, n);
-    return wsl_emit(k, &w);
-}
-WSL_KEYED_PROCESS(count, .in = &event_schema, .out = &tally_schema, .states = WSL_STATES(&count_state),
-                  .keyed_process = count_one);
-
 static wsl_status number_one(wsl_ctx *ctx, const wsl_row *in)
 {
     const int64_t keys = *(const int64_t *)ctx->config;
@@ -83,17 +65,12 @@ WSL_PROCESS(number, .in = &event_schema, .out = &tally_schema, .process = number
 WSL_JOB(env, args)
 {
     paths p = {0};
-    const char *roll = wsl_arg(args, "roll", "true");
     strncpy(p.out, wsl_arg_required(args, "out"), sizeof p.out - 1);
     strncpy(p.marker, wsl_arg_required(args, "marker"), sizeof p.marker - 1);
-    wsl_stream *events =
-        wsl_from(env, "events", "file", &event_schema, WSL_OPTIONS({"path", wsl_arg_required(args, "in")}, {"format", "json"}));
-    wsl_stream *checked = wsl_set_config(wsl_process(events, "fails once", &fails_once), &p, sizeof p);
+    wsl_stream *checked = wsl_set_config(wsl_process(read_events(env, args), "fails once", &fails_once), &p, sizeof p);
     const int64_t keys = wsl_arg_int(args, "keys", 7);
-    wsl_stream *counts = wsl_arg_flag(args, "apart")
-                             ? wsl_set_config(wsl_process(checked, "number", &number), &keys, sizeof keys)
-                             : wsl_keyed_process(wsl_key_by(checked, "key"), "count", &count);
-    wsl_to(counts, "results", "file",
-           WSL_OPTIONS({"path", p.out}, {"format", "json"}, {"roll-on-checkpoint", roll}, {"roll-size", "20kb"}));
+    write_tallies(wsl_arg_flag(args, "apart") ? wsl_set_config(wsl_process(checked, "number", &number), &keys, sizeof keys)
+                                              : count_events(checked),
+                  args);
     return WSL_OK;
 }

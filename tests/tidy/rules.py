@@ -106,7 +106,7 @@ LIBRARY_HEADERS = {
     "microhttpd.h": ["jobmanager/rest/"],
     "curl/curl.h": ["cli/", "bench/", "examples/async-enrich/"],
     "yaml.h": ["common/base/config_file.c"],
-    "dlfcn.h": ["common/plugin/"],
+    "dlfcn.h": ["common/plugin/", "tests/e2e/shim/"],
 }
 
 # ---- folders ------------------------------------------------------------------------------------------------------------

@@ -1,42 +1,12 @@
 /* The program as a whole, where it needs no cluster. */
 #include "harness/wsl_test.h"
+#include "harness/cli_kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "cli/cmd.h"
-
-typedef struct said {
-    char *out, *err;
-    int code;
-} said;
-
-static said run(const char *const *words)
-{
-    char *argv[16] = {"wiesel"};
-    int argc = 1;
-    said s = {0};
-    size_t out_size = 0, err_size = 0;
-    FILE *out = open_memstream(&s.out, &out_size), *err = open_memstream(&s.err, &err_size);
-
-    for (; words[argc - 1] != NULL; argc++) {
-        argv[argc] = (char *)words[argc - 1];
-    }
-    s.code = cli_main(argc, argv, out, err);
-    (void)fclose(out);
-    (void)fclose(err);
-    return s;
-}
-
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
-
-static void drop(said *s)
-{
-    free(s->out);
-    free(s->err);
-}
 
 static void fails(said s, int code, const char *says)
 {

@@ -1,5 +1,6 @@
 /* A checkpoint with a bit flipped, a file cut off, removed or swapped with another: 1000 times, always noticed. */
 #include "harness/ckpt_kit.h"
+#include "harness/damage_kit.h"
 
 #include <stdio.h>
 
@@ -7,16 +8,10 @@
 #include "base/fs_mem.h"
 #include "base/rng.h"
 
-enum { FILES = 6, ROUNDS = 1000, SIZE_MAX_READ = 8 << 20 };
+enum { FILES = 6, ROUNDS = 1000 };
 
 static const char job_dir[] = "/ckpt/00000000000000000000000000000000";
 static const char chk_dir[] = "/ckpt/00000000000000000000000000000000/chk-7";
-
-typedef struct content {
-    char path[100];
-    char *data;
-    size_t size;
-} content;
 
 /* Four subtasks of keyed state in a file each, one of all other kinds, content in the metadata, and the metadata. */
 static void make(wsl_fs *fs)
@@ -51,16 +46,15 @@ static void make(wsl_fs *fs)
     kit_fini(&k);
 }
 
-static void read_back(wsl_fs *fs, content files[FILES])
+static void read_back(wsl_fs *fs, damage_file files[FILES])
 {
-    wsl_error err = {0};
     for (uint32_t i = 0; i < FILES; i++) {
-        content *f = &files[i];
+        damage_file *f = &files[i];
         (void)(i < 4    ? snprintf(f->path, sizeof f->path, "%s/1-%u-ab.state", chk_dir, i)
                : i == 4 ? snprintf(f->path, sizeof f->path, "%s/shared-all.state", job_dir)
                         : snprintf(f->path, sizeof f->path, "%s/_metadata", chk_dir));
-        cr_assert_eq(wsl_fs_read_all(fs, f->path, SIZE_MAX_READ, &f->data, &f->size, &err), WSL_OK, "%s", err.text);
     }
+    damage_read(fs, files, FILES);
 }
 
 /* As who restores looks at it. records: also as who verifies. */
@@ -75,47 +69,11 @@ static wsl_status look(wsl_fs *fs, bool records, wsl_error *err)
     return status;
 }
 
-/* Does one thing to one file (or two); says what. */
-static void damage(wsl_fs *fs, content files[FILES], wsl_rng *rng, char what[256])
-{
-    const content *f = &files[wsl_rng_below(rng, FILES)];
-    const uint64_t kind = wsl_rng_below(rng, 10);
-    char *data = wsl_memdup(f->data, f->size);
-    size_t size = f->size;
-    wsl_error err = {0};
-    if (kind < 5) {
-        const uint64_t bit = wsl_rng_below(rng, size * 8);
-        data[bit / 8] = (char)(data[bit / 8] ^ (1 << bit % 8));
-        (void)snprintf(what, 256, "bit %llu of %s", (unsigned long long)bit, f->path);
-    } else if (kind < 7) {
-        size = wsl_rng_below(rng, size);
-        (void)snprintf(what, 256, "%s cut to %zu", f->path, size);
-    } else if (kind < 8) {
-        cr_assert_eq(fs->remove(fs, f->path, &err), WSL_OK);
-        (void)snprintf(what, 256, "%s removed", f->path);
-    } else {
-        /* also between files of the same length: their bytes differ */
-        const content *other = f;
-        while (other == f) {
-            other = &files[wsl_rng_below(rng, FILES)];
-        }
-        kit_write(fs, other->path, f->data, f->size);
-        free(data);
-        data = wsl_memdup(other->data, other->size);
-        size = other->size;
-        (void)snprintf(what, 256, "%s and %s swapped", f->path, other->path);
-    }
-    if (kind != 7) {
-        kit_write(fs, f->path, data, size);
-    }
-    free(data);
-}
-
 Test(damage, a_thousand_times_is_always_noticed_before_the_first_record)
 {
     wsl_rng rng;
     wsl_error err = {0};
-    content files[FILES];
+    damage_file files[FILES];
     wsl_mem_fs *m = wsl_mem_fs_new(wsl_clock_real());
     wsl_fs *fs = wsl_mem_fs_seam(m);
     const char *seed = getenv("DAMAGE_SEED");
@@ -123,21 +81,17 @@ Test(damage, a_thousand_times_is_always_noticed_before_the_first_record)
     make(fs);
     read_back(fs, files);
     for (int round = 0; round < ROUNDS; round++) {
-        char what[256] = "";
+        char what[DAMAGE_TEXT] = "";
         cr_assert_eq(look(fs, round % 10 == 0, &err), WSL_OK, "%s", err.text);
-        damage(fs, files, &rng, what);
+        damage_one(fs, files, FILES, &rng, what);
         const wsl_status status = look(fs, false, &err);
         cr_assert(status == WSL_CORRUPT || status == WSL_NOT_FOUND || status == WSL_UNSUPPORTED, "round %d, %s: %s", round,
                   what, wsl_status_name(status));
         cr_assert(has_text(err.text, "/ckpt/0000"), "it says where: %s", err.text);
         cr_assert_neq(look(fs, true, &err), WSL_OK);
-        for (uint32_t i = 0; i < FILES; i++) {
-            kit_write(fs, files[i].path, files[i].data, files[i].size);
-        }
+        damage_mend(fs, files, FILES);
     }
-    for (uint32_t i = 0; i < FILES; i++) {
-        free(files[i].data);
-    }
+    damage_free(files, FILES);
     wsl_mem_fs_free(m);
 }
 
