@@ -1,6 +1,7 @@
 /*
  * wiesel-bench - runs one workload on a cluster of its own and prints one JSON line.
  *
+ *     wiesel-bench failover ...                                     (failover.h)
  *     wiesel-bench WORKLOAD -p P -n N [--taskmanagers T --slots S | --local] [-D key=value]... [--runs R]
  *
  * The cluster is separate processes on free ports of this machine: one JobManager, T TaskManagers; the job goes through
@@ -25,15 +26,10 @@
 #include <wiesel/version.h>
 
 #include "base/alloc.h"
-#include "cli/rest_client.h"
+#include "bench/failover.h"
+#include "bench/processes.h"
 
-enum { PROCESSES_MAX = 34, OVERRIDES_MAX = 64, LINE_MAX_BYTES = 1 << 16, START_TIMEOUT_MS = 20000, BUCKETS = 200001 };
-
-typedef struct child {
-    pid_t pid;
-    FILE *out; /* its standard output; NULL: ours */
-    bool is_task_manager;
-} child;
+enum { LINE_MAX_BYTES = 1 << 16, BUCKETS = 200001 };
 
 typedef struct bench {
     const char *workload;
@@ -44,201 +40,24 @@ typedef struct bench {
     const char *keys, *size, *slide, *per_ms;
     const char *in; /* workloads over files: directory */
     char out[64];   /* ... and where they write: a new one, removed at the end */
-    const char *overrides[OVERRIDES_MAX];
-    unsigned n_overrides;
-    char bin[4096];
     char jobs[4200];
-
-    child processes[PROCESSES_MAX];
-    unsigned n_processes;
-    char rest[256], rpc[256];
+    bench_cluster cluster;
 } bench;
 
 typedef struct outcome {
-    double seconds, cpu_seconds, task_managers_cpu_seconds;
-    long peak_rss_kb;
+    double seconds;
+    bench_usage used;
     unsigned long long results, checksum, r2;
     unsigned long long histogram[2][BUCKETS];
 } outcome;
-
-static _Noreturn void die(const char *format, ...) WSL_PRINTF(1, 2);
-static _Noreturn void die(const char *format, ...)
-{
-    va_list args;
-    fputs("wiesel-bench: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-/* ---- processes ---- */
-
-static child spawn(char *const *argv, bool read_output)
-{
-    int ends[2] = {-1, -1};
-    if (read_output && pipe2(ends, O_CLOEXEC) != 0) {
-        die("cannot make a pipe: %s", strerror(errno));
-    }
-    const pid_t parent = getpid();
-    const pid_t pid = fork();
-    if (pid < 0) {
-        die("cannot start a process: %s", strerror(errno));
-    }
-    if (pid == 0) {
-        if (read_output) {
-            dup2(ends[1], STDOUT_FILENO);
-        }
-        if (getppid() != parent) {
-            _exit(1);
-        }
-        execv(argv[0], argv);
-        fprintf(stderr, "wiesel-bench: cannot run %s: %s\n", argv[0], strerror(errno));
-        _exit(127);
-    }
-    child c = {.pid = pid};
-    if (read_output) {
-        close(ends[1]);
-        c.out = fdopen(ends[0], "r");
-    }
-    return c;
-}
-
-/* Waits for its end; adds what it used. Returns its exit status. */
-static int reap(child *c, outcome *o)
-{
-    int status = 0;
-    struct rusage used;
-    while (wait4(c->pid, &status, 0, &used) < 0) {
-        if (errno != EINTR) {
-            die("waiting failed: %s", strerror(errno));
-        }
-    }
-    c->pid = 0;
-    if (c->out != NULL) {
-        fclose(c->out);
-        c->out = NULL;
-    }
-    const double cpu_seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                               1e-6 * (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-    o->cpu_seconds += cpu_seconds;
-    o->task_managers_cpu_seconds += c->is_task_manager ? cpu_seconds : 0;
-    o->peak_rss_kb += used.ru_maxrss;
-    return status;
-}
-
-static void stop_cluster(bench *b, outcome *o)
-{
-    for (unsigned i = b->n_processes; i-- > 0;) {
-        if (b->processes[i].pid > 0) {
-            kill(b->processes[i].pid, SIGTERM);
-        }
-    }
-    for (unsigned i = b->n_processes; i-- > 0;) {
-        if (b->processes[i].pid > 0) {
-            (void)reap(&b->processes[i], o);
-        }
-    }
-    b->n_processes = 0;
-}
-
-/* argv for a server: program, our settings, the user's. Ended by NULL; strings live for ever. */
-static char **server_argv(const bench *b, const char *program, const char *const *settings)
-{
-    char **argv = wsl_calloc(2 * (16 + b->n_overrides), sizeof *argv);
-    unsigned n = 0;
-    argv[n++] = wsl_asprintf("%s/%s", b->bin, program);
-    for (; *settings != NULL; settings++) {
-        argv[n++] = wsl_strdup("-D");
-        argv[n++] = wsl_strdup(*settings);
-    }
-    for (unsigned i = 0; i < b->n_overrides; i++) {
-        argv[n++] = wsl_strdup("-D");
-        argv[n++] = wsl_strdup(b->overrides[i]);
-    }
-    return argv;
-}
-
-static void free_argv(char **argv)
-{
-    for (char **a = argv; *a != NULL; a++) {
-        free(*a);
-    }
-    free(argv);
-}
-
-static void start_jobmanager(bench *b)
-{
-    const char *const settings[] = {"rest.port=0", "jobmanager.rpc.port=0", "log.level=warn", NULL};
-    char **argv = server_argv(b, "wiesel-jobmanager", settings);
-    child c = spawn(argv, true);
-    free_argv(argv);
-    char line[1024];
-    if (fgets(line, sizeof line, c.out) == NULL) {
-        die("the JobManager did not start");
-    }
-    if (sscanf(line, "ready rest=%250s rpc=%250s", b->rest, b->rpc) != 2) {
-        die("the JobManager said '%s' instead of its addresses", line);
-    }
-    b->processes[b->n_processes++] = c;
-}
-
-static void start_task_manager(bench *b)
-{
-    const char *port = strrchr(b->rpc, ':');
-    char *rpc = wsl_asprintf("jobmanager.rpc.port=%s", port != NULL ? port + 1 : "");
-    char *slots = wsl_asprintf("taskmanager.numberOfTaskSlots=%u", b->slots);
-    const char *const settings[] = {rpc, slots, "log.level=warn", NULL};
-    char **argv = server_argv(b, "wiesel-taskmanager", settings);
-    b->processes[b->n_processes] = spawn(argv, false);
-    b->processes[b->n_processes++].is_task_manager = true;
-    free_argv(argv);
-    free(rpc);
-    free(slots);
-}
-
-static void await_slots(const bench *b)
-{
-    cli_rest *rest = NULL;
-    wsl_error err = {0};
-    const int64_t until = now_ns() + (int64_t)START_TIMEOUT_MS * 1000000;
-    if (cli_rest_new(b->rest, 1000, 5000, &rest, &err) != WSL_OK) {
-        die("%s", err.text);
-    }
-    for (;;) {
-        json_t *answer = NULL;
-        if (cli_rest_call(rest, "GET", "/overview", NULL, &answer, &err) != WSL_OK) {
-            die("%s", err.text);
-        }
-        const json_int_t slots = json_integer_value(json_object_get(answer, "slots-total"));
-        json_decref(answer);
-        if (slots >= (json_int_t)(b->task_managers * b->slots)) {
-            break;
-        }
-        if (now_ns() > until) {
-            die("only %lld of %u slots came within %d ms", (long long)slots, b->task_managers * b->slots,
-                START_TIMEOUT_MS);
-        }
-        usleep(1000);
-    }
-    cli_rest_free(rest);
-}
 
 /* ---- one run ---- */
 
 static char **client_argv(const bench *b, const char *t0)
 {
-    char **argv = wsl_calloc(64 + 2 * b->n_overrides, sizeof *argv);
+    char **argv = wsl_calloc(64 + 2 * b->cluster.n_overrides, sizeof *argv);
     unsigned n = 0;
-    argv[n++] = wsl_asprintf("%s/wiesel", b->bin);
+    argv[n++] = wsl_asprintf("%s/wiesel", b->cluster.bin);
     argv[n++] = wsl_strdup("run");
     argv[n++] = wsl_strdup("--json");
     argv[n++] = wsl_strdup("-p");
@@ -247,11 +66,11 @@ static char **client_argv(const bench *b, const char *t0)
         argv[n++] = wsl_strdup("--local");
     } else {
         argv[n++] = wsl_strdup("-m");
-        argv[n++] = wsl_strdup(b->rest);
+        argv[n++] = wsl_strdup(b->cluster.rest);
     }
-    for (unsigned i = 0; i < b->n_overrides; i++) {
+    for (unsigned i = 0; i < b->cluster.n_overrides; i++) {
         argv[n++] = wsl_strdup("-D");
-        argv[n++] = wsl_strdup(b->overrides[i]);
+        argv[n++] = wsl_strdup(b->cluster.overrides[i]);
     }
     argv[n++] = wsl_strdup(b->jobs);
     argv[n++] = wsl_strdup("--");
@@ -307,10 +126,10 @@ static void run_job(bench *b, outcome *o)
 {
     char t0[32];
     const bool is_latency = strcmp(b->workload, "latency") == 0;
-    snprintf(t0, sizeof t0, "%lld", (long long)now_ns() + 1000000000);
+    snprintf(t0, sizeof t0, "%lld", (long long)bench_now_ns() + 1000000000);
     char **argv = client_argv(b, is_latency ? t0 : NULL);
-    child client = spawn(argv, true);
-    free_argv(argv);
+    bench_child client = bench_spawn(argv, true);
+    bench_free_argv(argv);
     static char line[LINE_MAX_BYTES];
     while (fgets(line, sizeof line, client.out) != NULL) {
         json_t *row = json_loads(line, 0, NULL);
@@ -319,11 +138,11 @@ static void run_job(bench *b, outcome *o)
             json_decref(row);
         }
     }
-    const int status = reap(&client, o);
+    const int status = bench_reap(&client, &o->used);
     if (status != 0) {
-        outcome ignored = {0};
-        stop_cluster(b, &ignored);
-        die("the job did not finish (exit status %d)", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+        bench_usage ignored = {0};
+        bench_stop(&b->cluster, &ignored);
+        bench_die("the job did not finish (exit status %d)", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     }
 }
 
@@ -362,8 +181,8 @@ static void print_latency(const bench *b, const outcome *o)
     }
     printf("\"cpu_seconds\": %.3f, \"cpu_us_per_event\": %.2f, \"taskmanagers_cpu_us_per_event\": %.2f, "
            "\"peak_rss_mb\": %.1f}\n",
-           o->cpu_seconds, o->cpu_seconds * 1e6 / (double)b->n, o->task_managers_cpu_seconds * 1e6 / (double)b->n,
-           (double)o->peak_rss_kb / 1024);
+           o->used.cpu_seconds, o->used.cpu_seconds * 1e6 / (double)b->n, o->used.task_managers_cpu_seconds * 1e6 / (double)b->n,
+           (double)o->used.peak_rss_kb / 1024);
 }
 
 static bool is_over_files(const bench *b)
@@ -400,7 +219,7 @@ static void print_outcome(bench *b, const outcome *o)
            "\"events_per_second\": %.0f, \"cpu_seconds\": %.3f, \"peak_rss_mb\": %.1f, \"results\": %llu, "
            "\"checksum\": %llu, \"r2\": %llu, \"cluster\": \"%s\"}\n",
            b->workload, b->parallelism, b->n, o->seconds, o->seconds > 0 ? (double)b->n / o->seconds : 0,
-           o->cpu_seconds, (double)o->peak_rss_kb / 1024, stateless ? 1 : o->results, o->checksum, o->r2,
+           o->used.cpu_seconds, (double)o->used.peak_rss_kb / 1024, stateless ? 1 : o->results, o->checksum, o->r2,
            b->local ? "local" : "processes");
 }
 
@@ -423,7 +242,8 @@ static void usage(FILE *out)
           "  --rate R            latency: events per second (50000)\n"
           "  --tick-us US        latency: at least so long from one wake-up of the source to the next (0: at each event)\n"
           "  --runs R            so many runs, each on a fresh cluster (1)\n"
-          "  -D key=value        a configuration option, for the processes and the job\n",
+          "  -D key=value        a configuration option, for the processes and the job\n\n"
+          "wiesel-bench failover --help: how long until a job gives new rows after kill -9 of a TaskManager.\n",
           out);
 }
 
@@ -484,8 +304,8 @@ static void parse(bench *b, int argc, char **argv)
             b->tick_us = (unsigned)parse_number(a, v);
         } else if (strcmp(a, "--runs") == 0) {
             b->runs = (unsigned)parse_number(a, v);
-        } else if (strcmp(a, "-D") == 0 && b->n_overrides < OVERRIDES_MAX) {
-            b->overrides[b->n_overrides++] = v;
+        } else if (strcmp(a, "-D") == 0 && b->cluster.n_overrides < BENCH_OVERRIDES_MAX) {
+            b->cluster.overrides[b->cluster.n_overrides++] = v;
         } else {
             fprintf(stderr, "wiesel-bench: '%s' is not an option; see --help\n", a);
             exit(2);
@@ -505,6 +325,9 @@ int main(int argc, char **argv)
 {
     static bench b = {.parallelism = 1, .slots = 1, .runs = 1, .rate = 50000};
     static outcome o;
+    if (argc > 1 && strcmp(argv[1], "failover") == 0) {
+        return bench_failover(argc - 1, argv + 1);
+    }
     parse(&b, argc, argv);
     if (b.n == 0) {
         b.n = strcmp(b.workload, "latency") == 0 ? 1000000 : 10000000;
@@ -512,38 +335,34 @@ int main(int argc, char **argv)
     if (b.task_managers == 0) {
         b.task_managers = b.parallelism;
     }
-    if (b.task_managers + 1 > PROCESSES_MAX || b.rate == 0) {
-        die("at most %d TaskManagers, and a rate above 0", PROCESSES_MAX - 1);
+    if (b.task_managers + 1 > BENCH_PROCESSES_MAX || b.rate == 0) {
+        bench_die("at most %d TaskManagers, and a rate above 0", BENCH_PROCESSES_MAX - 1);
     }
-    const ssize_t n = readlink("/proc/self/exe", b.bin, sizeof b.bin - 1);
-    char *slash = n > 0 ? strrchr(b.bin, '/') : NULL;
-    if (slash == NULL) {
-        die("cannot find my own directory");
-    }
-    *slash = 0;
+    bench_find_programs(&b.cluster);
+    b.cluster.slots = b.slots;
     if (is_over_files(&b) != (b.in != NULL)) {
-        die("--in names the input of the workloads wordcount and json, and only of those");
+        bench_die("--in names the input of the workloads wordcount and json, and only of those");
     }
-    snprintf(b.jobs, sizeof b.jobs, "%s/../lib/wiesel/bench_%sworkloads.so", b.bin, is_over_files(&b) ? "text_" : "");
+    snprintf(b.jobs, sizeof b.jobs, "%s/../lib/wiesel/bench_%sworkloads.so", b.cluster.bin, is_over_files(&b) ? "text_" : "");
 
     for (unsigned run = 0; run < b.runs; run++) {
         memset(&o, 0, sizeof o);
         if (!b.local) {
-            start_jobmanager(&b);
+            bench_start_jobmanager(&b.cluster);
             for (unsigned i = 0; i < b.task_managers; i++) {
-                start_task_manager(&b);
+                (void)bench_start_task_manager(&b.cluster);
             }
-            await_slots(&b);
+            bench_await_slots(&b.cluster, b.task_managers * b.slots);
         }
         const bool writes = strcmp(b.workload, "json") == 0;
         if (writes) {
             strcpy(b.out, "/tmp/wiesel-bench-XXXXXX");
             if (mkdtemp(b.out) == NULL) {
-                die("cannot make a directory for the results: %s", strerror(errno));
+                bench_die("cannot make a directory for the results: %s", strerror(errno));
             }
         }
         run_job(&b, &o);
-        stop_cluster(&b, &o);
+        bench_stop(&b.cluster, &o.used);
         if (writes) {
             remove_directory(b.out);
         }
