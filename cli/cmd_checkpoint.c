@@ -238,6 +238,7 @@ static const char *kind_name(const Wsl__Pb__Section *s)
 /* All sections of a kind and name in all subtasks are one line. */
 typedef struct line {
     const Wsl__Pb__Section *first;
+    uint32_t layers; /* at most, in one subtask */
     uint64_t records, bytes;
 } line;
 typedef WSL_VEC(line) lines;
@@ -256,6 +257,7 @@ static void gather(const Wsl__Pb__OperatorMeta *op, lines *out)
             }
             out->items[at].records += s->records;
             out->items[at].bytes += s->length;
+            out->items[at].layers = s->layer + 1 > out->items[at].layers ? s->layer + 1 : out->items[at].layers;
         }
     }
 }
@@ -285,9 +287,10 @@ static json_t *operator_json(const Wsl__Pb__OperatorMeta *op)
     gather(op, &all);
     for (uint32_t i = 0; i < all.n; i++) {
         const line *l = &all.items[i];
-        (void)json_array_append_new(sections, json_pack("{s:s, s:s, s:o, s:I, s:I}", "kind", kind_name(l->first), "name",
-                                                        l->first->name, "states", states_json(l->first), "records",
-                                                        (json_int_t)l->records, "size", (json_int_t)l->bytes));
+        (void)json_array_append_new(sections, json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "kind", kind_name(l->first),
+                                                        "name", l->first->name, "states", states_json(l->first), "records",
+                                                        (json_int_t)l->records, "size", (json_int_t)l->bytes, "layers",
+                                                        (json_int_t)l->layers));
     }
     wsl_vec_fini(&all);
     const int64_t watermark = watermark_of(op);
@@ -312,6 +315,9 @@ static void print_operator(cli *c, const Wsl__Pb__OperatorMeta *op)
         const line *l = &all.items[i];
         (void)fprintf(c->out, "    %s '%s': %llu records, %llu bytes", kind_name(l->first), l->first->name,
                       (unsigned long long)l->records, (unsigned long long)l->bytes);
+        if (l->layers > 1) {
+            (void)fprintf(c->out, " in %u layers", l->layers);
+        }
         for (size_t k = 0; k < l->first->n_states; k++) {
             (void)fprintf(c->out, "%s%s", k == 0 ? "; states " : ", ", l->first->states[k]->name);
         }

@@ -3,7 +3,7 @@
  *
  *     {"operator":"sums","subtask":0,"section":"state","state":"sum","key":{"id":7},"namespace":0,"value":{"n":70}}
  *
- * Rows are written by format json; what it has no form for (maps with composite keys) as the text that print shows.
+ * Of layers of an incremental checkpoint what counts is printed. Rows are written by format json; what it has no form for (maps with composite keys) as the text that print shows.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "ckpt/layer_filter.h"
+#include "ckpt/section_kind.h"
 #include "ckpt/section_reader.h"
 #include "ckpt/storage.h"
 #include "cli/cmd.h"
@@ -40,6 +42,7 @@ typedef struct export {
     const Wsl__Pb__Section *section;
     writer key_writer;
     state_writers *states;
+    wsl_layer_filter *filter; /* NULL: there are no layers */
 } export;
 
 /* ---- rows ---- */
@@ -164,7 +167,7 @@ static wsl_status put_record(export *x, const wsl_record *r, wsl_error *err)
         x->ns = r->number;
         return WSL_OK;
     }
-    if (!asked_for(x, r)) {
+    if (r->tag == WSL_RECORD_REPLACE || r->tag == WSL_RECORD_DROP || !asked_for(x, r)) {
         return WSL_OK;
     }
     begin_line(x);
@@ -217,7 +220,9 @@ static wsl_status export_section(export *x, const Wsl__Pb__CheckpointMeta *meta,
         if (status == WSL_OK && r != NULL) {
             x->ns = group != last ? 0 : x->ns; /* a group begins in namespace 0, its keys go on in that of the key before */
             last = group;
-            status = put_record(x, r, err);
+            if (x->filter == NULL || wsl_layer_filter_counts(x->filter, group, r)) {
+                status = put_record(x, r, err);
+            }
         }
     }
     close_writers(x);
@@ -233,19 +238,61 @@ static bool has_state(const Wsl__Pb__Section *s, const char *name)
     return has;
 }
 
+/* One section; of layers (filter not NULL) what no higher one hides. */
+static wsl_status export_if_asked(export *x, const Wsl__Pb__CheckpointMeta *meta, const char *base,
+                                  const Wsl__Pb__Section *section, wsl_error *err)
+{
+    x->section = section;
+    if (!has_state(section, x->c->args.state_name)) {
+        return WSL_OK;
+    }
+    x->n_sections++;
+    if (x->filter != NULL) {
+        wsl_layer_filter_section(x->filter, section->layer);
+    }
+    return section->length > 0 ? export_section(x, meta, base, err) : WSL_OK;
+}
+
+static bool has_layers(const Wsl__Pb__OperatorState *state, const Wsl__Pb__Section *s)
+{
+    bool has = false;
+    for (size_t i = 0; i < state->n_sections && !has; i++) {
+        has = state->sections[i]->layer > 0 && wsl_section_same_layers(s, state->sections[i]);
+    }
+    return has;
+}
+
+/* All layers of what `s` is the first section of, from the highest down. */
+static wsl_status export_layers(export *x, const Wsl__Pb__CheckpointMeta *meta, const char *base,
+                                const Wsl__Pb__OperatorState *state, const Wsl__Pb__Section *s, wsl_error *err)
+{
+    wsl_status status = WSL_OK;
+    x->filter = wsl_layer_filter_new();
+    for (size_t i = state->n_sections; i-- > 0 && status == WSL_OK;) {
+        if (wsl_section_same_layers(s, state->sections[i])) {
+            status = export_if_asked(x, meta, base, state->sections[i], err);
+        }
+    }
+    wsl_layer_filter_free(x->filter);
+    x->filter = NULL;
+    return status;
+}
+
 static wsl_status export_operator(export *x, const Wsl__Pb__CheckpointMeta *meta, const char *base, wsl_error *err)
 {
     for (uint32_t i = 0; i < x->op->n_subtasks; i++) {
         const Wsl__Pb__OperatorState *state = x->op->subtasks[i];
         x->subtask = i;
         for (size_t k = 0; k < state->n_sections; k++) {
-            x->section = state->sections[k];
-            if (!has_state(x->section, x->c->args.state_name)) {
-                continue;
+            const Wsl__Pb__Section *s = state->sections[k];
+            size_t first = 0;
+            while (!wsl_section_same_layers(s, state->sections[first])) {
+                first++;
             }
-            x->n_sections++;
-            if (x->section->length > 0) {
-                WSL_TRY(export_section(x, meta, base, err));
+            if (!has_layers(state, s)) {
+                WSL_TRY(export_if_asked(x, meta, base, s, err));
+            } else if (first == k) {
+                WSL_TRY(export_layers(x, meta, base, state, s, err));
             }
         }
     }

@@ -271,14 +271,6 @@ static wsl_status check_unique_sections(const check *c)
     return twin == NULL ? WSL_OK : bad(c, "it has two sections '%.100s' of one kind", twin->name);
 }
 
-/* Do both belong to the same layers: "state", and "state+" beside it? */
-static bool same_layers(const Wsl__Pb__Section *a, const Wsl__Pb__Section *b)
-{
-    const size_t n = strlen(a->name), m = strlen(b->name);
-    const size_t na = n > 1 && a->name[n - 1] == '+' ? n - 1 : n, nb = m > 1 && b->name[m - 1] == '+' ? m - 1 : m;
-    return a->kind == b->kind && na == nb && strncmp(a->name, b->name, na) == 0;
-}
-
 /* Layers come from the lowest up: a restore reads them as they come. In what was dealt out those without bytes are left out. */
 static wsl_status check_layers(check *c)
 {
@@ -291,7 +283,7 @@ static wsl_status check_layers(check *c)
         uint32_t below = 0;
         bool any = false;
         for (size_t k = 0; k < op->n_sections; k++) {
-            if (!same_layers(s, op->sections[k])) {
+            if (!wsl_section_same_layers(s, op->sections[k])) {
                 continue;
             }
             if ((k < i && op->sections[k]->layer > s->layer) || (k > i && op->sections[k]->layer < s->layer)) {

@@ -40,6 +40,8 @@ struct tm_snapshot {
     tm_section **sections;
     uint32_t n_sections;
     uint32_t turn; /* section whose bytes go to the sink */
+    const tm_layers *layers; /* NULL: it is not layered */
+    bool shared; /* there are keyed sections in a layered one */
     uint64_t written;
 };
 
@@ -78,6 +80,16 @@ void tm_snapshot_free(tm_snapshot *s)
 }
 
 uint64_t tm_snapshot_checkpoint(const tm_snapshot *s) { return s->checkpoint; }
+void tm_snapshot_build_on(tm_snapshot *s, const tm_layers *layers) { s->layers = layers; }
+bool tm_snapshot_is_layered(const tm_snapshot *s) { return s->layers != NULL; }
+bool tm_snapshot_wants_shared(const tm_snapshot *s) { return s->shared; }
+void tm_snapshot_set_sink(tm_snapshot *s, const tm_snapshot_sink *sink) { s->sink = *sink; }
+
+bool tm_snapshot_base(const tm_snapshot *s, const tm_op *op, const char *name, tm_layer_base *out_base)
+{
+    return s->layers != NULL && tm_layers_find(s->layers, op->env.desc->id, name, out_base);
+}
+
 uint64_t tm_snapshot_bytes(const tm_snapshot *s) { return s->written; }
 bool tm_snapshot_done(const tm_snapshot *s) { return s->turn == s->n_sections; }
 
@@ -126,6 +138,8 @@ tm_section *tm_snapshot_section(tm_snapshot *s, tm_op *op, const tm_section_spec
     handle->kind = spec->kind;
     handle->name = wsl_strdup(spec->name);
     handle->version = spec->version;
+    handle->layer = spec->layer;
+    s->shared = s->shared || (s->layers != NULL && spec->kind == WSL__PB__SECTION_KIND__SECTION_KEYED);
     handle->n_states = spec->n_states;
     handle->states = copy_states(spec);
     handle->key = spec->key != NULL ? wsl_schema_to_pb(spec->key) : NULL;
@@ -252,7 +266,7 @@ void tm_section_records(tm_section *section, const void *records, size_t size, u
 {
     tm_records *to = records_of(section);
     if (to->size + size > to->capacity) {
-        to->capacity = to->size + size;
+        to->capacity = to->size + size < 2 * to->capacity ? 2 * to->capacity : to->size + size;
         to->data = wsl_realloc(to->data, to->capacity);
     }
     memcpy(to->data + to->size, records, size);
@@ -278,6 +292,11 @@ static void seal(tm_section *section)
     tm_records_fini(&section->records);
 }
 
+bool tm_snapshot_rests(const tm_snapshot *s)
+{
+    return s->turn < s->n_sections && s->sink.full != NULL && s->sink.full(s->sink.arg);
+}
+
 bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes)
 {
     const uint64_t until = s->written + max_bytes;
@@ -290,14 +309,11 @@ bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes)
             section->walking = true;
             section->handle->offset = s->written;
         }
-        const uint64_t before = put_of(section);
-        const bool done = !section->has_walk || section->walk.step(section->walk.arg, section, max_bytes);
-        if (done) {
-            seal(section);
-            s->turn++;
-        } else if (put_of(section) - before >= max_bytes || put_of(section) == before) {
-            return false; /* its share, or it has nothing now */
+        if (section->has_walk && !section->walk.step(section->walk.arg, section, max_bytes)) {
+            return false; /* its share; or it had to look at much to find little */
         }
+        seal(section);
+        s->turn++;
     }
     return s->turn == s->n_sections;
 }

@@ -22,6 +22,7 @@
 
 #include "checkpoint.pb-c.h"
 #include "ckpt/record.h"
+#include "taskmanager/ckpt/layers.h"
 #include "taskmanager/ops/operator.h"
 
 typedef struct tm_snapshot tm_snapshot;
@@ -41,6 +42,7 @@ typedef struct tm_section_spec {
     Wsl__Pb__StateDesc *const *states; /* KEYED: by index; LIST, UNION, BROADCAST: one; else NULL. Borrowed until sealed */
     uint32_t n_states;
     const wsl_schema *key;            /* KEYED, timers */
+    uint32_t layer;                   /* KEYED: see tm_snapshot_base */
 } tm_section_spec;
 
 /* ---- for operators ---- */
@@ -56,13 +58,20 @@ void tm_section_entry(tm_section *section, uint32_t state, int64_t number, const
 void tm_section_timer(tm_section *section, int64_t timestamp, int64_t ns, const wsl_row *key);
 void tm_section_bytes(tm_section *section, uint32_t state, int64_t number, const void *bytes, size_t size);
 
+/* Later checkpoints may build on this one: a section can be a layer, and whoever keeps marks of what changes sets them back. Else
+ * (savepoints, and if nobody wants layers) it holds everything and nothing is to be remembered of it. */
+bool tm_snapshot_is_layered(const tm_snapshot *s);
+/* What there is of the operator's KEYED section of that name, to build on; false: nothing, it must be layer 0. Layer 0 may be written
+ * instead at any time. */
+bool tm_snapshot_base(const tm_snapshot *s, const tm_op *op, const char *name, tm_layer_base *out_base);
+
 /* Where it is at: for putting records directly; valid until the next call for the section. */
 struct tm_records *tm_section_into(tm_section *section);
 uint64_t tm_section_size(const tm_section *section); /* bytes put so far */
 /* n records that were made elsewhere (ckpt/records.h). */
 void tm_section_records(tm_section *section, const void *records, size_t size, uint64_t n);
 
-/* step: puts about max_bytes more; true: done. cancel: the snapshot was given up, what it holds is freed; exactly one of "step
+/* step: puts about max_bytes more, or does what takes as long; true: done. cancel: the snapshot was given up, what it holds is freed; exactly one of "step
  * said done" and cancel ends a walk. */
 typedef struct tm_snapshot_walk {
     void *arg;
@@ -76,10 +85,18 @@ void tm_snapshot_add_walk(tm_snapshot *s, tm_section *section, const tm_snapshot
 tm_snapshot *tm_snapshot_new(uint64_t checkpoint, const tm_snapshot_sink *sink);
 void tm_snapshot_free(tm_snapshot *s); /* aborts walks that are not done */
 uint64_t tm_snapshot_checkpoint(const tm_snapshot *s);
+/* Before the first operator: it is layered. layers outlives it. */
+void tm_snapshot_build_on(tm_snapshot *s, const tm_layers *layers);
+/* After the last one: some section may be built on later, so the file must outlive this checkpoint. */
+bool tm_snapshot_wants_shared(const tm_snapshot *s);
+/* Before the first step, if it was made with an empty one. */
+void tm_snapshot_set_sink(tm_snapshot *s, const tm_snapshot_sink *sink);
 /* Begins the state of that operator (its watermark is noted). */
 void tm_snapshot_operator(tm_snapshot *s, tm_op *op);
 /* Begins it and has it put in: what its function (.snapshot) and its class say, and its operator lists. */
 WSL_MUST_CHECK wsl_status tm_snapshot_ask(tm_snapshot *s, tm_op *op);
+/* What the last step did not do waits for the sink. */
+bool tm_snapshot_rests(const tm_snapshot *s);
 /* After the last operator. Goes on with the sections: about max_bytes; nothing while the sink is full. True: all were written. */
 bool tm_snapshot_step(tm_snapshot *s, uint32_t max_bytes);
 bool tm_snapshot_done(const tm_snapshot *s);

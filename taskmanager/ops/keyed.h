@@ -82,15 +82,17 @@ static inline __attribute__((always_inline)) wsl_status tm_keyed_rows(tm_keyed *
 }
 static inline tm_keyed *tm_keyed_of(tm_fn_ctx *f) { return (tm_keyed *)(void *)f; }
 
-/* The value that lies in the entry of the key in hand, if that was found beforehand; NULL: ask the state. */
-static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k)
+/* The value that lies in the entry of the key in hand, if that was found beforehand; NULL: ask the state. To write to it, or to
+ * read it only. */
+static inline wsl_row *tm_keyed_value_in_entry(const tm_keyed *k, bool to_write)
 {
     uint8_t *entry = k->key.entry;
     if (WSL_LIKELY(entry != NULL)) {
         WSL_DEBUG_ASSERT(k->first_place.owner == NULL || k->first_place.bit == 0 ||
                          k->key.owner == k->first_place.owner);
         const uint32_t bits = *(const uint32_t *)(const void *)(entry + k->first_place.bits_offset);
-        return WSL_LIKELY(bits & k->first_place.bit) ? (wsl_row *)(void *)(entry + k->first_place.offset) : NULL;
+        const bool usable = to_write ? tm_value_may_write(&k->first_place, bits) : (bits & k->first_place.bit) != 0;
+        return WSL_LIKELY(usable) ? (wsl_row *)(void *)(entry + k->first_place.offset) : NULL;
     }
     return NULL;
 }

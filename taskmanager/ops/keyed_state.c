@@ -126,14 +126,14 @@ static __attribute__((noinline)) wsl_row *update_long(tm_keyed *k, const wsl_sta
 const wsl_row *tm_keyed_value_get(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
 {
     tm_keyed *k = self(ctx);
-    const wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k) : NULL;
+    const wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k, false) : NULL;
     return WSL_LIKELY(row != NULL) ? row : get_long(k, state);
 }
 
 wsl_row *tm_keyed_value_update(wsl_keyed_ctx *ctx, const wsl_state_desc *state)
 {
     tm_keyed *k = self(ctx);
-    wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k) : NULL;
+    wsl_row *row = WSL_LIKELY(state == k->first) ? tm_keyed_value_in_entry(k, true) : NULL;
     return WSL_LIKELY(row != NULL) ? row : update_long(k, state);
 }
 

@@ -107,7 +107,7 @@ static wsl_status reduce_rows(tm_op *op, uint32_t input, const wsl_row *const *r
         for (; i < end; i++) {
             const wsl_row *row = rows[i];
             tm_keyed_select(k, i, row);
-            wsl_row *in_entry = tm_keyed_value_in_entry(k);
+            wsl_row *in_entry = tm_keyed_value_in_entry(k, true);
             const wsl_row *acc = WSL_LIKELY(in_entry != NULL) ? in_entry : k->state->ops->value_get(k->state, 0);
             if (WSL_LIKELY(acc != NULL)) {
                 WSL_TRY(fold(r, in_entry, acc, row));

@@ -19,7 +19,7 @@
 
 #include "taskmanager/state/key_ctx.h"
 
-enum { TM_STATES_MAX = 30 }; /* states of one operator */
+enum { TM_STATES_MAX = 29 }; /* states of one operator */
 
 typedef struct tm_state tm_state;
 struct tm_op;            /* ops/operator.h */
@@ -40,13 +40,18 @@ typedef struct tm_state_spec {
 
 enum { TM_STATE_SECOND = 0x80 };
 
-/* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. */
+/* A set value of fixed size lies at `offset` of the key's entry if `bit` of the u32 at `bits_offset` is 1. It may be written to if
+ * tm_value_may_write says so; else value_update gives it. */
 typedef struct tm_value_place {
     uint32_t bits_offset;
     uint32_t bit; /* 0: values of this state do not lie in entries, or expire */
+    uint32_t writable;
     uint32_t offset;
     const void *owner; /* key_ctx's entries are those of this state if its owner is this one */
 } tm_value_place;
+
+/* Those of `writable` are just `bit`, which is the lower one of them, and there is one. */
+static inline bool tm_value_may_write(const tm_value_place *p, uint32_t bits) { return (bits & p->writable) - 1 < p->bit; }
 
 /* A walk over the elements of a list, the entries of a map, the keys of a namespace. */
 typedef struct tm_state_walk {
@@ -112,7 +117,7 @@ typedef struct tm_state_ops {
 
     /* ---- checkpoints ---- */
     /* Puts all it holds now into a section of that name, as a walk: what is changed before its turn is copied first. One
-     * snapshot at a time. */
+     * snapshot at a time. What it has not changed since the last one may be left to lower layers (tm_snapshot_base). */
     void (*snapshot)(tm_state *s, struct tm_snapshot *out, struct tm_op *op, const char *name);
     /* Adds what the section holds (nothing of it is there yet). Rows of older schemas are brought to today's; a state that is not
      * known any more is an error. Several sections may be added one after the other. */

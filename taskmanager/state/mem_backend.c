@@ -3,6 +3,7 @@
  */
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/state/mem_changes.h"
 #include "taskmanager/state/mem_internal.h"
 #include "taskmanager/state/mem_snapshot.h"
 
@@ -24,8 +25,11 @@ void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state)
 {
     uint32_t *bits = tm_mem_bits(m, entry);
     m->now->n_set[state] -= *bits >> state & 1;
-    *bits &= ~(UINT32_C(1) << state);
-    if ((*bits & ~(TM_ENTRY_NULL_KEY | TM_ENTRY_TAKEN)) == 0) {
+    *bits &= ~(UINT32_C(1) << state | TM_ENTRY_CLEAN);
+    if ((*bits & ~TM_ENTRY_MARKS) == 0) {
+        if (m->changes.since != 0) {
+            tm_mem_note_gone(m, entry);
+        }
         tm_mem_table_remove(&m->now->table, m->state.key, entry);
     }
 }
@@ -63,6 +67,7 @@ static tm_value_place value_place(const tm_state *s, uint32_t state)
     return (tm_value_place){
         .bits_offset = (uint32_t)(m->fast ? offsetof(tm_entry_fast, bits) : offsetof(tm_entry_general, bits)),
         .bit = a->size != 0 && !a->stamped ? UINT32_C(1) << state : 0,
+        .writable = UINT32_C(1) << state | TM_ENTRY_CLEAN,
         .offset = a->offset,
         .owner = m->has_namespaces || m->now == NULL ? NULL : &m->now->table,
     };
@@ -88,6 +93,9 @@ static void mem_state_free(tm_state *s)
         free(m->areas[i].canonical);
         free(m->areas[i].name);
     }
+    tm_mem_changes_fini(m);
+    free(m->scratch);
+    free(m->scratch_key);
     free(m->map_key);
     free(m->expired);
     free(m);

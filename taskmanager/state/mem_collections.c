@@ -21,6 +21,7 @@ static uint8_t *entry_for(tm_mem_state *m, uint32_t state, uint32_t head_size)
 {
     uint8_t *entry = tm_mem_entry_or_new(m);
     uint32_t *bits = tm_mem_bits(m, entry);
+    *bits &= ~TM_ENTRY_CLEAN;
     if (!(*bits >> state & 1)) {
         *bits |= UINT32_C(1) << state;
         m->now->n_set[state]++;
@@ -128,6 +129,7 @@ static const wsl_row *last_value(tm_mem_state *m, uint8_t *entry, uint32_t state
     tm_mem_map *map = tm_mem_map_in(entry, a);
     const wsl_row *last = a->ttl.return_expired ? tm_mem_keep_expired(m, tm_map_value(item)) : NULL;
     a->changes++;
+    tm_mem_dirty(m, entry);
     (void)tm_mem_map_remove(map, &m->now->slab, key);
     if (map->n == 0) {
         tm_mem_unset(m, entry, state);
@@ -154,6 +156,7 @@ const wsl_row *tm_mem_map_state_get(tm_state *s, uint32_t state, const wsl_row *
         }
         if (tm_mem_reads_touch(a)) {
             tm_mem_touch(m, a, &item->used);
+            tm_mem_dirty(m, entry);
         }
     }
     return tm_map_value(item);
@@ -203,6 +206,7 @@ void tm_mem_map_state_remove(tm_state *s, uint32_t state, const wsl_row *key)
     }
     tm_mem_map *map = tm_mem_map_in(entry, a);
     a->changes++;
+    tm_mem_dirty(m, entry);
     (void)tm_mem_map_remove(map, &m->now->slab, canonical(m, a, key));
     if (map->n == 0) {
         tm_mem_unset(m, entry, state);
@@ -268,6 +272,7 @@ static void remove_in_hand(tm_mem_state *m, tm_state_walk *walk)
     uint8_t *entry = walked_entry(walk);
     tm_slab *slab = &m->now->slab;
     bool is_empty;
+    tm_mem_dirty(m, entry);
     if (a->kind == WSL_STATE_LIST) {
         tm_list_at at = list_at(walk);
         tm_mem_list_remove(tm_mem_list_in(entry, a), slab, &at, a->stamped);
@@ -327,6 +332,7 @@ bool tm_mem_walk_step(tm_state *s, tm_state_walk *walk)
         if (!tm_mem_is_expired(m, a, *used)) {
             if (tm_mem_reads_touch(a)) {
                 tm_mem_touch(m, a, used);
+                tm_mem_dirty(m, walked_entry(walk));
             }
             return true;
         }

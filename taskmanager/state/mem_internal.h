@@ -19,9 +19,16 @@
  */
 #pragma once
 #include "taskmanager/state/backend.h"
+#include "taskmanager/state/kept_records.h"
 #include "taskmanager/state/mem_list.h"
 #include "taskmanager/state/mem_map.h"
 #include "taskmanager/state/mem_table.h"
+
+/* Bits of an entry that are of no state: TM_ENTRY_NULL_KEY, and ... */
+#define TM_ENTRY_TAKEN (UINT32_C(1) << 30) /* while a snapshot is made of it: not for the walk (mem_snapshot.h) */
+#define TM_ENTRY_CLEAN (UINT32_C(1) << 29) /* as the last snapshot has it (mem_changes.h) */
+#define TM_ENTRY_MARKS (TM_ENTRY_NULL_KEY | TM_ENTRY_TAKEN | TM_ENTRY_CLEAN)
+_Static_assert(TM_STATES_MAX <= 29, "states have the bits below the marks");
 
 /* What rows of a schema are. */
 typedef struct tm_mem_shape {
@@ -49,11 +56,19 @@ typedef struct tm_mem_area {
 typedef struct tm_mem_space {
     int64_t ns;
     uint32_t n_walks; /* that go through its keys */
+    bool in_layer;    /* a snapshot that layers count from knows of it */
     tm_region region;
     tm_slab slab;
     tm_mem_table table;
     uint64_t n_set[]; /* keys that have something in a state */
 } tm_mem_space;
+
+/* Keys that were removed, by group, and namespaces that were dropped. */
+typedef struct tm_mem_gone {
+    tm_kept_records keys;
+    int64_t *dropped;
+    uint32_t n_dropped;
+} tm_mem_gone;
 
 typedef struct tm_mem_state {
     tm_state state;
@@ -73,6 +88,14 @@ typedef struct tm_mem_state {
     struct tm_mem_snapshot *snapshot; /* that is being made; NULL: none */
     tm_mem_ahead *ahead;
     tm_mem_walk spare_walk; /* memory of the last walk that ended */
+    struct tm_mem_changes { /* mem_changes.h */
+        uint64_t since; /* the checkpoint that marks are about; 0: nobody asks */
+        tm_mem_gone gone;
+    } changes;
+    uint8_t *scratch; /* for records */
+    size_t scratch_capacity;
+    wsl_row *scratch_key;
+    uint32_t scratch_key_capacity;
     wsl_row *map_key; /* in canonical form */
     uint32_t map_key_capacity;
     wsl_row *expired;       /* a copy of a row that was returned for the last time */
@@ -124,6 +147,9 @@ void tm_mem_unset(tm_mem_state *m, uint8_t *entry, uint32_t state);
 /* What is in the entry's area goes, too. */
 void tm_mem_clear_in(tm_mem_state *m, uint8_t *entry, uint32_t state);
 
+/* Something in it changes. */
+static inline void tm_mem_dirty(const tm_mem_state *m, uint8_t *entry) { *tm_mem_bits(m, entry) &= ~TM_ENTRY_CLEAN; }
+
 static inline bool tm_mem_is_set(const tm_mem_state *m, uint8_t *entry, uint32_t state)
 {
     return *tm_mem_bits(m, entry) >> state & 1;
@@ -133,7 +159,7 @@ static inline bool tm_mem_fits(const tm_mem_shape *shape, const wsl_row *row)
     return shape->has_variable ? row->size >= shape->fixed : row->size == shape->fixed;
 }
 
-/* ---- mem_snapshot.c ---- */
+/* ---- mem_snapshot.c, mem_restore.c ---- */
 
 void tm_mem_snapshot_begin(tm_state *s, struct tm_snapshot *out, struct tm_op *op, const char *name);
 wsl_status tm_mem_restore(tm_state *s, const struct tm_restore_piece *piece, wsl_error *err);

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "taskmanager/state/mem_changes.h"
 #include "taskmanager/state/mem_internal.h"
 #include "taskmanager/state/mem_snapshot.h"
 
@@ -107,6 +108,9 @@ void tm_mem_drop_namespace(tm_state *s, int64_t ns)
         return;
     }
     WSL_ASSERT(m->has_namespaces && space->n_walks == 0);
+    if (m->changes.since != 0) {
+        tm_mem_note_dropped(m, space);
+    }
     erase(m, space);
     m->now = m->now == space ? NULL : m->now;
     m->before = m->before == space ? NULL : m->before;

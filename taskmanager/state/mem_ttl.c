@@ -59,6 +59,7 @@ static bool clean_list(tm_mem_state *m, uint8_t *entry, uint32_t state, uint32_t
         *io_left -= 1;
         if (tm_mem_is_expired(m, a, *tm_stamp_of(row))) {
             tm_mem_list_remove(l, slab, &at, true);
+            tm_mem_dirty(m, entry);
             a->changes++;
         }
     }
@@ -89,6 +90,7 @@ static bool clean_map(tm_mem_state *m, uint8_t *entry, uint32_t state, uint32_t 
         *io_left -= 1;
         if (tm_mem_is_expired(m, a, item->used)) {
             tm_mem_map_remove_at(map, &m->now->slab, &at);
+            tm_mem_dirty(m, entry);
             a->changes++;
         }
     }
@@ -109,7 +111,7 @@ static bool clean_entry(tm_mem_state *m, uint8_t *entry, uint32_t *io_left)
 {
     const uint32_t *bits = tm_mem_bits(m, entry);
     uint32_t *i = &m->cleaning.state;
-    for (; *i < m->n_states && (*bits & ~(TM_ENTRY_NULL_KEY | TM_ENTRY_TAKEN)) != 0; *i += 1) {
+    for (; *i < m->n_states && (*bits & ~TM_ENTRY_MARKS) != 0; *i += 1) {
         if (!m->areas[*i].stamped || !(*bits >> *i & 1)) {
             continue;
         }

@@ -54,6 +54,7 @@ static __attribute__((noinline)) const wsl_row *read_mortal(tm_mem_state *m, uin
     }
     if (tm_mem_reads_touch(a)) {
         tm_mem_touch(m, a, tm_stamp_of(row));
+        tm_mem_dirty(m, entry);
     }
     return row;
 }
@@ -88,6 +89,7 @@ wsl_row *tm_mem_value_update(tm_state *s, uint32_t state)
     uint8_t *entry = tm_mem_entry_or_new(m);
     uint32_t *bits = tm_mem_bits(m, entry);
     wsl_row *row;
+    *bits &= ~TM_ENTRY_CLEAN;
     if (WSL_LIKELY(*bits >> state & 1)) {
         row = tm_mem_value_in(entry, a);
         if (WSL_LIKELY(!a->stamped)) {
@@ -152,7 +154,7 @@ wsl_status tm_mem_value_put(tm_state *s, uint32_t state, const wsl_row *row)
         *tm_stamp_of(to) = old_used;
         tm_mem_touch(m, a, tm_stamp_of(to));
     }
-    *bits |= UINT32_C(1) << state;
+    *bits = (*bits & ~TM_ENTRY_CLEAN) | UINT32_C(1) << state;
     m->now->n_set[state] += !is_set;
     return WSL_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "graph/pb.h"
 #include "taskmanager/ckpt/restore.h"
 #include "taskmanager/task/task_internal.h"
 
@@ -27,6 +28,9 @@ void tm_task_checkpoint_init(tm_task *t)
 {
     tm_task_checkpoint *c = &t->checkpoint;
     const char *mode = wsl_config_str(t->config, "execution.checkpointing.mode");
+    if (wsl_config_bool(t->config, "execution.checkpointing.incremental")) {
+        c->layers = tm_layers_new();
+    }
     tm_align_init(&c->align, t->n_in_channels, mode == NULL || strcmp(mode, "AT_LEAST_ONCE") != 0);
 }
 
@@ -34,6 +38,7 @@ void tm_task_checkpoint_fini(tm_task *t)
 {
     tm_task_checkpoint_stop(t);
     tm_restore_free(WSL_TAKE(t->checkpoint.restore));
+    tm_layers_free(WSL_TAKE(t->checkpoint.layers));
     tm_align_fini(&t->checkpoint.align);
 }
 
@@ -192,13 +197,20 @@ static wsl_status send_barrier(tm_task *t, uint64_t checkpoint)
     return WSL_OK;
 }
 
-static tm_writer *open_writer(tm_task *t, uint64_t checkpoint)
+/* What later checkpoints may build on goes to shared/, with the checkpoint before its name. */
+static tm_writer *open_writer(tm_task *t, uint64_t checkpoint, bool shared)
 {
     const size_t room = strlen(t->deploy->checkpoint_dir) + 32;
     char *dir = wsl_alloc(room);
-    (void)snprintf(dir, room, "%s/chk-%" PRIu64, t->deploy->checkpoint_dir, checkpoint);
-    char stem[64];
-    (void)snprintf(stem, sizeof stem, "%u-%u-%016" PRIx64, t->key.vertex, t->key.subtask, wsl_rng_next(&t->rng));
+    char stem[96], before[24];
+    (void)snprintf(before, sizeof before, "%" PRIu64 "-", checkpoint);
+    if (shared) {
+        (void)snprintf(dir, room, "%s/shared", t->deploy->checkpoint_dir);
+    } else {
+        (void)snprintf(dir, room, "%s/chk-%" PRIu64, t->deploy->checkpoint_dir, checkpoint);
+    }
+    (void)snprintf(stem, sizeof stem, "%s%u-%u-%016" PRIx64, shared ? before : "", t->key.vertex, t->key.subtask,
+                   wsl_rng_next(&t->rng));
     const uint32_t inline_max = (uint32_t)wsl_config_size(t->config, "execution.checkpointing.data-inline-threshold");
     tm_writer *w = tm_writer_open(t->checkpoint.writers, dir, stem, inline_max, t->services.written);
     free(dir);
@@ -228,15 +240,20 @@ static wsl_status begin_snapshot(tm_task *t, uint64_t checkpoint)
         decline(t, checkpoint, "the task was deployed without a directory for checkpoints");
         return WSL_OK;
     }
-    c->writer = open_writer(t, checkpoint);
-    const tm_snapshot_sink sink = tm_writer_sink(c->writer);
-    c->snapshot = tm_snapshot_new(checkpoint, &sink);
+    c->snapshot = tm_snapshot_new(checkpoint, &(tm_snapshot_sink){0});
     c->written_out = false;
+    if (c->layers != NULL && (c->options & TM_BARRIER_KIND) == WSL__PB__CHECKPOINT_KIND__CHECKPOINT) {
+        tm_snapshot_build_on(c->snapshot, c->layers);
+    }
     const wsl_status status = ask_operators(t, c->snapshot);
     if (status != WSL_OK) {
         drop_snapshot(c);
+        return status;
     }
-    return status;
+    c->writer = open_writer(t, checkpoint, tm_snapshot_wants_shared(c->snapshot));
+    const tm_snapshot_sink sink = tm_writer_sink(c->writer);
+    tm_snapshot_set_sink(c->snapshot, &sink);
+    return WSL_OK;
 }
 
 wsl_status tm_task_take_snapshot(tm_task *t)
@@ -268,7 +285,6 @@ bool tm_task_walk(tm_task *t, bool idle, int64_t *now_ns)
         return false;
     }
     const int64_t begin = *now_ns;
-    const uint64_t bytes = tm_snapshot_bytes(c->snapshot);
     const bool done = tm_snapshot_step(c->snapshot, WALK_PIECE);
     *now_ns = wsl_now_ns(t->seams.clock);
     if (done) {
@@ -276,7 +292,7 @@ bool tm_task_walk(tm_task *t, bool idle, int64_t *now_ns)
         tm_writer_finish(c->writer);
         return true;
     }
-    const bool rested = tm_snapshot_bytes(c->snapshot) == bytes && *now_ns - begin < WALK_RETRY_NS / WALK_SHARE;
+    const bool rested = tm_snapshot_rests(c->snapshot) && *now_ns - begin < WALK_RETRY_NS / WALK_SHARE;
     c->next_walk_ns = rested ? *now_ns + WALK_RETRY_NS : *now_ns + WALK_SHARE * (*now_ns - begin);
     return !rested;
 }
@@ -296,7 +312,14 @@ static void acknowledge(tm_task *t, tm_writer_result *result)
     wsl__pb__checkpoint_ack__init(ack);
     ack->checkpoint = tm_snapshot_checkpoint(c->snapshot);
     ack->bytes = tm_snapshot_bytes(c->snapshot);
+    if (wsl_pb_is_set(result->file.path) && tm_snapshot_wants_shared(c->snapshot)) {
+        result->file.checkpoint = ack->checkpoint;
+    }
     ack->snapshot = tm_snapshot_handles(c->snapshot, &result->file);
+    if (tm_snapshot_is_layered(c->snapshot)) {
+        tm_layers_complete(c->layers, ack->snapshot);
+        tm_layers_acknowledged(c->layers, ack->checkpoint, ack->snapshot);
+    }
     result->file = (Wsl__Pb__StateFile)WSL__PB__STATE_FILE__INIT; /* the handles have its parts */
     ack->sync_ns = c->sync_ns;
     ack->alignment_ns = c->alignment_ns;

@@ -27,6 +27,7 @@ typedef struct tm_task_checkpoint {
     int64_t trigger_ms;
     struct tm_restore *restore; /* between the lists and the rest of it */
     tm_snapshot *snapshot;
+    tm_layers *layers;     /* NULL: checkpoints are not incremental */
     tm_writer *writer;
     bool written_out;      /* the writer has all of it */
     bool damaged;          /* what it was to begin with cannot be read */

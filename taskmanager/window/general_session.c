@@ -263,11 +263,12 @@ static inline wsl_row *session_in_entry(const tm_general *g, wsl_row **out_acc)
     const tm_value_place *s = &g->session_place;
     const tm_value_place *c = &g->contents_place;
     const uint32_t both = s->bit | c->bit;
+    const uint32_t mask = s->writable | c->writable;
     if (WSL_UNLIKELY(entry == NULL || g->key.owner != g->loaded || s->bit == 0 || c->bit == 0 || !g->fold.in_place)) {
         return NULL;
     }
     const uint32_t bits = *(const uint32_t *)(const void *)(entry + s->bits_offset);
-    if (WSL_UNLIKELY((bits & both) != both)) {
+    if (WSL_UNLIKELY((bits & mask) != both)) {
         return NULL;
     }
     *out_acc = (wsl_row *)(void *)(entry + c->offset);

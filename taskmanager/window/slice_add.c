@@ -18,7 +18,7 @@ static inline wsl_row *in_entry(const tm_slice_op *o)
     uint8_t *entry = o->key.entry;
     if (WSL_LIKELY(entry != NULL)) {
         const uint32_t bits = *(const uint32_t *)(const void *)(entry + o->place.bits_offset);
-        return WSL_LIKELY(bits & o->place.bit) ? (wsl_row *)(void *)(entry + o->place.offset) : NULL;
+        return WSL_LIKELY(tm_value_may_write(&o->place, bits)) ? (wsl_row *)(void *)(entry + o->place.offset) : NULL;
     }
     return NULL;
 }
@@ -48,6 +48,7 @@ static wsl_status add_block_by_function(tm_slice_op *o, tm_state *s, const wsl_r
     const uint32_t field = kc->fast_field;
     const uint32_t offset = o->place.offset;
     const uint32_t bit = o->place.bit;
+    const uint32_t mask = o->place.writable | TM_ENTRY_NULL_KEY;
     for (uint32_t i = from; i < to; i++) {
         const wsl_row *row = rows[i];
         const uint32_t is_null = row->nulls >> field & 1;
@@ -56,7 +57,7 @@ static wsl_status add_block_by_function(tm_slice_op *o, tm_state *s, const wsl_r
         wsl_row *acc = NULL;
         tm_key_ctx_prefetch(kc, i + TM_KEY_PREFETCH);
         if (WSL_LIKELY(e != NULL && e->slot == row->slot[field] &&
-                       (e->bits & (bit | TM_ENTRY_NULL_KEY)) == (bit | is_null << 31))) {
+                       (e->bits & mask) == (bit | is_null << 31))) {
             acc = (wsl_row *)(void *)(entry + offset);
         } else {
             tm_key_ctx_select(kc, i, row);
@@ -116,6 +117,7 @@ static wsl_status add_cached(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_
     const uint32_t field = kc->fast_field;
     const uint32_t offset = o->place.offset;
     const uint32_t bit = o->place.bit;
+    const uint32_t mask = o->place.writable | TM_ENTRY_NULL_KEY;
     uint32_t misses = 0;
     uint32_t bad = 0;
     if (WSL_UNLIKELY(!s->ops->load(s, rows, 1, 0, &bad))) { /* key_ctx is told of this table's moves from now on */
@@ -131,7 +133,7 @@ static wsl_status add_cached(tm_slice_op *o, tm_state *s, int64_t ns, const wsl_
         const tm_entry_fast *e = (const tm_entry_fast *)(const void *)*at;
         wsl_row *acc = NULL;
         if (WSL_LIKELY(e != NULL && e->slot == slot &&
-                       (e->bits & (bit | TM_ENTRY_NULL_KEY)) == (bit | (row->nulls >> field & 1) << 31))) {
+                       (e->bits & mask) == (bit | (row->nulls >> field & 1) << 31))) {
             acc = (wsl_row *)(void *)(*at + offset);
         } else {
             misses++;

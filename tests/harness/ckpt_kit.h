@@ -215,6 +215,7 @@ KIT void kit_file(ckpt_kit *k, const char *path)
     wsl__pb__state_file__init(file);
     file->size = k->bytes.n;
     file->checksum = wsl_checksum_of(k->bytes.items, k->bytes.n);
+    file->checkpoint = path != NULL && strncmp(path, "shared/", 7) == 0 ? strtoull(path + 7, NULL, 10) : 0;
     if (path != NULL) {
         char *full = wsl_asprintf("%s/%s", k->job_dir, path);
         wsl_pb_set(&file->path, path);
@@ -281,6 +282,33 @@ KIT void kit_sums(ckpt_kit *k, const char *uid, uint32_t parallelism, uint32_t m
             if (wsl_key_group(kit_long_hash(id), max_parallelism) == group) {
                 kit_key(k, kit_long_hash(id), kit_long_row(&key, id));
                 kit_row(k, WSL_RECORD_VALUE, 0, 0, kit_long_row(&value, 10 * id));
+            }
+        }
+    }
+}
+
+/* A layer above: keys with id % 3 == 1 have 1000 + key now, those with id % 3 == 2 are gone; of group 0 nothing below counts. */
+KIT void kit_sums_layer(ckpt_kit *k, const char *uid, uint32_t parallelism, uint32_t max_parallelism, uint32_t subtask,
+                        uint32_t n_keys, uint32_t layer)
+{
+    kit_room key, value;
+    Wsl__Pb__Section *s = kit_section(k, uid, parallelism, max_parallelism, subtask, KIT_KIND(KEYED), "state");
+    kit_state(s, "sum", WSL_STATE_VALUE, &kit_long_schema, NULL);
+    s->key = wsl_schema_to_pb(&kit_long_schema);
+    s->layer = layer;
+    const uint32_t end = wsl_key_group_first(subtask + 1, max_parallelism, parallelism);
+    for (uint32_t group = wsl_key_group_first(subtask, max_parallelism, parallelism); group < end; group++) {
+        kit_group(k, group);
+        if (group == 0) {
+            kit_record(k, WSL_RECORD_DROP, 0, 0, NULL, 0, NULL, 0);
+        }
+        for (uint32_t id = 0; id < n_keys; id++) {
+            if (id % 3 != 0 && wsl_key_group(kit_long_hash(id), max_parallelism) == group) {
+                kit_key(k, kit_long_hash(id), kit_long_row(&key, id));
+                kit_record(k, WSL_RECORD_REPLACE, 0, 0, NULL, 0, NULL, 0);
+                if (id % 3 == 1) {
+                    kit_row(k, WSL_RECORD_VALUE, 0, 0, kit_long_row(&value, 1000 + id));
+                }
             }
         }
     }

@@ -111,8 +111,8 @@ static uint32_t again(mini_cluster *c, const wsl_id *id)
     return n;
 }
 
-/* apart: the subtasks are not connected, so only the one that fails starts again. */
-static void check_recovery(const char *roll, uint32_t parallelism, bool apart)
+/* apart: the subtasks are not connected, so only the one that fails starts again. more: an option, or NULL. */
+static void check_recovery_with(const char *roll, uint32_t parallelism, bool apart, const char *more)
 {
     place p;
     make_place(&p);
@@ -121,7 +121,7 @@ static void check_recovery(const char *roll, uint32_t parallelism, bool apart)
     mini_cluster *c = mini_cluster_start(2, 2, NULL);
     const char *const args[] = {"--in", p.in, "--out", p.out, "--marker", p.marker, "--roll", roll, apart ? "--apart" : NULL, NULL};
     const char *const overrides[] = {"execution.checkpointing.interval=50ms", dir, "restart-strategy.type=fixed-delay",
-                                     "restart-strategy.fixed-delay.delay=0s", "restart-strategy.fixed-delay.attempts=5", NULL};
+                                     "restart-strategy.fixed-delay.delay=0s", "restart-strategy.fixed-delay.attempts=5", more, NULL};
     wsl_id job;
     wsl_error err = {0};
     cr_assert_eq(mini_cluster_submit(c, JOBS, parallelism, args, overrides, &job, &err), WSL_OK, "%s", err.text);
@@ -134,6 +134,21 @@ static void check_recovery(const char *roll, uint32_t parallelism, bool apart)
     check_results(&p);
     mini_cluster_stop(c);
     remove_place(&p);
+}
+
+static void check_recovery(const char *roll, uint32_t parallelism, bool apart)
+{
+    check_recovery_with(roll, parallelism, apart, NULL);
+}
+
+Test(recovery, files_are_exact_after_a_failure_with_state_in_shared_files)
+{
+    check_recovery_with("true", 2, false, "execution.checkpointing.data-inline-threshold=0");
+}
+
+Test(recovery, files_are_exact_after_a_failure_with_checkpoints_that_hold_everything)
+{
+    check_recovery_with("true", 2, false, "execution.checkpointing.incremental=false");
 }
 
 Test(recovery, files_are_exact_after_a_failure_rolled_at_each_checkpoint) { check_recovery("true", 1, false); }

@@ -222,3 +222,61 @@ Test(state, export_prints_a_line_for_each)
     says(RUN("state", "export", b.chk, "--state", "nothing"), 4, "no state 'nothing'");
     tear_down(&b);
 }
+
+static bool has_value(const char *out, int id, int value)
+{
+    char text[100];
+    (void)snprintf(text, sizeof text, "\"key\":{\"id\":%d},\"namespace\":0,\"value\":{\"id\":%d}}\n", id, value);
+    return strstr(out, text) != NULL;
+}
+
+Test(state, export_prints_of_layers_what_counts)
+{
+    char dir[] = "/tmp/wiesel-layers-XXXXXX";
+    wsl_fs *fs = wsl_fs_posix();
+    wsl_error err = {0};
+    ckpt_kit k;
+    cr_assert_not_null(mkdtemp(dir));
+    char *shared = wsl_asprintf("%s/shared", dir), *chk = wsl_ckpt_path(dir, 9);
+    cr_assert_eq(fs->make_dirs(fs, shared, &err), WSL_OK);
+    kit_init(&k, fs, dir, 9);
+    kit_sums(&k, "sums", 1, 128, 0, 300);
+    kit_file(&k, "shared/7-0-0-a.state");
+    kit_sums_layer(&k, "sums", 1, 128, 0, 200, 1);
+    kit_file(&k, "shared/8-0-0-b.state");
+    kit_sums_layer(&k, "sums", 1, 128, 0, 100, 2);
+    kit_file(&k, "shared/9-0-0-c.state");
+    kit_publish(&k);
+    kit_fini(&k);
+    says(RUN("checkpoint", "verify", chk), 0, "Checkpoint 9 is whole: 3 files, ");
+    says(RUN("checkpoint", "show", chk), 0, " in 3 layers");
+    said s = RUN("state", "export", chk);
+    cr_assert_eq(s.code, 0, "%s", s.err);
+    uint32_t expected = 0, lines = 0, dropped = 0;
+    for (int id = 0; id < 300; id++) {
+        const bool group_0 = wsl_key_group(kit_long_hash(id), 128) == 0;
+        const bool changed = id < 200 && id % 3 == 1, gone = id < 200 && id % 3 == 2;
+        /* the second layer drops what the first one has of group 0 */
+        const bool there = !gone && (!group_0 || (changed && id < 100));
+        dropped += group_0;
+        expected += there;
+        cr_assert_eq(has_value(s.out, id, changed ? 1000 + id : 10 * id), there, "key %d", id);
+    }
+    for (const char *at = s.out; *at != '\0'; at++) {
+        lines += *at == '\n';
+    }
+    cr_assert_gt(dropped, 0u);
+    cr_assert_eq(lines, expected);
+    drop(&s);
+    static const char *const files[] = {"7-0-0-a", "8-0-0-b", "9-0-0-c"};
+    for (size_t i = 0; i < WSL_ARRAY_LEN(files); i++) {
+        char *path = wsl_asprintf("%s/%s.state", shared, files[i]);
+        cr_assert_eq(fs->remove(fs, path, &err), WSL_OK);
+        free(path);
+    }
+    (void)wsl_ckpt_discard(fs, chk, NULL);
+    cr_assert_eq(fs->remove(fs, shared, &err), WSL_OK);
+    cr_assert_eq(fs->remove(fs, dir, &err), WSL_OK);
+    free(shared);
+    free(chk);
+}

@@ -8,7 +8,7 @@
 #include "base/fs_mem.h"
 #include "base/rng.h"
 
-enum { FILES = 6, ROUNDS = 1000 };
+enum { FILES = 8, ROUNDS = 1000 };
 
 static const char job_dir[] = "/ckpt/00000000000000000000000000000000";
 static const char chk_dir[] = "/ckpt/00000000000000000000000000000000/chk-7";
@@ -16,6 +16,10 @@ static const char chk_dir[] = "/ckpt/00000000000000000000000000000000/chk-7";
 /* Four subtasks of keyed state in a file each, one of all other kinds, content in the metadata, and the metadata. */
 static void make(wsl_fs *fs)
 {
+    char shared[100];
+    (void)snprintf(shared, sizeof shared, "%s/shared", job_dir);
+    cr_assert_eq(fs->make_dirs(fs, shared, NULL), WSL_OK);
+
     ckpt_kit k;
     kit_room key, room;
     kit_init(&k, fs, job_dir, 7);
@@ -25,6 +29,10 @@ static void make(wsl_fs *fs)
         kit_sums(&k, "sums", 4, 128, i, 500);
         kit_file(&k, path);
     }
+    kit_sums_layer(&k, "sums", 4, 128, 0, 500, 1);
+    kit_file(&k, "shared/6-1-0-cd.state");
+    kit_sums_layer(&k, "sums", 4, 128, 0, 300, 2);
+    kit_file(&k, "shared/7-1-0-ef.state");
     Wsl__Pb__Section *s = kit_section(&k, "all", 1, 128, 0, KIT_KIND(EVENT_TIMERS), "timers");
     s->key = wsl_schema_to_pb(&kit_long_schema);
     kit_group(&k, wsl_key_group(kit_long_hash(3), 128));
@@ -52,6 +60,8 @@ static void read_back(wsl_fs *fs, damage_file files[FILES])
         damage_file *f = &files[i];
         (void)(i < 4    ? snprintf(f->path, sizeof f->path, "%s/1-%u-ab.state", chk_dir, i)
                : i == 4 ? snprintf(f->path, sizeof f->path, "%s/shared-all.state", job_dir)
+               : i == 5 ? snprintf(f->path, sizeof f->path, "%s/shared/6-1-0-cd.state", job_dir)
+               : i == 6 ? snprintf(f->path, sizeof f->path, "%s/shared/7-1-0-ef.state", job_dir)
                         : snprintf(f->path, sizeof f->path, "%s/_metadata", chk_dir));
     }
     damage_read(fs, files, FILES);
