@@ -398,6 +398,7 @@ static wsl_status writer_finish(void *self, wsl_sink_ctx *ctx, wsl_error *err)
             : w->name != NULL ? wsl_file_writer_set_aside(w, err)
                               : wsl_file_writer_close_part(w, ctx, err);
     }
+    w->finished = true;
     if (s == WSL_OK && !ctx->checkpoints) {
         s = wsl_file_parts_commit(&w->parts, UINT64_MAX, err);
     }

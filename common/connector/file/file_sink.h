@@ -29,6 +29,7 @@ typedef struct wsl_file_writer {
     bool failed;
     bool begun;         /* what was there before was looked at */
     bool in_checkpoint; /* a checkpoint has the open part */
+    bool finished;      /* no more rows come */
     wsl_file_parts parts; /* with checkpoints, or restored */
 } wsl_file_writer;
 

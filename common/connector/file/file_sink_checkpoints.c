@@ -74,7 +74,10 @@ wsl_status wsl_file_writer_commit(void *self, wsl_sink_ctx *ctx, uint64_t checkp
 {
     (void)ctx;
     wsl_file_writer *w = (wsl_file_writer *)self;
-    const wsl_status s = wsl_file_parts_commit(&w->parts, checkpoint, err);
+    wsl_status s = wsl_file_parts_commit(&w->parts, checkpoint, err);
+    if (s == WSL_OK && w->finished && w->parts.pending.n == 0 && w->parts.owner.attempt > 1) {
+        s = wsl_file_parts_clean(&w->parts, err); /* a process that was taken for dead may have written since the restore */
+    }
     return s == WSL_OK ? s : wsl_file_writer_fail(w, s, err);
 }
 

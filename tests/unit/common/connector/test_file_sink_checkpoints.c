@@ -210,6 +210,41 @@ Test(file_sink_checkpoints, example_52_killed_between_metadata_and_notice)
     world_fini(&w);
 }
 
+/* It was frozen, taken for dead, and takes part in one more checkpoint, which is given up, before it hears of that. */
+Test(file_sink_checkpoints, what_a_frozen_writer_leaves_goes_at_the_end)
+{
+    world w;
+    world_init(&w);
+    wsl_error err = {0};
+    saved cp = {0}, given_up = {0};
+    sink frozen, s;
+    const char *const *options = OPTIONS("path=/out", "roll-on-checkpoint=true");
+    begin_sink(&frozen, &w, options, 1, 0, 1);
+    cr_assert_eq(sink_open(&frozen, &err), WSL_OK, "%s", err.text);
+    cr_assert_eq(sink_write(&frozen, number(0), &err), WSL_OK);
+    cr_assert_eq(prepare(&frozen, 1, &cp, &err), WSL_OK);
+
+    begin_sink(&s, &w, options, 2, 0, 1);
+    cr_assert_eq(sink_open(&s, &err), WSL_OK);
+    cr_assert_eq(restore(&s, &cp, &err), WSL_OK, "%s", err.text);
+    cr_assert_eq(sink_write(&frozen, number(1), &err), WSL_OK);
+    cr_assert_eq(prepare(&frozen, 2, &given_up, &err), WSL_OK);
+    sink_fini(&frozen);
+
+    cr_assert_eq(sink_write(&s, number(1), &err), WSL_OK);
+    cr_assert_eq(finish(&s, &err), WSL_OK);
+    cr_assert_eq(prepare(&s, 3, &cp, &err), WSL_OK);
+    cr_assert_eq(commit(&s, 3, &err), WSL_OK, "%s", err.text);
+    expect_rows(&w, "/out", 2, "at the end");
+    seen all;
+    look(&all, &w, "/out");
+    cr_assert_eq(all.hidden, 0, "nothing is left behind");
+    sink_fini(&s);
+    saved_clear(&cp);
+    saved_clear(&given_up);
+    world_fini(&w);
+}
+
 Test(file_sink_checkpoints, rolls_when_nothing_comes)
 {
     world w;
