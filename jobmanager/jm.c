@@ -222,7 +222,7 @@ static bool is_clusters(const char *key)
 {
     static const char *const prefixes[] = {"execution.checkpointing.", "restart-strategy", "web.checkpoints.",
                                            "jobmanager.execution.", "jobmanager.scheduler",
-                                           "jobmanager.adaptive-scheduler."};
+                                           "jobmanager.adaptive-scheduler.", "pipeline.on-error"};
     for (size_t i = 0; i < WSL_ARRAY_LEN(prefixes); i++) {
         if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0) {
             return true;

@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "data/key.h"
+#include "graph/graph_check.h"
+#include "graph/operator_options.h"
 #include "graph/pb.h"
 
 /* NULL: there is nothing to set, and the environment knows why. */
@@ -123,5 +125,27 @@ wsl_stream *wsl_stream_set_config(wsl_stream *stream, const void *bytes, uint32_
     }
     free(op->config.data);
     op->config = (ProtobufCBinaryData){.len = size, .data = wsl_memdup(bytes, size)};
+    return stream;
+}
+
+wsl_stream *wsl_stream_set_on_error(wsl_stream *stream, const char *policy)
+{
+    wsl_env *env = stream->env;
+    Wsl__Pb__Operator *op = operator_of(env, stream->op, "set_on_error");
+    if (op == NULL) {
+        return stream;
+    }
+    if (wsl_pb_option(op->options, op->n_options, "on-error") != NULL) {
+        (void)wsl_env_fail(env, "'%s': what to do with rows that fail is set already", op->name);
+        return stream;
+    }
+    wsl_pb_add_option(&op->options, &op->n_options, "on-error", policy);
+    WSL_AUTO(wsl_config) config = NULL; /* is it one of this operator's options, with a value that there is? */
+    wsl_error err = {0};
+    if (wsl_operator_config_new(op, NULL, &config, &err) != WSL_OK) {
+        (void)wsl_env_fail(env, "%s", err.text);
+        return stream;
+    }
+    wsl_graph_add_option_sides(op);
     return stream;
 }

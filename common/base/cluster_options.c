@@ -14,6 +14,9 @@ const wsl_option wsl_job_options[] = {
     {.name = "pipeline.operator-chaining.enabled", .type = WSL_OPT_BOOL, .default_value = "true",
      .also = "pipeline.operator-chaining",
      .help = "Whether operators that are connected one to one run as one task."},
+    {.name = "pipeline.on-error", .type = WSL_OPT_ENUM, .default_value = "fail", .choices = "fail|skip",
+     .help = "Rows for which a function returns an error: fail the job, or count (poisonRows) and skip them. Operators may say "
+             "otherwise, and send them to a side output (on-error)."},
     {.name = "pipeline.auto-watermark-interval", .type = WSL_OPT_DURATION, .default_value = "200 ms", .min = "1 ms", .max = "1 h",
      .help = "How often periodic watermark generators emit."},
     {.name = "watermark.emit", .type = WSL_OPT_ENUM, .default_value = "periodic", .choices = "periodic|per-record",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <wiesel/bad_record.h>
+#include <wiesel/poison_row.h>
 
 #include "base/alloc.h"
 #include "data/key.h"
@@ -228,15 +229,16 @@ static wsl_status check_function(const check *c)
 
 void wsl_graph_add_option_sides(Wsl__Pb__Operator *op)
 {
+    const bool source = strcmp(op->kind, "source") == 0;
     const char *on_error = wsl_pb_option(op->options, op->n_options, "on-error");
-    if (strcmp(op->kind, "source") != 0 || on_error == NULL || strcmp(on_error, "side-output") != 0 ||
-        side_schema(op, WSL_BAD_RECORDS) != NULL) {
+    const char *tag = source ? WSL_BAD_RECORDS : WSL_POISON_ROWS;
+    if (on_error == NULL || strcmp(on_error, "side-output") != 0 || side_schema(op, tag) != NULL) {
         return;
     }
     Wsl__Pb__SideOutput *side = wsl_alloc(sizeof *side);
     wsl__pb__side_output__init(side);
-    wsl_pb_set(&side->tag, WSL_BAD_RECORDS);
-    side->schema = wsl_schema_to_pb(&wsl_bad_record_schema);
+    wsl_pb_set(&side->tag, tag);
+    side->schema = wsl_schema_to_pb(source ? &wsl_bad_record_schema : &wsl_poison_row_schema);
     *WSL_PB_APPEND(op->sides, op->n_sides) = side;
 }
 

@@ -14,6 +14,12 @@ const wsl_option wsl_source_options[] = {
      .help = "Records that cannot be decoded: fail the job, count and skip them, or send them to side output bad-records."},
     {.name = NULL},
 };
+const wsl_option wsl_function_options[] = {
+    {.name = "on-error", .type = WSL_OPT_ENUM, .choices = "fail|skip|side-output",
+     .help = "Rows for which the function returns an error: fail the job, count and skip them, or send them to side output poison-rows. "
+             "Unset: as pipeline.on-error of the job."},
+    {.name = NULL},
+};
 const wsl_option wsl_where_options[] = {
     {.name = "expr", .type = WSL_OPT_STRING, .required = true, .help = "The predicate; rows for which it is true are kept."},
     {.name = NULL},

@@ -13,6 +13,7 @@
 #include "plugin/plugin.h"
 
 extern const wsl_option wsl_source_options[]; /* on-error; of sources with a format */
+extern const wsl_option wsl_function_options[]; /* on-error; of functions that are called row by row */
 extern const wsl_option wsl_where_options[];
 extern const wsl_option wsl_select_options[];
 extern const wsl_option wsl_aggregate_options[];

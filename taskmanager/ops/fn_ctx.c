@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "taskmanager/ops/op_lists.h"
+#include "taskmanager/ops/poison.h"
 
 enum { ARENA_KEEP_BYTES = 256 << 10 };
 
@@ -45,6 +46,7 @@ static wsl_status flush_side(tm_fn_ctx *f)
 {
     const uint32_t n = f->n_side;
     f->n_side = 0;
+    f->sent++;
     return n == 0 ? WSL_OK : tm_op_emit_side(f->op, f->side, f->side_out, n);
 }
 
@@ -52,6 +54,7 @@ wsl_status tm_fn_ctx_flush(tm_fn_ctx *f)
 {
     const uint32_t n = f->k.ctx.n_out;
     f->k.ctx.n_out = 0;
+    f->sent++;
     wsl_status status = tm_op_emit_rows(f->op, f->out, n);
     if (status == WSL_OK) {
         status = flush_side(f);
@@ -80,8 +83,12 @@ static wsl_status arena_reserve(tm_fn_ctx *f, tm_row_arena *a, uint32_t size)
                         tm_op_fail(f->op, WSL_TOO_LARGE, "a row of %" PRIu32 " bytes is larger than the maximum of %d",
                                    size, WSL_ROW_SIZE_MAX_DEFAULT));
     }
+    if (a->data == NULL) { /* copies, for the first time: nothing has to go to make room */
+        arena_resize(a, size < TM_ARENA_BYTES ? TM_ARENA_BYTES : size);
+        return WSL_OK;
+    }
     WSL_TRY(tm_fn_ctx_flush_inside(f));
-    if (a->size < size || a->data == NULL) {
+    if (a->size < size) {
         arena_resize(a, size < TM_ARENA_BYTES ? TM_ARENA_BYTES : size);
     }
     set_tip(f);
@@ -181,7 +188,7 @@ static wsl_status find_side(tm_fn_ctx *f, const char *tag, uint32_t *out_side)
                     tm_op_fail(f->op, WSL_INVALID, "emits to the side output '%s', which is not in its .sides", tag));
 }
 
-static wsl_status ctx_emit_side(wsl_ctx *ctx, const char *tag, const wsl_row *row)
+wsl_status tm_fn_ctx_emit_side(wsl_ctx *ctx, const char *tag, const wsl_row *row)
 {
     tm_fn_ctx *f = self(ctx);
     uint32_t side = 0;
@@ -211,13 +218,17 @@ static wsl_status ctx_fail(wsl_ctx *ctx, const char *format, va_list args) WSL_P
 static wsl_status ctx_fail(wsl_ctx *ctx, const char *format, va_list args)
 {
     tm_fn_ctx *f = self(ctx);
+    if (tm_poison_reason(f, format, args)) {
+        f->attention = true;
+        return WSL_USER;
+    }
     tm_fn_ctx_name_row(f);
     return remember(f, tm_op_vfail(f->op, WSL_USER, format, args));
 }
 
 static const wsl_ctx_ops ctx_ops = {
     .emit = tm_fn_ctx_emit,
-    .emit_side = ctx_emit_side,
+    .emit_side = tm_fn_ctx_emit_side,
     .make_room = tm_fn_ctx_make_room,
     .processing_time = ctx_processing_time,
     .count = ctx_count,
@@ -260,6 +271,28 @@ wsl_status tm_fn_ctx_look(tm_fn_ctx *f, wsl_status status, uint32_t *io_at, bool
     WSL_TRY(status);
     *io_at += 1;
     *out_wait = tm_op_blocked(f->op);
+    return WSL_OK;
+}
+
+wsl_status tm_fn_ctx_each_or_skip(tm_fn_ctx *f, tm_fn_ctx_call call, const void *function, const wsl_row *const *rows, uint32_t end,
+                                  uint32_t *io_at)
+{
+    for (uint32_t i = *io_at; i < end;) {
+        bool wait = false, skipped = false;
+        tm_poison_before(f);
+        wsl_status status = tm_poison_after(f, rows[i], call(f, function, i, rows[i]), &skipped);
+        if (!skipped && status == WSL_OK && !f->attention) {
+            i++;
+            continue;
+        }
+        *io_at = i;
+        WSL_TRY(tm_fn_ctx_look(f, status, io_at, &wait));
+        if (wait) {
+            return WSL_OK;
+        }
+        i = *io_at;
+    }
+    *io_at = end;
     return WSL_OK;
 }
 
@@ -312,6 +345,9 @@ wsl_status tm_fn_ctx_open(tm_fn_ctx *f, tm_op *op, wsl_error *err)
     };
     tm_op_lists_attach(op->lists, f);
     set_tip(f);
+    if (fn != NULL) {
+        WSL_TRY(tm_poison_new(op, &f->poison, err));
+    }
     if (fn == NULL || fn->open == NULL) {
         return WSL_OK;
     }
@@ -337,6 +373,7 @@ void tm_fn_ctx_close(tm_fn_ctx *f)
     if (fn != NULL && fn->close != NULL) {
         fn->close(tm_fn_ctx_of(f));
     }
+    tm_poison_free(f->poison);
     free(f->k.ctx.local);
     free(f->rows.data);
     free(f->copies.data);

@@ -46,6 +46,8 @@ struct tm_fn_ctx {
     bool stamps_all; /* rows get the current timestamp even if they have one; see tm_fn_ctx_stamp_all */
     bool attention;
     wsl_status failed; /* of a call whose status the function may have ignored */
+    struct tm_poison *poison; /* poison.h; NULL: errors of the function fail the task */
+    uint32_t sent; /* times that rows were sent on: those from before cannot be taken back */
     uint32_t n_side;
     uint32_t side; /* the side output that side_out belongs to */
     const wsl_row *out[TM_BATCH_ROWS];
@@ -89,6 +91,7 @@ wsl_status tm_fn_ctx_finish(tm_fn_ctx *f);
 wsl_status tm_fn_ctx_snapshot(tm_fn_ctx *f, uint64_t checkpoint_id);
 
 wsl_status tm_fn_ctx_emit(wsl_ctx *ctx, const wsl_row *row);
+wsl_status tm_fn_ctx_emit_side(wsl_ctx *ctx, const char *tag, const wsl_row *row);
 wsl_status tm_fn_ctx_make_room(wsl_ctx *ctx, uint32_t bytes);
 /* Memory for one row of `size` bytes of a built-in operator, already counted as used; NULL after a failure. */
 wsl_row *tm_fn_ctx_alloc(tm_fn_ctx *f, uint32_t size);
@@ -116,12 +119,19 @@ wsl_status tm_fn_ctx_look(tm_fn_ctx *f, wsl_status status, uint32_t *io_at, bool
 /* Makes the row the one in hand and calls the user's function, which is behind `function`. */
 typedef wsl_status (*tm_fn_ctx_call)(tm_fn_ctx *f, const void *function, uint32_t i, const wsl_row *row);
 
+/* tm_fn_ctx_each with a poison policy. */
+wsl_status tm_fn_ctx_each_or_skip(tm_fn_ctx *f, tm_fn_ctx_call call, const void *function, const wsl_row *const *rows, uint32_t end,
+                                  uint32_t *io_at);
+
 /* Calls for rows[*io_at .. end); *io_at is then the first row that has to wait, or end. `call` is inlined, too. */
 static inline __attribute__((always_inline)) wsl_status tm_fn_ctx_each(tm_fn_ctx *f, tm_fn_ctx_call call,
                                                                        const void *function,
                                                                        const wsl_row *const *rows, uint32_t end,
                                                                        uint32_t *io_at)
 {
+    if (WSL_UNLIKELY(f->poison != NULL)) {
+        return tm_fn_ctx_each_or_skip(f, call, function, rows, end, io_at);
+    }
     for (uint32_t i = *io_at; i < end; i++) {
         const wsl_status status = call(f, function, i, rows[i]);
         if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {

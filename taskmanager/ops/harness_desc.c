@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "graph/graph_check.h"
 #include "graph/job_graph.h"
 #include "graph/operator_kind.h"
 #include "graph/pb.h"
@@ -175,5 +176,6 @@ wsl_status tm_harness_make_desc(wsl_harness *h, const wsl_harness_options *o, ws
     WSL_TRY(add_options(desc, o->options, err));
     add_option_side(h, "late-left", h->in[0]);
     add_option_side(h, "late-right", h->in[1]);
+    wsl_graph_add_option_sides(desc);
     return WSL_OK;
 }

@@ -3,6 +3,7 @@
  */
 #include "taskmanager/ops/fn_ctx.h"
 #include "taskmanager/ops/op_classes.h"
+#include "taskmanager/ops/poison.h"
 
 typedef struct op_filter {
     tm_op op;
@@ -21,10 +22,17 @@ static wsl_status filter_rows(tm_op *op, uint32_t input, const wsl_row *const *r
     wsl_status (*const filter)(wsl_ctx *, const wsl_row *, bool *) = op->env.function->filter;
     const wsl_row *kept[TM_BATCH_ROWS];
     uint32_t n_kept = 0;
+    const bool forgives = f->poison != NULL;
     for (uint32_t i = 0; i < n; i++) {
-        bool keep = false;
+        bool keep = false, skipped = false;
         tm_fn_ctx_row(f, rows[i]);
+        if (forgives) {
+            tm_poison_before(f);
+        }
         wsl_status status = filter(ctx, rows[i], &keep);
+        if (forgives) {
+            status = tm_poison_after(f, rows[i], status, &skipped);
+        }
         if (WSL_UNLIKELY(status != WSL_OK || f->attention)) {
             status = tm_fn_ctx_after(f, status);
             if (status == WSL_AGAIN) {
@@ -34,7 +42,7 @@ static wsl_status filter_rows(tm_op *op, uint32_t input, const wsl_row *const *r
             WSL_TRY(status);
         }
         kept[n_kept] = rows[i];
-        n_kept += keep;
+        n_kept += keep && !skipped;
     }
     WSL_TRY(tm_fn_ctx_flush(f)); /* a filter may use side outputs */
     return tm_op_emit_rows(op, kept, n_kept);

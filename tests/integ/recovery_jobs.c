@@ -1,6 +1,7 @@
 /*
  * recovery_jobs - a job that fails once: files -> a function that fails -> running count per key -> files; with --apart every
- * row says itself which count of its key it is, so that no subtask is connected with another.
+ * row says itself which count of its key it is, so that no subtask is connected with another. --dead DIR: then every hundredth
+ * row is refused, and told of there.
  *
  * The function fails at the first row after results are visible in --out, and makes --marker, so that it fails once. Until then it takes
  * a millisecond per row.
@@ -52,9 +53,18 @@ static wsl_status fail_once(wsl_ctx *ctx, const wsl_row *in)
 }
 WSL_PROCESS(fails_once, .in = &event_schema, .local_size = sizeof(progress), .process = fail_once);
 
+typedef struct numbering {
+    int64_t keys;
+    bool refuses;
+} numbering;
+
 static wsl_status number_one(wsl_ctx *ctx, const wsl_row *in)
 {
-    const int64_t keys = *(const int64_t *)ctx->config;
+    const numbering *n = ctx->config;
+    const int64_t keys = n->keys;
+    if (n->refuses && event_id(in) % 100 == 99) {
+        return wsl_error_here(ctx, "row %lld is refused", (long long)event_id(in));
+    }
     wsl_row_writer w = wsl_begin(ctx, &tally_schema, 0);
     tally_set_key(&w, event_key(in));
     tally_set_n(&w, event_id(in) / keys + 1);
@@ -68,9 +78,15 @@ WSL_JOB(env, args)
     strncpy(p.out, wsl_arg_required(args, "out"), sizeof p.out - 1);
     strncpy(p.marker, wsl_arg_required(args, "marker"), sizeof p.marker - 1);
     wsl_stream *checked = wsl_set_config(wsl_process(read_events(env, args), "fails once", &fails_once), &p, sizeof p);
-    const int64_t keys = wsl_arg_int(args, "keys", 7);
-    write_tallies(wsl_arg_flag(args, "apart") ? wsl_set_config(wsl_process(checked, "number", &number), &keys, sizeof keys)
-                                              : count_events(checked),
-                  args);
+    const char *dead = wsl_arg(args, "dead", "");
+    const numbering numbers = {.keys = wsl_arg_int(args, "keys", 7), .refuses = dead[0] != '\0'};
+    wsl_stream *counts = wsl_arg_flag(args, "apart") ? wsl_set_config(wsl_process(checked, "number", &number), &numbers, sizeof numbers)
+                                                     : count_events(checked);
+    if (numbers.refuses) {
+        wsl_set_on_error(counts, "side-output");
+        wsl_to(wsl_side_output(counts, WSL_POISON_ROWS), "dead letters", "file",
+               WSL_OPTIONS({"path", dead}, {"format", "json"}, {"roll-on-checkpoint", "true"}));
+    }
+    write_tallies(counts, args);
     return WSL_OK;
 }

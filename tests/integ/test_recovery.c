@@ -156,3 +156,66 @@ Test(recovery, files_are_exact_after_a_failure_at_parallelism_3) { check_recover
 Test(recovery, files_are_exact_after_a_failure_rolled_by_size) { check_recovery("false", 2, false); }
 Test(recovery, only_the_subtask_that_failed_starts_again_when_they_are_not_connected) { check_recovery("true", 3, true); }
 Test(recovery, files_are_exact_when_one_of_many_regions_fails_rolled_by_size) { check_recovery("false", 3, true); }
+
+/* ---- poison rows ---- */
+
+typedef struct dead_letters {
+    const char *dir;
+    uint8_t times[ROWS];
+    uint32_t n;
+} dead_letters;
+
+static bool read_dead(void *arg, const char *name, const wsl_file_info *info)
+{
+    dead_letters *d = arg;
+    (void)info;
+    char path[512], *text = NULL;
+    size_t size;
+    wsl_error err = {0};
+    cr_assert_neq(name[0], '.', "'%s' is left", name);
+    (void)snprintf(path, sizeof path, "%s/%s", d->dir, name);
+    cr_assert_eq(wsl_fs_read_all(wsl_fs_posix(), path, 1 << 30, &text, &size, &err), WSL_OK, "%s", err.text);
+    for (char *line = text, *end; *line != '\0'; line = end + 1) {
+        end = strchr(line, '\n');
+        cr_assert_not_null(end, "a torn line in %s", name);
+        const char *reason = strstr(line, "\"reason\":\"row ");
+        long id = -1;
+        cr_assert(reason != NULL && sscanf(reason, "\"reason\":\"row %ld is refused\"", &id) == 1 && id >= 0 && id < ROWS, "%.200s", line);
+        cr_assert(has_text(line, "\"name\":\"number\""), "%.200s", line);
+        d->times[id]++;
+        d->n++;
+    }
+    free(text);
+    return true;
+}
+
+Test(recovery, each_poison_row_is_told_of_once_whatever_fails)
+{
+    place p;
+    char dead[96], dir[160];
+    make_place(&p);
+    (void)snprintf(dead, sizeof dead, "%s/dead", p.dir);
+    (void)snprintf(dir, sizeof dir, "execution.checkpointing.dir=%s", p.checkpoints);
+    mini_cluster *c = mini_cluster_start(2, 2, NULL);
+    const char *const args[] = {"--in", p.in, "--out", p.out, "--marker", p.marker, "--apart", "--roll", "true", "--dead", dead, NULL};
+    const char *const overrides[] = {"execution.checkpointing.interval=50ms", dir, NULL};
+    wsl_id job;
+    wsl_error err = {0};
+    cr_assert_eq(mini_cluster_submit(c, JOBS, 2, args, overrides, &job, &err), WSL_OK, "%s", err.text);
+    cr_assert(mini_cluster_await(c, &job, "FINISHED", 60 * SECONDS), "%s", mini_cluster_failure(c, &job));
+    cr_assert_eq(access(p.marker, F_OK), 0, "it failed once");
+    dead_letters *d = wsl_zalloc(sizeof *d);
+    d->dir = dead;
+    cr_assert_eq(wsl_fs_posix()->list(wsl_fs_posix(), dead, read_dead, d, NULL), WSL_OK);
+    for (int id = 0; id < ROWS; id++) {
+        cr_assert_eq(d->times[id], id % 100 == 99, "row %d is there %d times", id, d->times[id]);
+    }
+    results *r = wsl_zalloc(sizeof *r);
+    r->p = &p;
+    cr_assert_eq(wsl_fs_posix()->list(wsl_fs_posix(), p.out, read_part, r, NULL), WSL_OK);
+    cr_assert_eq(r->n + d->n, ROWS, "each row is in one of the two");
+    free(r);
+    free(d);
+    mini_cluster_stop(c);
+    remove_place(&p);
+}

@@ -139,6 +139,9 @@ wsl_sink *wsl_collect(wsl_stream *stream, const char *name);   /* to the client 
 #define wsl_start_new_chain(what) WSL_SETTER_(what, start_new_chain)(what)     /* not chained to what it reads from */
 #define wsl_disable_chaining(what) WSL_SETTER_(what, disable_chaining)(what)   /* nor to what reads from it */
 
+/* What to do with rows for which the function behind the stream returns an error: "fail", "skip" or "side-output" (poison_row.h). */
+#define wsl_set_on_error(stream, policy) wsl_stream_set_on_error(stream, policy)
+
 /* ctx->config and ctx->config_size of the function behind the stream: copied, at most WSL_FUNCTION_CONFIG_MAX bytes. */
 #define wsl_set_config(stream, bytes, size) wsl_stream_set_config(stream, bytes, size)
 enum { WSL_FUNCTION_CONFIG_MAX = 1 << 20 };
@@ -151,6 +154,7 @@ wsl_stream *wsl_stream_set_slot_group(wsl_stream *stream, const char *group);
 wsl_stream *wsl_stream_start_new_chain(wsl_stream *stream);
 wsl_stream *wsl_stream_disable_chaining(wsl_stream *stream);
 wsl_stream *wsl_stream_set_config(wsl_stream *stream, const void *bytes, uint32_t size);
+wsl_stream *wsl_stream_set_on_error(wsl_stream *stream, const char *policy);
 
 wsl_sink *wsl_sink_set_parallelism(wsl_sink *sink, uint32_t parallelism);
 wsl_sink *wsl_sink_set_max_parallelism(wsl_sink *sink, uint32_t max_parallelism);

@@ -21,6 +21,7 @@
 #include <wiesel/env.h>
 #include <wiesel/function.h>
 #include <wiesel/macros.h>
+#include <wiesel/poison_row.h>
 #include <wiesel/row.h>
 #include <wiesel/state.h>
 #include <wiesel/status.h>

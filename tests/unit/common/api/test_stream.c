@@ -189,6 +189,33 @@ Test(stream, bad_records_are_a_side_output_of_a_source_that_is_told_so)
     cr_assert_str_eq(option_of(g, 0, "watch"), "(unset)", "NULL leaves an option at its default");
 }
 
+static wsl_status poison(wsl_env *env, const wsl_args *args)
+{
+    (void)args;
+    wsl_stream *mapped = wsl_map(words(env), "m", &same);
+    cr_assert_eq(wsl_set_on_error(mapped, "side-output"), mapped);
+    wsl_stream *dead = wsl_side_output(mapped, WSL_POISON_ROWS);
+    cr_assert(wsl_schema_equal(wsl_stream_schema(dead), &wsl_poison_row_schema));
+    wsl_print(mapped, "out");
+    wsl_print(dead, "dead");
+    return WSL_OK;
+}
+
+Test(stream, poison_rows_are_a_side_output_of_a_function_that_is_told_so)
+{
+    WSL_AUTO(wsl_job_graph) g = built(poison);
+    uint32_t op = 0;
+    while (strcmp(g->operators[op]->name, "m") != 0) {
+        op++;
+    }
+    cr_assert_str_eq(option_of(g, op, "on-error"), "side-output");
+    bool found = false;
+    for (size_t i = 0; i < g->operators[op]->n_sides; i++) {
+        found |= strcmp(g->operators[op]->sides[i]->tag, WSL_POISON_ROWS) == 0;
+    }
+    cr_assert(found);
+}
+
 /* ---- operators with expressions ---- */
 
 static wsl_status expressions(wsl_env *env, const wsl_args *args)
@@ -363,6 +390,8 @@ MISTAKE(reduce_changes_type,
 MISTAKE(key_unknown, wsl_keyed_process(wsl_key_by(words(env), "wrod"), "c", &count))
 MISTAKE(no_side, wsl_side_output(wsl_map(words(env), "m", &same), "early"))
 MISTAKE(no_bad_records, wsl_side_output(words(env), WSL_BAD_RECORDS))
+MISTAKE(policy_unknown, wsl_set_on_error(wsl_map(words(env), "m", &same), "ignore"))
+MISTAKE(policy_twice, wsl_set_on_error(wsl_set_on_error(wsl_map(words(env), "m", &same), "skip"), "fail"))
 MISTAKE(side_of_view, wsl_side_output(wsl_rebalance(wsl_map(words(env), "m", &same)), "late"))
 MISTAKE(setting_of_view, wsl_set_parallelism(wsl_rebalance(words(env)), 2))
 MISTAKE(parallelism_0, wsl_set_parallelism(words(env), 0))
@@ -399,6 +428,7 @@ Test(stream, mistakes_are_refused_with_the_operators_name)
         {no_side, "'m' has no side output 'early'; it has 'late', 'odd'"},
         {no_bad_records,
          "'words' has no side output 'bad-records'; set its option on-error to side-output for bad-records"},
+        {policy_twice, "'m': what to do with rows that fail is set already"},
         {side_of_view, "side output 'late': take it from the stream that the operator itself returned"},
         {setting_of_view,
          "set_parallelism: a stream that comes from a partitioner, union or side output has no operator of "
@@ -432,6 +462,8 @@ Test(stream, mistakes_are_refused_with_the_operators_name)
 Test(stream, a_key_or_type_that_does_not_fit_names_both_sides)
 {
     wsl_error err;
+    cr_assert(has_text(not_built(policy_unknown, &err), "on-error"), "%s", err.text);
+    cr_assert(has_text(err.text, "side-output") && has_text(err.text, "'m'"), "%s", err.text);
     cr_assert(has_text(not_built(key_unknown, &err), "the key of 'c' over 'words': "), "%s", err.text);
     cr_assert(has_text(err.text, "wrod"), "%s", err.text);
     cr_assert(has_text(not_built(reduce_changes_type, &err),
