@@ -182,6 +182,12 @@ static wsl_status check_null_bits(const check *c, const wsl_row *row, uint32_t n
     return rest == 0 || row->slot[last] >> rest == 0 ? WSL_OK : bad(c, "it has null bits beyond its last field");
 }
 
+/* Any bits in the slot are a value of it. */
+static inline bool takes_any(const wsl_type *type)
+{
+    return type->id == WSL_T_INT64 || type->id == WSL_T_DOUBLE || type->id == WSL_T_TIMESTAMP;
+}
+
 static wsl_status check_row(const check *outer, const uint8_t *bytes, uint32_t available, const wsl_schema *schema)
 {
     const wsl_row *row = (const wsl_row *)(const void *)bytes;
@@ -194,8 +200,12 @@ static wsl_status check_row(const check *outer, const uint8_t *bytes, uint32_t a
         return bad(outer, "it has fewer fields than its schema");
     }
     WSL_TRY(check_null_bits(outer, row, schema->n_fields));
+    const bool no_nulls = schema->n_fields <= 32 && row->nulls == 0;
     for (uint32_t i = 0; i < schema->n_fields; i++) {
         const wsl_field *f = &schema->fields[i];
+        if (WSL_LIKELY(no_nulls && takes_any(&f->type))) {
+            continue;
+        }
         const check c = {outer->field != NULL ? outer->field : f->name, outer->err};
         if (wsl_row_is_null(row, i, schema->n_fields)) {
             if (f->type.not_null || row->slot[i] != 0) {
