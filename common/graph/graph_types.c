@@ -249,6 +249,12 @@ static wsl_status check_source(const check *c)
     if (cls == NULL) {
         return wsl_fail_prefix(c->err, WSL_NOT_FOUND, "'%s'", op->name);
     }
+    if (cls->enumerator != NULL && wsl_source_class_find(op->connector) != cls) {
+        return wsl_fail(c->err, WSL_UNSUPPORTED,
+                        "'%s': source '%s' of the job's library has an enumerator, which would run in the JobManager, where no code of "
+                        "jobs runs; leave it out and have each reader take its share by subtask and parallelism",
+                        op->name, cls->name);
+    }
     if (cls->single && op->parallelism > 1) {
         return wsl_fail(
             c->err, WSL_INVALID,

@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "taskmanager/net/net_internal.h"
 
 /* ---- one channel ---- */
@@ -537,10 +538,11 @@ static void handle_frame(net_peer *peer, const wsl_message *m)
     tm_net *net = peer->listener->net;
     wsl_frame_reader r;
     wsl_frame_section s;
-    wsl_error err = {0};
+    wsl_error err;
     if (peer->banned) {
         return;
     }
+    wsl_error_none(&err);
     net_count(&net->frames_in, 1);
     net_count(&net->bytes_in, m->size);
     wsl_status status = wsl_frame_reader_init(&r, m->data, m->size, &err);

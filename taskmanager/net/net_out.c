@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "taskmanager/net/net_internal.h"
 
 /* ---- one channel ---- */
@@ -467,7 +468,8 @@ static void lost_with(net_conn *conn, const char *why)
 void net_conn_receive(net_conn *conn)
 {
     wsl_net_event event;
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     for (int n = 0; n < NET_RECEIVE_MAX; n++) {
         if (wsl_endpoint_receive(conn->endpoint, &event) != WSL_OK) {
             conn->entry.ready = false;

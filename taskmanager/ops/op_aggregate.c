@@ -4,6 +4,7 @@
  */
 #include "base/arena.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "expr/aggregate.h"
 #include "graph/operator_options.h"
 #include "taskmanager/ckpt/restore.h"
@@ -51,7 +52,8 @@ static wsl_status fold_row(op_aggregate *a, uint32_t i, const wsl_row *row, cons
 {
     tm_state *state = a->k.state;
     const wsl_row *updated = NULL;
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     tm_keyed_select(&a->k, i, row);
     const wsl_row *before = state->ops->value_get(state, 0);
     wsl_status status = wsl_aggregate_fold(a->aggregate, i, before, alloc_row, a->arena, &updated, &err);
@@ -73,7 +75,8 @@ static wsl_status aggregate_rows(tm_op *op, uint32_t input, const wsl_row *const
     op_aggregate *a = self(op);
     const wsl_row *made[TM_BATCH_ROWS];
     uint32_t bad = 0;
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     const wsl_status status = wsl_aggregate_evaluate(a->aggregate, rows, n, &bad, &err);
     if (WSL_UNLIKELY(status != WSL_OK)) {
         op->current = rows[bad];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "format/format.h"
 #include "graph/operator_options.h"
 #include "taskmanager/ops/op_classes.h"
@@ -149,7 +150,8 @@ static wsl_status sink_rows(tm_op *op, uint32_t input, const wsl_row *const *row
 {
     op_sink *s = self(op);
     uint32_t taken = 0;
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     s->dirty = true;
     op->uncommitted = s->two_steps;
     const wsl_status status = op->env.sink->writer->write(s->writer, &s->ctx, rows, n, &taken, &err);
@@ -176,7 +178,8 @@ static wsl_status sink_flush(tm_op *op)
     if (!s->dirty || s->finished) {
         return WSL_OK;
     }
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     const wsl_writer_class *writer = op->env.sink->writer;
     const wsl_status status = writer->flush != NULL ? writer->flush(s->writer, &s->ctx, &err) : WSL_OK;
     if (status == WSL_OK) {

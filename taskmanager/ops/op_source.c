@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "base/vec.h"
 #include "format/bad_record.h"
 #include "format/format.h"
@@ -468,7 +469,8 @@ static wsl_status source_resume(tm_op *op)
     if (waits_for_others(s)) {
         return WSL_AGAIN; /* source_pause_split wakes us */
     }
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     const wsl_status status = poll_reader(s, &err);
     if (s->failed != WSL_OK || (status != WSL_OK && status != WSL_AGAIN && status != WSL_END)) {
         return reader_failed(s, status, &err);

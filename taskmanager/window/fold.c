@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "taskmanager/ops/op_lists.h"
 
 static tm_fold *self(wsl_ctx *ctx) { return (tm_fold *)(void *)ctx; }
@@ -317,7 +318,8 @@ wsl_status tm_fold_batch(tm_fold *f, const wsl_row *const *rows, uint32_t n)
         return WSL_OK;
     }
     uint32_t bad = 0;
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     const wsl_status status = wsl_aggregate_evaluate(f->aggregate, rows, n, &bad, &err);
     return WSL_LIKELY(status == WSL_OK) ? WSL_OK : expression_failed(f, status, rows[bad], &err);
 }
@@ -353,7 +355,8 @@ wsl_status tm_fold_add_in_place(tm_fold *f, wsl_row *acc, uint32_t i)
     WSL_DEBUG_ASSERT(f->in_place && i < f->n_rows);
     const wsl_row *row = f->rows[i];
     if (f->kind == TM_FOLD_EXPRESSION) {
-        wsl_error err = {0};
+        wsl_error err;
+        wsl_error_none(&err);
         const wsl_status status = wsl_aggregate_fold_in_place(f->aggregate, i, acc, &err);
         return WSL_LIKELY(status == WSL_OK) ? WSL_OK : expression_failed(f, status, row, &err);
     }
@@ -366,7 +369,8 @@ wsl_status tm_fold_merge_in_place(tm_fold *f, wsl_row *acc, const wsl_row *other
 {
     WSL_DEBUG_ASSERT(f->in_place && f->merges);
     if (f->kind == TM_FOLD_EXPRESSION) {
-        wsl_error err = {0};
+        wsl_error err;
+        wsl_error_none(&err);
         const wsl_status status = wsl_aggregate_merge_in_place(f->aggregate, acc, other, &err);
         return WSL_LIKELY(status == WSL_OK) ? WSL_OK : expression_failed(f, status, NULL, &err);
     }
@@ -443,7 +447,8 @@ wsl_status tm_fold_add(tm_fold *f, const wsl_row *acc, uint32_t i, const wsl_row
     if (f->kind != TM_FOLD_EXPRESSION) {
         return add_by_emitting(f, acc, f->rows[i], out_acc);
     }
-    wsl_error err = {0};
+    wsl_error err;
+    wsl_error_none(&err);
     build_in_scratch(f);
     const wsl_status status = wsl_aggregate_fold(f->aggregate, i, acc, alloc_row, f, out_acc, &err);
     return status == WSL_OK ? WSL_OK : expression_failed(f, status, f->rows[i], &err);
@@ -460,7 +465,8 @@ wsl_status tm_fold_merge(tm_fold *f, const wsl_row *acc, const wsl_row *other, c
     }
     build_in_scratch(f);
     if (f->kind == TM_FOLD_EXPRESSION) {
-        wsl_error err = {0};
+        wsl_error err;
+        wsl_error_none(&err);
         const wsl_status status = wsl_aggregate_merge(f->aggregate, acc, other, alloc_row, f, out_acc, &err);
         return status == WSL_OK ? WSL_OK : expression_failed(f, status, NULL, &err);
     }
@@ -548,7 +554,8 @@ wsl_status tm_fold_result(tm_fold *f, const wsl_row *acc, const wsl_row *key, co
     }
     build_in(f, out);
     if (f->kind == TM_FOLD_EXPRESSION) {
-        wsl_error err = {0};
+        wsl_error err;
+        wsl_error_none(&err);
         const wsl_status status = wsl_aggregate_window_result(f->aggregate, key, window->start, window->end, acc,
                                                               alloc_row, f, out_row, &err);
         return status == WSL_OK ? WSL_OK : expression_failed(f, status, NULL, &err);

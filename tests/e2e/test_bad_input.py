@@ -245,6 +245,9 @@ class BadInput(ClusterTest):
         source.write_text(self.job("numbers.c").read_text().replace('wsl_env_set_name(env, "numbers");', "extern int nowhere_at_all(void); (void)nowhere_at_all();"))
         self.refused(self.cluster.run(self.library(source)), kit.EXIT_USAGE, "nowhere_at_all", "link")
 
+    def test_source_of_a_library_with_an_enumerator(self):
+        self.refused(self.cluster.run(self.job("own_enumerator.c")), kit.EXIT_USAGE, "'mine'", "own_splits", "enumerator", "subtask and parallelism")
+
     def test_library_that_the_jobmanager_is_sent_directly(self):
         """What passes by the checks of the command line meets those of the JobManager and the TaskManagers."""
         before = self.cluster.rest("/jobs")

@@ -2,9 +2,9 @@
  * connector - what a source or sink implements. Built-in and user connectors look alike: one const descriptor with
  * name, option table and functions.
  *
- * A SOURCE has two halves. The enumerator runs on the JobManager and finds splits; readers run in slots and are handed
- * splits. A source without splits (socket, datagen, collection) has no enumerator: every reader begins by itself and
- * uses subtask and parallelism to take its share.
+ * A SOURCE has two halves. The enumerator runs on the JobManager and finds splits; readers run in slots and are handed splits. A
+ * source without splits (socket, datagen) has no enumerator: every reader begins by itself and takes its share by subtask and
+ * parallelism. No code of jobs runs on the JobManager: a source of a job's own library is refused if it has an enumerator.
  *
  * A SINK has writers in slots. One that makes its output visible in two steps (prepare at a checkpoint's barrier, commit when it
  * is complete) is exactly-once; one without these may repeat output after a failure.
