@@ -22,6 +22,7 @@ typedef struct attached {
     bool terminal;
     int signal_fd;
     bool drawn; /* a live line stands on the terminal */
+    int64_t away_ns; /* since when nobody answers; 0: somebody does */
     int64_t next_line_ns;
     uint32_t lines;
     cli_attach_result *result;
@@ -150,14 +151,64 @@ static wsl_status wait_round(attached *a, uint32_t pause_ms, wsl_error *err)
     return WSL_OK;
 }
 
+static void say(attached *a, const char *text)
+{
+    erase_line(a);
+    if (!a->c->args.json) {
+        (void)fprintf(a->c->err, "%s\n", text);
+        (void)fflush(a->c->err);
+    }
+}
+
+/* why: what asking it ended with. WSL_OK: ask again. */
+static wsl_status wait_for_jobmanager(attached *a, const wsl_error *why, wsl_error *err)
+{
+    const int64_t now = wsl_now_ns(a->c->clock);
+
+    if (a->away_ns == 0) {
+        a->away_ns = now;
+        say(a, "The JobManager does not answer; reconnecting.");
+    }
+    if (now - a->away_ns > (int64_t)CLI_AWAY_MAX_MS * WSL_NS_PER_MS) {
+        return wsl_fail(err, why->status, "%s; job %s may go on without this command", why->text, a->id);
+    }
+    return wait_round(a, CLI_POLL_MAX_MS, err);
+}
+
+/* One look at everything. */
+static wsl_status look(attached *a, bool *out_any, wsl_error *err)
+{
+    const wsl_status status = a->link->poll(a->link->arg, &a->result->status, err);
+
+    if (status == WSL_NOT_FOUND && a->away_ns != 0) {
+        return wsl_fail(err, status, "the JobManager was started again and does not know job %s: it keeps no jobs "
+                                     "(high-availability.type)", a->id);
+    }
+    WSL_TRY(status);
+    WSL_TRY(take_rows(a, out_any, err));
+    if (a->away_ns != 0) {
+        a->away_ns = 0;
+        say(a, "Reconnected.");
+    }
+    return WSL_OK;
+}
+
 static wsl_status stay(attached *a, wsl_error *err)
 {
     uint32_t pause_ms = CLI_POLL_FIRST_MS;
 
     for (;;) {
         bool any = false;
-        WSL_TRY(a->link->poll(a->link->arg, &a->result->status, err));
-        WSL_TRY(take_rows(a, &any, err));
+        wsl_error why = {0};
+        const wsl_status status = look(a, &any, &why);
+        if (cli_is_away(status)) {
+            WSL_TRY(wait_for_jobmanager(a, &why, err));
+            continue;
+        }
+        if (status != WSL_OK) {
+            *err = why;
+            return status;
+        }
         if (a->result->status.ended && (cli_sinks_ended(a->sinks) || !any)) {
             return WSL_OK;
         }

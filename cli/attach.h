@@ -4,6 +4,9 @@
  * On a terminal one line is redrawn; otherwise a line is printed now and then. Both go to the standard error output,
  * rows to the standard output.
  *
+ * A JobManager that does not answer any more may be started again: it is asked again for CLI_AWAY_MAX_MS, then this gives up (the job
+ * goes on without us).
+ *
  * Threads: one, which must have SIGINT and SIGTERM blocked (cli_block_interrupts).
  */
 #pragma once

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "cli/cmd.h"
+#include "cli/job_watch.h"
 
 enum { POLL_MS = 50 };
 
@@ -37,12 +38,21 @@ static wsl_status post(cli *c, const char *path, json_t *body, char out_request[
     return WSL_OK;
 }
 
-/* The operation's object once it is done; WSL_STATE: it failed, and why. */
+/* The operation's object once it is done; WSL_STATE: it failed, and why. A JobManager that is started again meanwhile still knows
+ * of it. */
 static wsl_status await_done(cli *c, const char *path, json_t **out_operation, wsl_error *err)
 {
+    int64_t away_ns = 0;
     for (;;) {
         json_t *answer = NULL;
-        WSL_TRY(cli_rest_call(c->rest, "GET", path, NULL, &answer, err));
+        const wsl_status called = cli_rest_call(c->rest, "GET", path, NULL, &answer, err);
+        const int64_t now_ns = wsl_now_ns(c->clock);
+        away_ns = called == WSL_OK ? 0 : away_ns == 0 ? now_ns : away_ns;
+        if (cli_is_away(called) && now_ns - away_ns < (int64_t)CLI_AWAY_MAX_MS * WSL_NS_PER_MS) {
+            rest_a_moment();
+            continue;
+        }
+        WSL_TRY(called);
         const char *status = json_string_value(json_object_get(json_object_get(answer, "status"), "id"));
         if (status != NULL && strcmp(status, "COMPLETED") == 0) {
             json_t *operation = json_object_get(answer, "operation");

@@ -121,6 +121,8 @@ wsl_status cli_job_collect(cli_rest *rest, const char *id, cli_sink *sink, void 
     (void)snprintf(path, sizeof path, "/wiesel/v1/jobs/%s/collect?operator=%u&from=%llu", id, sink->operator_id,
                    (unsigned long long)sink->next);
     WSL_TRY(cli_rest_get_bytes(rest, path, &bytes, &size, err));
+    uint64_t next = 0;
+    const bool numbered = cli_rest_header_number(rest, "Wiesel-Next", &next);
     for (size_t at = 0; at < size;) {
         const wsl_row *row = (const wsl_row *)(const void *)(bytes + at);
         WSL_TRY(wsl_row_check(row, (uint32_t)(size - at), sink->schema, err));
@@ -128,6 +130,7 @@ wsl_status cli_job_collect(cli_rest *rest, const char *id, cli_sink *sink, void 
         sink->next++;
         at += row->size;
     }
+    sink->next = numbered ? next : sink->next; /* a JobManager that was started again counts on elsewhere */
     return WSL_OK;
 }
 
@@ -158,11 +161,12 @@ wsl_status cli_job_await_end(cli_rest *rest, wsl_clock *clock, const char *id, u
     uint32_t pause_ms = CLI_POLL_FIRST_MS;
 
     for (;;) {
-        WSL_TRY(cli_job_poll(rest, id, out_status, err));
-        if (out_status->ended) {
-            return WSL_OK;
+        const wsl_status status = cli_job_poll(rest, id, out_status, err);
+        const bool late = wsl_now_ns(clock) >= until;
+        if (status == WSL_OK ? out_status->ended : late || !cli_is_away(status)) {
+            return status;
         }
-        if (wsl_now_ns(clock) >= until) {
+        if (late) {
             return wsl_fail(err, WSL_TIMEOUT, "job %s is still %s after %u ms: see the JobManager's log", id,
                             out_status->state, timeout_ms);
         }

@@ -22,7 +22,11 @@ enum {
     CLI_CANCEL_TIMEOUT_MS = 60000,
     CLI_POLL_FIRST_MS = 2,
     CLI_POLL_MAX_MS = 100,
+    CLI_AWAY_MAX_MS = 60000, /* how long a JobManager that answered before may be away */
 };
+
+/* Nobody answers, or not in time: somebody may later. */
+static inline bool cli_is_away(wsl_status status) { return status == WSL_UNREACHABLE || status == WSL_TIMEOUT; }
 
 typedef struct cli_job_status {
     char state[CLI_STATE_TEXT_MAX];

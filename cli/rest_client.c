@@ -241,6 +241,19 @@ wsl_status cli_rest_call(cli_rest *rest, const char *method, const char *path, c
     return WSL_OK;
 }
 
+bool cli_rest_header_number(cli_rest *rest, const char *name, uint64_t *out_number)
+{
+    struct curl_header *header = NULL;
+    int64_t number = 0;
+
+    if (curl_easy_header(rest->curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+        !wsl_parse_whole_int64(header->value, strlen(header->value), &number) || number < 0) {
+        return false;
+    }
+    *out_number = (uint64_t)number;
+    return true;
+}
+
 wsl_status cli_rest_get_bytes(cli_rest *rest, const char *path, const uint8_t **out_bytes, size_t *out_size,
                               wsl_error *err)
 {

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,9 @@ WSL_MUST_CHECK wsl_status cli_rest_call(cli_rest *rest, const char *method, cons
  * aligned to 8. Errors as above. */
 WSL_MUST_CHECK wsl_status cli_rest_get_bytes(cli_rest *rest, const char *path, const uint8_t **out_bytes,
                                              size_t *out_size, wsl_error *err);
+
+/* A number in a header of the last answer; false: there is none. */
+bool cli_rest_header_number(cli_rest *rest, const char *name, uint64_t *out_number);
 
 /* The first text of {"errors": [...]}; NULL if it is not of that form. Borrowed from the document. */
 const char *cli_rest_error_text(const json_t *answer);

@@ -7,9 +7,11 @@ root_dir=$(dirname "$deploy_dir")
 if [[ -f $root_dir/CMakeLists.txt ]]; then
   default_run_dir=$root_dir/build/run
   default_log_dir=$root_dir/log
+  default_data_dir=$root_dir/build/data
 else
   default_run_dir=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/wiesel/run
   default_log_dir=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/wiesel/log
+  default_data_dir=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/wiesel/data
 fi
 
 die() {

@@ -36,11 +36,12 @@ run_dir=$root_dir/build/run
 log_dir=$root_dir/log
 data_dir=$root_dir/build/quickstart/trades
 "$deploy_dir/stop-cluster.sh" > /dev/null
-rm -rf "$root_dir/build/quickstart" && mkdir -p "$data_dir"
+rm -rf "$root_dir/build/quickstart" && mkdir -p "$data_dir" # with the jobs of the cluster that is replaced
 rm -f "$log_dir"/taskmanager-*.out
 
 echo "== Starting one JobManager, two TaskManagers with two slots each, and a generator of trades"
 "$deploy_dir/start-cluster.sh" --taskmanagers 2 --slots 2 --rest-port "$rest_port" --run-dir "$run_dir" --log-dir "$log_dir" \
+  --data-dir "$root_dir/build/quickstart/data" \
   -- trades "$bin_dir/wiesel-gen" trades --live --rate 1000 --out "$data_dir" --force
 
 echo "== Submitting examples/portfolio/step2_positions.c"

@@ -16,6 +16,9 @@ usage: start-cluster.sh [options] [-- NAME PROGRAM ARG...]
   --run-dir DIR      process ids and the cluster's lock, default build/run (installed:
                      ~/.local/state/wiesel/run); one directory is one cluster
   --log-dir DIR      logs; default log (installed: ~/.local/state/wiesel/log), with --run-dir DIR it is DIR/log
+  --data-dir DIR     what outlives the processes: jobs, which the next JobManager goes on with, also that of the next
+                     start-cluster.sh. Default build/data (installed: ~/.local/state/wiesel/data), with --run-dir DIR it
+                     is DIR/data. -D high-availability.type=none keeps nothing
   -D key=value       an option for all processes; may be repeated
   --timeout SECONDS  how long to wait for all of them, default 30
   -h, --help
@@ -26,7 +29,7 @@ Exit code 0: all are there; 1: not started; 2: wrong options.
 TEXT
 }
 
-taskmanagers=2 slots=2 conf=$deploy_dir/conf rest_port='' rpc_port='' run_dir='' log_dir='' timeout=30
+taskmanagers=2 slots=2 conf=$deploy_dir/conf rest_port='' rpc_port='' run_dir='' log_dir='' data_dir='' timeout=30
 defines=() extra=()
 while (($# > 0)); do
   case "$1" in
@@ -37,6 +40,7 @@ while (($# > 0)); do
     --rpc-port) need_value "$@"; need_number "$1" "$2" 1 65535; rpc_port=$2; shift 2 ;;
     --run-dir) need_value "$@"; run_dir=$2; shift 2 ;;
     --log-dir) need_value "$@"; log_dir=$2; shift 2 ;;
+    --data-dir) need_value "$@"; data_dir=$2; shift 2 ;;
     --timeout) need_value "$@"; need_number "$1" "$2" 1 3600; timeout=$2; shift 2 ;;
     -D) need_value "$@"; defines+=(-D "$2"); shift 2 ;;
     -D*) defines+=("$1"); shift ;;
@@ -56,10 +60,13 @@ fi
 rest_port=${rest_port:-8081}
 log_dir=${log_dir:-${run_dir:+$run_dir/log}}
 log_dir=${log_dir:-$default_log_dir}
+data_dir=${data_dir:-${run_dir:+$run_dir/data}}
+data_dir=${data_dir:-$default_data_dir}
 run_dir=${run_dir:-$default_run_dir}
-mkdir -p "$run_dir" "$log_dir" || die "cannot make '$run_dir' and '$log_dir'"
+mkdir -p "$run_dir" "$log_dir" "$data_dir" || die "cannot make '$run_dir', '$log_dir' and '$data_dir'"
 run_dir=$(cd "$run_dir" && pwd)
 log_dir=$(cd "$log_dir" && pwd)
+data_dir=$(cd "$data_dir" && pwd)
 conf=$(cd "$(dirname "$conf")" && pwd)/${conf##*/}
 bin_dir=$(find_bin_dir)
 tmp_dir=$(cluster_tmp_dir "$run_dir")
@@ -72,7 +79,7 @@ for port in "$rest_port" "$rpc_port"; do
 done
 
 options=(-c "$conf" -D "rest.port=$rest_port" -D "jobmanager.rpc.port=$rpc_port" -D "env.log.dir=$log_dir" -D "io.tmp.dirs=$tmp_dir" "${defines[@]}")
-children=(--child jobmanager "$bin_dir/wiesel-jobmanager" "${options[@]}" --)
+children=(--child jobmanager "$bin_dir/wiesel-jobmanager" "${options[@]}" --data-dir "$data_dir" --)
 for ((i = 1; i <= taskmanagers; i++)); do
   children+=(--child "taskmanager-$i" "$bin_dir/wiesel-taskmanager" "${options[@]}" -D "taskmanager.numberOfTaskSlots=$slots" --)
 done

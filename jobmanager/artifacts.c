@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/vec.h"
 
 typedef struct artifact {
     wsl_id hash;
@@ -12,15 +13,17 @@ typedef struct artifact {
 struct jm_artifacts {
     wsl_fs *fs;
     char *dir;
+    bool stays;
     artifact *all;
     uint32_t n;
 };
 
-jm_artifacts *jm_artifacts_new(wsl_fs *fs, const char *dir)
+jm_artifacts *jm_artifacts_new(wsl_fs *fs, const char *dir, bool stays)
 {
     jm_artifacts *a = wsl_zalloc(sizeof *a);
     a->fs = fs;
     a->dir = wsl_strdup(dir);
+    a->stays = stays;
     return a;
 }
 
@@ -35,12 +38,12 @@ void jm_artifacts_free(jm_artifacts *a)
     if (a == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < a->n; i++) {
+    for (uint32_t i = 0; i < a->n && !a->stays; i++) {
         char *path = path_of(a, &a->all[i].hash);
         (void)a->fs->remove(a->fs, path, NULL);
         free(path);
     }
-    if (a->n > 0) {
+    if (a->n > 0 && !a->stays) {
         (void)a->fs->remove(a->fs, a->dir, NULL);
     }
     free(a->all);
@@ -59,6 +62,55 @@ static const artifact *find(const jm_artifacts *a, const wsl_id *hash)
 }
 
 bool jm_artifacts_has(const jm_artifacts *a, const wsl_id *hash) { return find(a, hash) != NULL; }
+
+bool jm_artifacts_take_over(jm_artifacts *a, const wsl_id *hash)
+{
+    wsl_file_info info;
+    if (find(a, hash) != NULL) {
+        return true;
+    }
+    char *path = path_of(a, hash);
+    const bool there = a->fs->stat(a->fs, path, &info, NULL) == WSL_OK && info.is_regular && info.size > 0;
+    free(path);
+    if (there) {
+        a->all = wsl_realloc(a->all, (a->n + 1) * sizeof *a->all);
+        a->all[a->n++] = (artifact){.hash = *hash, .size = info.size};
+    }
+    return there;
+}
+
+typedef struct sweeping {
+    const jm_artifacts *a;
+    WSL_VEC(char *) needless;
+} sweeping;
+
+static bool look_at(void *arg, const char *name, const wsl_file_info *info)
+{
+    sweeping *s = arg;
+    wsl_id hash;
+    char text[WSL_ID_TEXT_SIZE] = "";
+    const bool named = strlen(name) == sizeof text - 1 + 3 && strcmp(name + sizeof text - 1, ".so") == 0;
+    if (named) {
+        memcpy(text, name, sizeof text - 1);
+    }
+    const bool ours = named && wsl_id_parse(text, &hash);
+    if (info->is_regular && (ours ? find(s->a, &hash) == NULL : name[0] == '.' && strstr(name, ".tmp-") != NULL)) {
+        char *path = wsl_asprintf("%s/%s", s->a->dir, name);
+        wsl_vec_push(&s->needless, path);
+    }
+    return true;
+}
+
+void jm_artifacts_sweep(jm_artifacts *a)
+{
+    sweeping s = {.a = a};
+    (void)a->fs->list(a->fs, a->dir, look_at, &s, NULL);
+    for (uint32_t i = 0; i < s.needless.n; i++) {
+        (void)a->fs->remove(a->fs, s.needless.items[i], NULL);
+        free(s.needless.items[i]);
+    }
+    wsl_vec_fini(&s.needless);
+}
 
 static wsl_status write_file(jm_artifacts *a, const wsl_id *hash, const void *bytes, size_t size, wsl_error *err)
 {

@@ -35,6 +35,7 @@ struct jm_collect {
     void *ack_arg;
     collect_chunk *chunks;
     collect_chunk **tail;
+    uint64_t first; /* reads before this number begin there */
     uint64_t taken; /* rows before this number are forgotten */
     uint64_t next;  /* number of the next row to arrive */
     uint64_t kept_bytes;
@@ -154,6 +155,15 @@ void jm_collect_set_parallelism(jm_collect *c, uint32_t parallelism)
 
 void jm_collect_close(jm_collect *c) { c->closed = true; }
 
+void jm_collect_begin_at(jm_collect *c, uint64_t first, bool skip)
+{
+    WSL_ASSERT(c->next == 0);
+    c->first = skip ? first : 0;
+    c->taken = c->next = first;
+}
+
+uint64_t jm_collect_next(const jm_collect *c) { return c->next; }
+
 /* Drops chunks that lie wholly before `from`. */
 static void forget_before(jm_collect *c, uint64_t from)
 {
@@ -188,6 +198,7 @@ static bool all_ended(const jm_collect *c)
 wsl_status jm_collect_read(jm_collect *c, uint64_t from, uint64_t max_bytes, void (*fn)(void *arg, const wsl_row *row),
                            void *arg, uint64_t *out_next, bool *out_end, wsl_error *err)
 {
+    from = from < c->first ? c->first : from;
     if (from < c->taken || from > c->next) {
         return wsl_fail(err, WSL_INVALID,
                         "collected rows can be read from number %" PRIu64 " to %" PRIu64 ", not from %" PRIu64,

@@ -38,6 +38,10 @@ void jm_collect_restart(jm_collect *collect, uint32_t subtask);
 void jm_collect_set_parallelism(jm_collect *collect, uint32_t parallelism);
 /* The job has ended: nothing more will come. */
 void jm_collect_close(jm_collect *collect);
+/* Of a job of an earlier JobManager, before any row: rows are numbered from here. What that one had and nobody took is gone with
+ * it. skip: who reads before `first` reads from there on, as what came behind the last checkpoint comes again; else that is an error. */
+void jm_collect_begin_at(jm_collect *collect, uint64_t first, bool skip);
+uint64_t jm_collect_next(const jm_collect *collect); /* number of the next row to arrive */
 
 /* Forgets and acknowledges rows before `from`, then calls fn (may be NULL) for each row from there on until max_bytes
  * of rows were seen (at least one row if there is one). *out_next: the number to read from next; *out_end: nothing is

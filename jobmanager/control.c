@@ -30,6 +30,10 @@ static void accept(jm *self, jm_worker *worker)
     Wsl__Pb__RegisterAccepted m = WSL__PB__REGISTER_ACCEPTED__INIT;
     m.fencing = wsl_pb_bytes(self->fencing.bytes, sizeof self->fencing.bytes);
     m.jm_id = wsl_pb_text(wsl_id_text(&self->fencing, id));
+    if (self->store != NULL) {
+        m.epoch = jm_store_epoch(self->store);
+        m.cluster = wsl_pb_bytes(jm_store_cluster(self->store)->bytes, sizeof self->fencing.bytes);
+    }
     m.heartbeat_interval_ms = (uint32_t)(self->options.heartbeat_interval_ns / WSL_NS_PER_MS);
     m.heartbeat_timeout_ms = (uint32_t)(self->options.heartbeat_timeout_ns / WSL_NS_PER_MS);
     m.metrics_interval_ms = (uint32_t)(self->options.metrics_interval_ns / WSL_NS_PER_MS);

@@ -28,18 +28,21 @@ jm_options jm_options_default(void)
 
 wsl_status jm_new(const jm_options *options, const wsl_seams *seams, jm **out_jm, wsl_error *err)
 {
-    WSL_ASSERT(options->listen_address != NULL && options->artifact_dir != NULL);
+    WSL_ASSERT(options->listen_address != NULL && (options->artifact_dir != NULL || options->store_dir != NULL));
     WSL_ASSERT(options->heartbeat_timeout_ns > options->heartbeat_interval_ns && options->heartbeat_interval_ns > 0);
     WSL_AUTO(jm) self = wsl_zalloc(sizeof *self);
     self->options = *options;
     self->seams = *seams;
     self->fencing = wsl_id_random(seams->rng);
     self->pool = jm_slot_pool_new();
-    self->artifacts = jm_artifacts_new(seams->fs, options->artifact_dir);
-    self->options.artifact_dir = NULL; /* copied */
     self->operations = jm_operations_new();
     WSL_TRY(jm_disk_new(seams->clock, options->waker, options->disk_thread, &self->disk, err));
     self->started_ms = wsl_wall_ms(seams->clock);
+    const wsl_status recovered = jm_recover(self, err); /* before anybody can ask */
+    if (recovered != WSL_OK) {
+        return wsl_fail_prefix(err, recovered, "jobs cannot be kept in '%s' (high-availability.storageDir)", options->store_dir);
+    }
+    self->options.artifact_dir = self->options.store_dir = NULL; /* copied */
     self->next_heartbeat_ns = wsl_now_ns(seams->clock) + options->heartbeat_interval_ns;
     const wsl_endpoint_options endpoint = {
         .heartbeat_ms = (uint32_t)(options->heartbeat_interval_ns / WSL_NS_PER_MS),
@@ -47,7 +50,11 @@ wsl_status jm_new(const jm_options *options, const wsl_seams *seams, jm **out_jm
         .high_water_mark = CONTROL_HIGH_WATER,
         .waker = options->waker,
     };
-    WSL_TRY(seams->transport->ops->listen(seams->transport, options->listen_address, &endpoint, &self->endpoint, err));
+    const wsl_status status =
+        seams->transport->ops->listen(seams->transport, options->listen_address, &endpoint, &self->endpoint, err);
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(err, status, "cannot listen for TaskManagers (jobmanager.rpc.address, jobmanager.rpc.port)");
+    }
     self->options.listen_address = NULL;
     *out_jm = WSL_TAKE(self);
     return WSL_OK;
@@ -62,12 +69,14 @@ void jm_free(jm *self)
         jm_job_free(self->jobs[i]);
     }
     free(self->jobs);
+    self->n_jobs = 0;
     jm_disk_free(self->disk); /* what it still has belongs to nobody */
     jm_operations_free(self->operations);
     wsl_endpoint_close(self->endpoint);
     jm_workers_fini(&self->workers);
     jm_slot_pool_free(self->pool);
     jm_artifacts_free(self->artifacts);
+    jm_store_free(self->store);
     free(self);
 }
 
@@ -162,6 +171,12 @@ jm_job *jm_find_job(const jm *self, const wsl_id *id)
     return NULL;
 }
 
+void jm_add_job(jm *self, jm_job *job)
+{
+    self->jobs = wsl_realloc(self->jobs, (self->n_jobs + 1) * sizeof(jm_job *));
+    self->jobs[self->n_jobs++] = job;
+}
+
 /* In order of submission; a job that does not fit does not keep a smaller one behind it from running. */
 static void schedule(jm *self)
 {
@@ -185,6 +200,7 @@ static void retire(jm *self)
     for (uint32_t i = 0; i < self->n_jobs; i++) {
         jm_job *job = self->jobs[i];
         if (ended > JM_TERMINAL_JOBS_MAX && jm_job_ended(job)) {
+            jm_job_forget(job);
             jm_job_free(job);
             ended--;
         } else {
@@ -268,15 +284,19 @@ wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error 
     (void)WSL_TAKE(copy);
     const wsl_id id = wsl_id_random(self->seams.rng);
     jm_job *job = NULL;
-    const wsl_status status = jm_job_new(self, &id, plan, config, &job, err);
+    wsl_status status = jm_job_new(self, &id, plan, config, &job, err);
     if (status != WSL_OK) {
+        return status;
+    }
+    status = jm_job_keep_new(job, err);
+    if (status != WSL_OK) {
+        jm_job_unmake(job);
         return status;
     }
     (void)WSL_TAKE(plan);
     (void)WSL_TAKE(config);
     wsl_job_graph_free(graph);
-    self->jobs = wsl_realloc(self->jobs, (self->n_jobs + 1) * sizeof(jm_job *));
-    self->jobs[self->n_jobs++] = job;
+    jm_add_job(self, job);
     self->schedule_wanted = true;
     wsl_log(job->log, WSL_LOG_INFO, "job.submitted", "name=%s vertices=%u tasks=%u slots=%u", jm_job_name(job),
             job->plan->n_vertices, job->graph.n_tasks, job->sharing.n_slots);
@@ -341,6 +361,7 @@ uint32_t jm_jobs_live(const jm *self)
     return live;
 }
 
+uint64_t jm_epoch(const jm *self) { return self->store == NULL ? 0 : jm_store_epoch(self->store); }
 uint32_t jm_task_managers(const jm *self) { return self->workers.n; }
 uint32_t jm_slots_total(const jm *self) { return jm_slot_pool_total(self->pool); }
 uint32_t jm_slots_available(const jm *self) { return jm_slot_pool_available(self->pool); }
@@ -404,6 +425,7 @@ int64_t jm_step(jm *self)
         deadline = step_jobs(self, now_ns);
     } while (self->doomed_any || self->schedule_wanted);
     retire(self);
+    jm_step_keep_operations(self);
     if (more) {
         return now_ns;
     }

@@ -38,7 +38,8 @@ typedef struct jm_options {
     int64_t metrics_interval_ns; /* how often TaskManagers with tasks send their numbers */
     int64_t slot_timeout_ns;     /* how long a job waits for slots */
     uint32_t default_parallelism;
-    const char *artifact_dir; /* made when needed, removed by jm_free; not shared with another JobManager */
+    const char *artifact_dir; /* made when needed, removed by jm_free; not shared with another JobManager. With a store: not used */
+    const char *store_dir; /* where jobs outlive the JobManager (store/store.h); NULL: they do not */
     wsl_waker waker;          /* wakes the loop, for transports without a descriptor */
     bool disk_thread;         /* what may block on a disk runs on a thread of its own, else in the step */
     const wsl_config *job_defaults; /* the cluster's: options about checkpoints and restarts that a job does not set; may be NULL */
@@ -49,7 +50,7 @@ jm_options jm_options_default(void);
 
 void jm_free(jm *self);
 WSL_DEFINE_AUTO(jm)
-/* Binds the endpoint. The seams outlive the JobManager. */
+/* Recovers the jobs of its store, then binds the endpoint. The seams outlive the JobManager. */
 WSL_MUST_CHECK wsl_status jm_new(const jm_options *options, const wsl_seams *seams, jm **out_jm, wsl_error *err);
 
 int jm_fd(jm *self);              /* to watch; -1: the waker is called instead */
@@ -60,8 +61,8 @@ int64_t jm_step(jm *self);        /* see base/loop.h */
 
 WSL_MUST_CHECK wsl_status jm_put_artifact(jm *self, const void *bytes, size_t size, wsl_id *out_hash, wsl_error *err);
 
-/* Takes the graph on WSL_OK. Checks all of it; from then on the job waits for slots or runs. graph->artifact, if set,
- * was put before. Errors are the client's to correct. */
+/* Takes the graph on WSL_OK. Checks all of it; from then on the job waits for slots or runs, and is in the store (it waits for the
+ * disk). graph->artifact, if set, was put before. Errors are the client's to correct. */
 WSL_MUST_CHECK wsl_status jm_submit(jm *self, WSL_TAKES wsl_job_graph *graph, wsl_id *out_job, wsl_error *err);
 
 /* WSL_NOT_FOUND; WSL_STATE: it ended as FINISHED or FAILED. Asking twice is fine. */
@@ -110,6 +111,7 @@ WSL_MUST_CHECK wsl_status jm_collect_rows(jm *self, const wsl_id *job, uint32_t 
 /* Its rows' schema, or NULL. */
 const wsl_schema *jm_collect_rows_schema(jm *self, const wsl_id *job, uint32_t operator_id);
 
+uint64_t jm_epoch(const jm *self); /* how many JobManagers the store has had; 0: there is none */
 uint32_t jm_task_managers(const jm *self);
 uint32_t jm_slots_total(const jm *self);
 uint32_t jm_slots_available(const jm *self);

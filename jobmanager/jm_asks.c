@@ -39,8 +39,13 @@ wsl_status jm_ask_checkpoint(jm *self, const wsl_id *id, const jm_ask *ask, wsl_
     wsl_error why = {0};
     if (ask_job(job, ask, &op.checkpoint, &why) != WSL_OK) {
         jm_operation_end(&op, NULL, why.text, wsl_now_ns(self->seams.clock));
+    } else {
+        const char *target = jm_coordinator_target(job->coordinator, op.checkpoint);
+        op.target = target == NULL ? NULL : wsl_strdup(target);
+        jm_job_keep(job); /* a stop is known before its savepoint can be complete: disks keep the order */
     }
     jm_operations_add(self->operations, &op);
+    jm_keep_operations(self);
     *out_operation = op.id;
     wsl_wake(&self->options.waker);
     return WSL_OK;
@@ -86,6 +91,7 @@ static void done_dispose(void *what)
             d->status == WSL_OK ? "removed" : d->error.text);
     if (op != NULL) {
         jm_operation_end(op, d->path, d->status == WSL_OK ? NULL : d->error.text, wsl_now_ns(d->jm->seams.clock));
+        jm_keep_operations(d->jm);
     }
     free(d->path);
     free(d);
@@ -95,6 +101,7 @@ void jm_dispose_savepoint(jm *self, const char *path, wsl_id *out_operation)
 {
     const jm_operation op = {.id = wsl_id_random(self->seams.rng), .kind = JM_OPERATION_DISPOSAL};
     jm_operations_add(self->operations, &op);
+    jm_keep_operations(self);
     *out_operation = op.id;
     disposal *d = wsl_zalloc(sizeof *d);
     d->jm = self;

@@ -14,6 +14,7 @@
 #include "jobmanager/operations.h"
 #include "jobmanager/sched/slot_pool.h"
 #include "jobmanager/sched/worker.h"
+#include "jobmanager/store/store.h"
 #include "net/control.h"
 
 struct jm {
@@ -27,8 +28,10 @@ struct jm {
     uint32_t n_jobs;
     uint64_t last_job_number;
     jm_artifacts *artifacts;
+    jm_store *store; /* NULL: nothing outlives us */
     jm_disk *disk;
     jm_operations *operations;
+    bool operations_changed, operations_writing; /* on their way to the store */
     bool schedule_wanted; /* slots were freed or a job came */
     bool doomed_any;
     int64_t next_heartbeat_ns;
@@ -40,6 +43,14 @@ struct jm {
 wsl_status jm_send(jm *self, jm_worker *worker, wsl_control_kind kind, void *body);
 void jm_doom(jm *self, jm_worker *worker, const char *reason);
 jm_job *jm_find_job(const jm *self, const wsl_id *id);
+/* At the end of the list: the newest. */
+void jm_add_job(jm *self, jm_job *job);
+
+/* jm_recover.c: opens the store, if there is to be one, and takes over what is in it. */
+WSL_MUST_CHECK wsl_status jm_recover(jm *self, wsl_error *err);
+/* What clients asked for changed: it is written with the next step. */
+void jm_keep_operations(jm *self);
+void jm_step_keep_operations(jm *self);
 
 /* control.c: one message from a peer; releases it. */
 void jm_control_receive(jm *self, const char *peer, wsl_message *message);

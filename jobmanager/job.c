@@ -82,7 +82,7 @@ wsl_status jm_job_add_sources(jm_job *job, wsl_error *err)
     return WSL_OK;
 }
 
-static wsl_status add_collects(jm_job *job, wsl_error *err)
+wsl_status jm_job_add_collects(jm_job *job, wsl_error *err)
 {
     const wsl_job_graph *graph = job->plan->graph;
     for (size_t i = 0; i < graph->n_operators; i++) {
@@ -103,9 +103,10 @@ wsl_status jm_job_new_alignment(jm_job *job, wsl_error *err)
 static wsl_status add_parts(jm_job *job, wsl_error *err)
 {
     WSL_TRY(jm_job_add_sources(job, err));
-    WSL_TRY(add_collects(job, err));
+    WSL_TRY(jm_job_add_collects(job, err));
     WSL_TRY(jm_job_new_alignment(job, err));
-    return jm_job_new_coordinator(job, err);
+    WSL_TRY(jm_job_make_coordinator(job, err));
+    return jm_job_begin(job, err);
 }
 
 /* Without checkpoints nobody can go back alone: who has read what since the beginning is not kept. */
@@ -119,12 +120,16 @@ void jm_job_set_regions(jm_job *job) { jm_regions_set(&job->graph, restarts_whol
 
 static void enter(jm_job *job, jm_job_state state)
 {
+    const bool kept = job->keep.end == state && job->keep.end_kept;
     job->state = state;
-    job->entered_ms[state] = wsl_wall_ms(job->jm->seams.clock);
+    job->entered_ms[state] = kept ? job->keep.end_ms : wsl_wall_ms(job->jm->seams.clock);
+    if (!jm_job_state_is_final(state)) {
+        job->keep.end = JM_JOB_STATE_COUNT; /* whatever was about to be: it is not */
+        jm_job_keep(job);
+    }
 }
 
-wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl_config *config, jm_job **out_job,
-                      wsl_error *err)
+jm_job *jm_job_make(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl_config *config)
 {
     jm_job *job = wsl_zalloc(sizeof *job);
     job->jm = self;
@@ -143,13 +148,25 @@ wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl
     job->slots = wsl_calloc(job->sharing.n_slots, sizeof *job->slots);
     job->slot_live = wsl_calloc(job->sharing.n_slots, sizeof *job->slot_live);
     jm_split_names_init(&job->split_names, plan);
+    return job;
+}
+
+void jm_job_unmake(jm_job *job)
+{
+    jm_coordinator_free(job->coordinator); /* before the plan is somebody else's */
+    job->coordinator = NULL;
+    job->plan = NULL; /* still the caller's */
+    job->config = NULL;
+    jm_job_free(job);
+}
+
+wsl_status jm_job_new(struct jm *self, const wsl_id *id, wsl_job_plan *plan, wsl_config *config, jm_job **out_job,
+                      wsl_error *err)
+{
+    jm_job *job = jm_job_make(self, id, plan, config);
     const wsl_status status = add_parts(job, err);
     if (status != WSL_OK) {
-        jm_coordinator_free(job->coordinator); /* before the plan is somebody else's */
-        job->coordinator = NULL;
-        job->plan = NULL; /* still the caller's */
-        job->config = NULL;
-        jm_job_free(job);
+        jm_job_unmake(job);
         return status;
     }
     jm_job_move(job, JM_JOB_ACCEPT);
@@ -201,6 +218,8 @@ void jm_job_free(jm_job *job)
     free(job->slots);
     free(job->slot_live);
     free(job->rescale.made_with);
+    free(job->begins_with);
+    free(job->keep.trouble);
     wsl_job_plan_free(job->plan);
     wsl_config_free(job->config);
     wsl_logger_free(job->log);
@@ -209,7 +228,7 @@ void jm_job_free(jm_job *job)
 
 /* ---- moves ---- */
 
-static void on_ended(jm_job *job)
+void jm_job_on_ended(jm_job *job)
 {
     jm_job_free_sources(job);
     for (uint32_t i = 0; i < job->n_collects; i++) {
@@ -234,7 +253,7 @@ void jm_job_move(jm_job *job, jm_job_event event)
     wsl_log(job->log, WSL_LOG_INFO, "job.state", "from=%s to=%s name=%s", jm_job_state_name(from),
             jm_job_state_name(next), jm_job_name(job));
     if (jm_job_state_is_final(next)) {
-        on_ended(job);
+        jm_job_on_ended(job);
     }
 }
 
@@ -267,6 +286,12 @@ void jm_job_settle(jm_job *job)
     }
     if (job->state == JM_JOB_RUNNING && jm_coordinator_is_stopping(job->coordinator)) {
         return; /* its savepoint decides whether this is the end */
+    }
+    jm_job_state end;
+    const bool move = jm_job_next(job->state, JM_JOB_TASKS_DONE, &end);
+    WSL_ASSERT(move);
+    if (jm_job_state_is_final(end) && !jm_job_keep_end(job, end)) {
+        return; /* what has ended stays so, whoever dies: its checkpoints are removed next */
     }
     jm_job_move(job, JM_JOB_TASKS_DONE);
 }
@@ -331,8 +356,7 @@ const jm_failure *jm_job_root_failure(const jm_job *job)
     return job->n_failures == 0 ? NULL : &job->failures[root_index(job)];
 }
 
-/* Keeps a failure. One that explains the present root cause goes before it. */
-static void remember(jm_job *job, jm_failure *failure)
+void jm_job_remember(jm_job *job, jm_failure *failure)
 {
     if (job->n_failures == JM_FAILURES_MAX) {
         if (job->failures[0].attempt == failure->attempt) {
@@ -353,6 +377,7 @@ static void remember(jm_job *job, jm_failure *failure)
         *root = *last;
         *last = consequence;
     }
+    jm_job_keep(job);
 }
 
 /* Can tasks that did not fail not go on either? What is wrong belongs to no single task, or there is no telling what else is; or
@@ -422,7 +447,7 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
             .retriable = retriable,
             .attempt = job->attempt,
         };
-        remember(job, &failure);
+        jm_job_remember(job, &failure);
     }
     decide(job, kind, vertex, subtask, text);
     jm_job_cancel_tasks(job);
@@ -499,7 +524,7 @@ static int64_t step_running(jm_job *job, int64_t now_ns)
     return next_ns;
 }
 
-int64_t jm_job_step(jm_job *job, int64_t now_ns)
+static int64_t step_state(jm_job *job, int64_t now_ns)
 {
     int64_t next_ns = WSL_NEVER;
     if (jm_job_is_served(job)) {
@@ -523,4 +548,11 @@ int64_t jm_job_step(jm_job *job, int64_t now_ns)
                 " s (slot.request.timeout); start more TaskManagers, free slots, or lower the parallelism",
                 jm_job_waiting(job), job->jm->options.slot_timeout_ns / WSL_NS_PER_S);
     return WSL_NEVER;
+}
+
+int64_t jm_job_step(jm_job *job, int64_t now_ns)
+{
+    const int64_t state_ns = step_state(job, now_ns);
+    const int64_t keep_ns = jm_job_step_keep(job, now_ns); /* with what the state step changed */
+    return keep_ns < state_ns ? keep_ns : state_ns;
 }

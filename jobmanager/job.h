@@ -13,8 +13,13 @@
  * Failures after the first of an attempt are kept beside it; a lost TaskManager takes the place of a first failure that was only
  * its consequence (a peer that saw its connection break).
  *
+ * With a store (store/store.h) a job outlives the JobManager: what it is, is on disk before the client hears that it was taken; its
+ * state follows every move; a new attempt is deployed, and an end is entered, only when that is on disk. The next JobManager
+ * goes on with it in RESTARTING, as a new attempt.
+ *
  * Files: job.c moves and failures, job_start.c slots and deployment, job_restart.c a new attempt, job_slots.c which slots it
- * holds, job_checkpoints.c the coordinator's questions, job_reports.c what TaskManagers say, job_view.c what others ask.
+ * holds, job_checkpoints.c the coordinator's questions, job_reports.c what TaskManagers say, job_view.c what others ask, job_keep.c
+ * and job_recover.c the way to disk and back.
  *
  * Threads: the JobManager's loop.
  */
@@ -28,6 +33,7 @@
 #include "base/log.h"
 #include "control.pb-c.h"
 #include "graph/job_graph.h"
+#include "job_store.pb-c.h"
 #include "jobmanager/alignment.h"
 #include "jobmanager/ckpt/coordinator.h"
 #include "jobmanager/ckpt/restart.h"
@@ -49,6 +55,7 @@ typedef enum jm_failure_kind {
     JM_FAILURE_PROTOCOL, /* a TaskManager said what cannot be */
     JM_FAILURE_CHECKPOINTS, /* too many failed, or a stop did */
     JM_FAILURE_FINAL,    /* no restart can help: ends the job whatever its strategy */
+    JM_FAILURE_JOBMANAGER, /* an earlier JobManager ended while the job ran */
 } jm_failure_kind;
 
 typedef struct jm_failure {
@@ -77,6 +84,17 @@ typedef struct jm_rescale {
     int64_t more_since_ns; /* there are slots for more; WSL_NEVER: there are not */
     int64_t rescaled_ns;
 } jm_rescale;
+
+/* What is on disk of the job; job_keep.c. */
+typedef struct jm_keep {
+    bool wanted;      /* something changed since the last write began */
+    bool writing;
+    jm_job_state end; /* JM_JOB_STATE_COUNT: none; else the job ends like that as soon as this is on disk */
+    int64_t end_ms;
+    bool end_kept;
+    int64_t again_ns; /* after a write that failed: not before */
+    char *trouble;    /* why the last write failed; NULL: it did not */
+} jm_keep;
 
 typedef struct jm_job {
     struct jm *jm;
@@ -112,13 +130,20 @@ typedef struct jm_job {
     jm_alignment *alignment; /* NULL: no source waits for others */
     jm_late late;
     jm_split_names split_names;
-    char waiting[160]; /* text of jm_job_waiting */
+    char *begins_with; /* path of a checkpoint or savepoint; NULL: empty */
+    bool recovered;    /* of an earlier JobManager */
+    jm_keep keep;
+    char waiting[300]; /* text of jm_job_waiting */
 } jm_job;
 
 /* Takes plan and config on WSL_OK. The job is CREATED and waits for slots. */
 WSL_MUST_CHECK wsl_status jm_job_new(struct jm *jm, const wsl_id *id, wsl_job_plan *plan, wsl_config *config,
                                      jm_job **out_job, wsl_error *err);
 void jm_job_free(jm_job *job);
+/* One that an earlier JobManager had. Takes plan and config on WSL_OK. It goes on (RESTARTING), or has ended: as it had before, or
+ * because it was about to, or because it cannot go on. state NULL: as it was submitted. Errors: it cannot even be shown. */
+WSL_MUST_CHECK wsl_status jm_job_recover(struct jm *jm, const Wsl__Pb__StoredJob *stored, Wsl__Pb__StoredJobState *state,
+                                         wsl_job_plan *plan, wsl_config *config, jm_job **out_job, wsl_error *err);
 
 /* ---- events ---- */
 
@@ -161,14 +186,25 @@ void jm_job_on_checkpoint_declined(jm_job *job, jm_worker *from, const Wsl__Pb__
 void jm_job_move_task(jm_job *job, uint32_t vertex, uint32_t subtask, jm_task_event event);
 /* Moves the job; asserts that the event is a move. */
 void jm_job_move(jm_job *job, jm_job_event event);
-/* If every task is in a final state, so is the job. */
+/* If every task is in a final state, so is the job, as soon as that is on disk. */
 void jm_job_settle(jm_job *job);
+/* Memory and names; nothing that can be wrong. */
+jm_job *jm_job_make(struct jm *jm, const wsl_id *id, wsl_job_plan *plan, wsl_config *config);
+WSL_MUST_CHECK wsl_status jm_job_add_collects(jm_job *job, wsl_error *err);
+/* It is in a final state: nothing more comes, and its checkpoints go unless they are kept. */
+void jm_job_on_ended(jm_job *job);
+/* Keeps a failure; takes its texts. One that explains the present root cause goes before it. */
+void jm_job_remember(jm_job *job, jm_failure *failure);
+/* Of one that is refused: plan and config stay the caller's. */
+void jm_job_unmake(jm_job *job);
 /* Enumerators as the graph says; an attempt of the whole job makes its sources anew. */
 WSL_MUST_CHECK wsl_status jm_job_add_sources(jm_job *job, wsl_error *err);
 void jm_job_free_sources(jm_job *job);
 WSL_MUST_CHECK wsl_status jm_job_new_alignment(jm_job *job, wsl_error *err);
-/* Makes the coordinator, and reads what the job is to begin with. */
-WSL_MUST_CHECK wsl_status jm_job_new_coordinator(jm_job *job, wsl_error *err);
+/* The coordinator and the restart strategy; checkpoints in the job's own directory are found. */
+WSL_MUST_CHECK wsl_status jm_job_make_coordinator(jm_job *job, wsl_error *err);
+/* Reads what the job is to begin with, if that is not its own. */
+WSL_MUST_CHECK wsl_status jm_job_begin(jm_job *job, wsl_error *err);
 /* RUNNING: with the first report that makes all tasks run, checkpoints begin. */
 void jm_job_note_running(jm_job *job);
 /* Marks the regions of failed tasks and of that one (UINT32_MAX: none) as to be restarted, or all. False: they were already. */
@@ -184,6 +220,18 @@ WSL_MUST_CHECK wsl_status jm_job_renew_all(jm_job *job, wsl_error *err);
 void jm_job_set_regions(jm_job *job);
 /* RESTARTING: those that start again; else all. */
 void jm_job_cancel_tasks(jm_job *job);
+/* Something changed that outlives the JobManager: it is written with the next step. */
+void jm_job_keep(jm_job *job);
+/* Nothing is left to be written. */
+bool jm_job_is_kept(const jm_job *job);
+/* True: the job may enter that final state. False: it is being written, and jm_job_settle is called when it is. */
+bool jm_job_keep_end(jm_job *job, jm_job_state end);
+/* Writes what is wanted; when it wants to be called again. */
+int64_t jm_job_step_keep(jm_job *job, int64_t now_ns);
+/* What was submitted; waits for the disk. From then on the job outlives us. */
+WSL_MUST_CHECK wsl_status jm_job_keep_new(jm_job *job, wsl_error *err);
+/* Nothing of it is kept any more. */
+void jm_job_forget(const jm_job *job);
 jm_worker *jm_job_worker_of(const jm_job *job, uint32_t vertex, uint32_t subtask); /* NULL: ended, or gone */
 /* Slots of tasks that wait to be deployed; how many of them are not the job's. */
 uint32_t jm_job_slots_wanted(const jm_job *job, uint32_t *out_missing);
@@ -223,6 +271,8 @@ const char *jm_job_waiting(jm_job *job);  /* "needs 5 slots, 4 free"; "" */
 const char *jm_job_name(const jm_job *job);
 const jm_failure *jm_job_root_failure(const jm_job *job); /* of the last attempt that failed; NULL: none did */
 const char *jm_job_failure_text(const jm_job *job);       /* its text; "": there is none, or the job got over it */
+const char *jm_failure_name(jm_failure_kind kind);         /* "TaskManagerLost" */
+jm_failure_kind jm_failure_kind_of(const char *name);      /* of another text: JM_FAILURE_PROTOCOL */
 static inline uint32_t jm_job_restarts(const jm_job *job) { return job->attempt - 1; }
 jm_collect *jm_job_collect(const jm_job *job, uint32_t operator_id); /* UINT32_MAX: the first; NULL: none */
 const jm_vertex *jm_job_vertex(const jm_job *job, const wsl_id *id); /* NULL: none */

@@ -79,6 +79,7 @@ static void asked_ended(void *arg, uint64_t checkpoint, const char *directory, c
     jm_job *job = arg;
     const bool cancel = jm_operations_end_checkpoint(job->jm->operations, &job->id, checkpoint, directory, reason,
                                                      wsl_now_ns(job->jm->seams.clock));
+    jm_keep_operations(job->jm);
     if (cancel) {
         (void)jm_job_cancel(job);
     }
@@ -116,22 +117,37 @@ static bool lives(void *arg, const char *text)
     return job != NULL && !jm_job_ended(job);
 }
 
-static wsl_status begin_with(jm_job *job, const char *path, wsl_error *err)
+/* What "latest" means is decided once: begins_with is what it was then. */
+static wsl_status choose_beginning(jm_job *job, wsl_error *err)
 {
-    char *latest = NULL;
-    if (strcmp(path, "latest") == 0) {
-        WSL_TRY(jm_coordinator_find_latest(job->coordinator, lives, job, &latest, err));
-        wsl_log(job->log, WSL_LOG_INFO, "job.resumes", "path=%s", latest);
+    const char *path = wsl_config_str(job->config, "execution.state-recovery.path");
+    if (job->recovered || path == NULL || path[0] == '\0') {
+        return WSL_OK;
     }
-    const bool claim = strcmp(wsl_config_str(job->config, "execution.state-recovery.claim-mode"), "CLAIM") == 0;
-    const bool ignore = wsl_config_bool(job->config, "execution.state-recovery.ignore-unclaimed-state");
-    const wsl_status status =
-        jm_coordinator_begin_with(job->coordinator, latest != NULL ? latest : path, claim, ignore, err);
-    free(latest);
-    return status;
+    if (strcmp(path, "latest") != 0) {
+        job->begins_with = wsl_strdup(path);
+        return WSL_OK;
+    }
+    WSL_TRY(jm_coordinator_find_latest(job->coordinator, lives, job, &job->begins_with, err));
+    wsl_log(job->log, WSL_LOG_INFO, "job.resumes", "path=%s", job->begins_with);
+    return WSL_OK;
 }
 
-wsl_status jm_job_new_coordinator(jm_job *job, wsl_error *err)
+wsl_status jm_job_begin(jm_job *job, wsl_error *err)
+{
+    const bool claim = strcmp(wsl_config_str(job->config, "execution.state-recovery.claim-mode"), "CLAIM") == 0;
+    const bool ignore = wsl_config_bool(job->config, "execution.state-recovery.ignore-unclaimed-state");
+    WSL_TRY(choose_beginning(job, err));
+    const char *base = NULL;
+    const bool has_own = jm_coordinator_latest(job->coordinator, &base) != NULL;
+    if (job->begins_with == NULL || (has_own && !claim) || jm_coordinator_all_damaged(job->coordinator)) {
+        return WSL_OK; /* one whose own are all damaged does not go back behind them */
+    }
+    const wsl_status status = jm_coordinator_begin_with(job->coordinator, job->begins_with, claim, ignore, err);
+    return has_own ? WSL_OK : status; /* what was claimed goes when later ones make it needless */
+}
+
+wsl_status jm_job_make_coordinator(jm_job *job, wsl_error *err)
 {
     const jm_coordinator_options options = {
         .job = job->id,
@@ -157,8 +173,7 @@ wsl_status jm_job_new_coordinator(jm_job *job, wsl_error *err)
     uint64_t seed;
     memcpy(&seed, job->id.bytes, sizeof seed);
     jm_restart_init(&job->restart, job->config, jm_coordinator_is_on(job->coordinator), seed);
-    const char *path = wsl_config_str(job->config, "execution.state-recovery.path");
-    return path == NULL || path[0] == '\0' ? WSL_OK : begin_with(job, path, err);
+    return WSL_OK;
 }
 
 /* ---- reports ---- */

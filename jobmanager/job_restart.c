@@ -2,8 +2,10 @@
  * A new attempt of a job, or of those regions of it that failed. RESTARTING lasts until
  *
  *     all tasks that start again are in final states   and   the strategy's delay is over   and   nothing is being published
+ *     and   the number of the new attempt is on disk
  *
- * (what is being published may become the checkpoint to go back to); then it waits for slots, however long, as the TaskManager
+ * (what is being published may become the checkpoint to go back to; a number that was used must not be used again by the next
+ * JobManager, as the old attempt may still run somewhere); then it waits for slots, however long, as the TaskManager
  * that died may come back. Meanwhile it holds the slots it had, for HOLD_NS at most.
  *
  * A region that did not fail runs on: the checkpoint under way is given up, and the next one is triggered when all run again. It
@@ -73,6 +75,9 @@ int64_t jm_job_step_restart(jm_job *job, int64_t now_ns)
     }
     if (now_ns < job->restart_at_ns) {
         return job->restart_at_ns;
+    }
+    if (!jm_job_is_kept(job)) {
+        return WSL_NEVER; /* we are called again when it is */
     }
     job->restart_due = true;
     job->waits_until_ns = now_ns + HOLD_S * WSL_NS_PER_S;

@@ -1,6 +1,7 @@
 /* Questions about a job. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "jobmanager/jm_core.h"
@@ -16,6 +17,10 @@ const char *jm_job_name(const jm_job *job) { return job->plan->graph->name; }
 const char *jm_job_waiting(jm_job *job)
 {
     job->waiting[0] = '\0';
+    if (job->keep.trouble != NULL && (job->keep.end != JM_JOB_STATE_COUNT || job->state == JM_JOB_RESTARTING)) {
+        (void)snprintf(job->waiting, sizeof job->waiting, "waits until its state can be stored: %s", job->keep.trouble);
+        return job->waiting;
+    }
     const uint32_t stopping = jm_job_n_stopping(job);
     if (jm_job_wants_slots(job)) {
         uint32_t missing;
@@ -41,6 +46,33 @@ const char *jm_job_failure_text(const jm_job *job)
     const jm_failure *root = jm_job_root_failure(job);
     const bool over = job->state == JM_JOB_RUNNING || job->state == JM_JOB_FINISHED; /* it got over it */
     return root == NULL || over ? "" : root->text;
+}
+
+static const char *const failure_names[] = {
+    [JM_FAILURE_TASK] = "TaskFailed",
+    [JM_FAILURE_WORKER] = "TaskManagerLost",
+    [JM_FAILURE_SOURCE] = "SourceFailed",
+    [JM_FAILURE_SLOTS] = "NoResourceAvailable",
+    [JM_FAILURE_PROTOCOL] = "ProtocolError",
+    [JM_FAILURE_CHECKPOINTS] = "CheckpointsFailed",
+    [JM_FAILURE_FINAL] = "JobFailed",
+    [JM_FAILURE_JOBMANAGER] = "JobManagerLost",
+};
+
+const char *jm_failure_name(jm_failure_kind kind)
+{
+    WSL_ASSERT(kind < WSL_ARRAY_LEN(failure_names));
+    return failure_names[kind];
+}
+
+jm_failure_kind jm_failure_kind_of(const char *name)
+{
+    for (uint32_t i = 0; i < WSL_ARRAY_LEN(failure_names); i++) {
+        if (strcmp(failure_names[i], name) == 0) {
+            return (jm_failure_kind)i;
+        }
+    }
+    return JM_FAILURE_PROTOCOL;
 }
 
 jm_collect *jm_job_collect(const jm_job *job, uint32_t operator_id)

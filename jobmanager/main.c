@@ -1,7 +1,7 @@
 /*
  * wiesel-jobmanager - the JobManager process: one loop over the control socket, the REST server and signals.
  *
- *     wiesel-jobmanager [-c FILE] [-D key=value]... [--pid-file FILE] [--ready-file FILE]
+ *     wiesel-jobmanager [-c FILE] [-D key=value]... [--pid-file FILE] [--ready-file FILE] [--data-dir DIR]
  *
  * When both ports are bound it prints one line, "ready rest=127.0.0.1:8081 rpc=tcp://127.0.0.1:6123", on standard
  * output and, if asked, into the ready file. Ends on SIGTERM or SIGINT; exit code 1 when it cannot start.
@@ -18,10 +18,12 @@
 #include "base/signal.h"
 #include "jobmanager/jm_config.h"
 #include "jobmanager/rest/server.h"
+#include "jobmanager/store/dir_lock.h"
 
 typedef struct process {
     wsl_daemon daemon;
-    const char *pid_file, *ready_file;
+    const char *pid_file, *ready_file, *data_dir;
+    jm_dir_lock *lock;
     wsl_transport *transport;
     wsl_rng rng;
     wsl_signals *signals;
@@ -73,23 +75,32 @@ static int64_t step(void *arg)
     return rest_deadline < jm_deadline ? rest_deadline : jm_deadline;
 }
 
+/* Before the store is opened: that counts its epoch up. */
+static wsl_status lock_store(process *p, wsl_error *err)
+{
+    const char *dir = p->settings.store_dir;
+    if (dir == NULL) {
+        wsl_log(p->daemon.log, WSL_LOG_INFO, "store.none",
+                "what=\"jobs do not outlive this JobManager\" option=high-availability.storageDir");
+        return WSL_OK;
+    }
+    WSL_TRY(wsl_fs_posix()->make_dirs(wsl_fs_posix(), dir, err));
+    return jm_dir_lock_take(dir, &p->lock, err);
+}
+
 static wsl_status start_jm(process *p, wsl_error *err)
 {
     const wsl_seams seams = {
         .clock = wsl_clock_real(), .rng = &p->rng, .fs = wsl_fs_posix(), .transport = p->transport, .log = p->daemon.log};
     p->settings.options.waker = wsl_loop_waker(p->loop);
-    const wsl_status status = jm_new(&p->settings.options, &seams, &p->jm, err);
-    if (status != WSL_OK) {
-        return wsl_fail_prefix(err, status,
-                               "cannot listen for TaskManagers (jobmanager.rpc.address, jobmanager.rpc.port)");
-    }
-    return WSL_OK;
+    return jm_new(&p->settings.options, &seams, &p->jm, err);
 }
 
 static wsl_status start(process *p, char **argv, wsl_error *err)
 {
     char *web_dir = find_web_dir();
-    const wsl_status configured = jm_config_init(&p->settings, p->daemon.config, web_dir, &p->rng, err);
+    const jm_config_defaults defaults = {.web_dir = web_dir, .data_dir = p->data_dir};
+    const wsl_status configured = jm_config_init(&p->settings, p->daemon.config, &defaults, &p->rng, err);
     free(web_dir);
     WSL_TRY(configured);
     if (wsl_config_bool(p->daemon.config, "security.insecure")) {
@@ -98,6 +109,7 @@ static wsl_status start(process *p, char **argv, wsl_error *err)
     }
     WSL_TRY(wsl_transport_zmq_new(&p->transport, err));
     p->loop = wsl_loop_new(wsl_clock_real(), step, p, 0);
+    WSL_TRY(lock_store(p, err));
     WSL_TRY(start_jm(p, err));
     p->rest = (jm_rest){.jm = p->jm,
                         .config = p->daemon.config,
@@ -144,6 +156,7 @@ static void stop(process *p)
     wsl_loop_free(p->loop);
     jm_config_fini(&p->settings);
     wsl_daemon_fini(&p->daemon);
+    jm_dir_lock_free(p->lock);
     wsl_signals_free(p->signals);
 }
 
@@ -153,6 +166,7 @@ int main(int argc, char **argv)
     wsl_error err = {0};
     const wsl_daemon_option options[] = {
         {"--pid-file", "FILE", "where to write the process id", &p.pid_file},
+        {"--data-dir", "DIR", "where jobs outlive this process, unless high-availability.storageDir says where", &p.data_dir},
         {"--ready-file", "FILE", "where to write the addresses once both ports are bound", &p.ready_file},
         {NULL, NULL, NULL, NULL},
     };

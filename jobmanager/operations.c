@@ -14,6 +14,7 @@ jm_operations *jm_operations_new(void) { return wsl_zalloc(sizeof(jm_operations)
 
 static void operation_free(jm_operation *op)
 {
+    free(op->target);
     free(op->location);
     free(op->failure);
     free(op);
@@ -66,6 +67,8 @@ void jm_operations_add(jm_operations *o, const jm_operation *op)
     o->all = wsl_realloc(o->all, (o->n + 1) * sizeof(jm_operation *));
     o->all[o->n++] = copy;
 }
+
+const jm_operation *jm_operations_at(const jm_operations *o, uint32_t i) { return i < o->n ? o->all[i] : NULL; }
 
 jm_operation *jm_operations_find(const jm_operations *o, const wsl_id *id)
 {

@@ -26,6 +26,7 @@ typedef struct jm_operation {
     bool cancel;         /* when it is complete, the job is canceled */
     bool done;
     int64_t done_ns;
+    char *target;   /* of a savepoint that is under way: its directory; NULL: none */
     char *location; /* done and good */
     char *failure;  /* done and not */
 } jm_operation;
@@ -37,6 +38,7 @@ jm_operations *jm_operations_new(void);
 
 /* A copy of *op, whose texts are taken, is kept. */
 void jm_operations_add(jm_operations *o, const jm_operation *op);
+const jm_operation *jm_operations_at(const jm_operations *o, uint32_t i); /* oldest first; NULL: no more */
 jm_operation *jm_operations_find(const jm_operations *o, const wsl_id *id); /* NULL: unknown, or forgotten */
 /* failure NULL: it went well. */
 void jm_operation_end(jm_operation *op, const char *location, const char *failure, int64_t now_ns);

@@ -20,6 +20,7 @@
 
 enum {
     RETRY_NS = 200 * WSL_NS_PER_MS,   /* between attempts to register */
+    GOING_S = 10,                     /* so long tasks of the JobManager that was lost may keep us from the next one */
     REGISTER_TIMEOUT_S = 5,
     WARN_FIRST_S = 2,                 /* nobody answers: this soon it is said, then again and again */
     WARN_AGAIN_S = 60,
@@ -59,10 +60,13 @@ struct tm {
     wsl_endpoint *endpoint;
     uint32_t connections;        /* made so far: part of the identity */
     wsl_id fencing;
+    uint64_t epoch;              /* of the JobManager we were registered with; 0: it said none */
+    wsl_id cluster;
     queued_message *outbox_head, **outbox_tail;
     int64_t heard_ns;            /* last message of the JobManager */
     int64_t next_heartbeat_ns;
     int64_t retry_ns;
+    int64_t going_ns;            /* WAITING: until then only when no task is left */
     int64_t warn_ns;             /* while connecting */
     int64_t heartbeat_ns, heartbeat_timeout_ns, metrics_ns;
 };
@@ -330,15 +334,29 @@ static void close_endpoint(tm *t)
 
 static void lose_link(tm *t, const char *reason, int64_t now)
 {
-    if (t->link == LINK_REGISTERED) {
+    const bool was_registered = t->link == LINK_REGISTERED;
+    close_endpoint(t);
+    drop_outbox(t);
+    t->link = LINK_WAITING; /* before tasks end: what they report is of no use to the next one */
+    t->retry_ns = was_registered ? now : now + RETRY_NS; /* who died may be back already */
+    if (was_registered) {
         wsl_log(t->seams.log, WSL_LOG_WARN, "jobmanager.lost", "address=%s reason=%s", t->jobmanager, reason);
+        t->going_ns = now + GOING_S * WSL_NS_PER_S;
         tm_executor_cancel_all(t->executor);
         tm_artifact_cache_reset(t->artifacts);
     }
-    close_endpoint(t);
-    drop_outbox(t);
-    t->link = LINK_WAITING;
-    t->retry_ns = now + RETRY_NS;
+}
+
+/* The next JobManager takes our slots for free ones: first they are. A task that hangs does not keep the others' slots for long. */
+static bool may_connect(const tm *t, int64_t now)
+{
+    return t->endpoint == NULL && now >= t->retry_ns && t->fatal[0] == 0 &&
+           (tm_executor_tasks(t->executor) == 0 || now >= t->going_ns);
+}
+
+static int64_t connect_deadline(const tm *t)
+{
+    return tm_executor_tasks(t->executor) == 0 || t->going_ns < t->retry_ns ? t->retry_ns : t->going_ns;
 }
 
 static void connect_link(tm *t, int64_t now)
@@ -417,6 +435,16 @@ static void on_accepted(tm *t, const Wsl__Pb__RegisterAccepted *a, int64_t now)
     if (t->link != LINK_REGISTERING) {
         return;
     }
+    wsl_id cluster = {0};
+    if (a->cluster.len == sizeof cluster.bytes) {
+        memcpy(cluster.bytes, a->cluster.data, sizeof cluster.bytes);
+    }
+    if (a->epoch < t->epoch && wsl_id_equal(&cluster, &t->cluster)) {
+        lose_link(t, "it was replaced by a JobManager that we know already", now);
+        return;
+    }
+    t->epoch = a->epoch;
+    t->cluster = cluster;
     memcpy(t->fencing.bytes, a->fencing.data, sizeof t->fencing.bytes);
     if (a->heartbeat_interval_ms > 0) {
         t->heartbeat_ns = (int64_t)a->heartbeat_interval_ms * WSL_NS_PER_MS;
@@ -562,7 +590,7 @@ static int64_t heartbeat(tm *t, int64_t now)
 int64_t tm_control_step(tm *t)
 {
     const int64_t now = wsl_now_ns(t->seams.clock);
-    if (t->endpoint == NULL && now >= t->retry_ns && t->fatal[0] == 0) {
+    if (may_connect(t, now)) {
         connect_link(t, now);
     }
     receive(t, now);
@@ -570,10 +598,13 @@ int64_t tm_control_step(tm *t)
         next = l->next;
         tm_executor_on_letter(t->executor, l);
     }
-    int64_t deadline = t->endpoint == NULL ? t->retry_ns : WSL_NEVER;
+    if (may_connect(t, now)) { /* the last task has gone */
+        connect_link(t, now);
+    }
+    int64_t deadline = t->endpoint == NULL ? connect_deadline(t) : WSL_NEVER;
     if (t->link == LINK_REGISTERING && now >= t->retry_ns) {
         lose_link(t, "the JobManager did not answer the registration", now);
-        deadline = t->retry_ns;
+        deadline = connect_deadline(t);
     }
     if (t->link == LINK_REGISTERING) {
         deadline = t->retry_ns;

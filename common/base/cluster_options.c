@@ -199,6 +199,13 @@ const wsl_option wsl_cluster_options[] = {
     {.name = "metrics.fetcher.update-interval", .type = WSL_OPT_DURATION, .default_value = "10 s", .min = "10 ms", .max = "1 h",
      .help = "How often TaskManagers report metrics while nobody looks at them; a live view asks for more."},
 
+    /* ---- when the JobManager dies ---- */
+    {.name = "high-availability.type", .type = WSL_OPT_ENUM, .default_value = "file", .choices = "file|none",
+     .help = "Whether jobs, their history and what clients asked for outlive the JobManager: in a directory, or not at all."},
+    {.name = "high-availability.storageDir", .type = WSL_OPT_STRING,
+     .help = "That directory, a path or file:///path. Unset: where the JobManager was started with --data-dir, as start-cluster.sh "
+             "does; without that nothing outlives it."},
+
     /* ---- files ---- */
     {.name = "io.tmp.dirs", .type = WSL_OPT_STRING, .default_value = "/tmp",
      .help = "Directory for artifacts, sockets and other temporary files."},

@@ -40,15 +40,18 @@ wsl_status jm_begin_scan(jm_coordinator *c, wsl_error *err)
     uint32_t n = 0;
     WSL_TRY(fs->list(fs, c->dir, note_id, &c->last_id, err));
     WSL_TRY(wsl_ckpt_list(fs, c->dir, &ids, &n, err));
-    for (uint32_t i = n > c->num_retained ? n - c->num_retained : 0; i < n; i++) {
+    /* The newest that are sound; damaged ones count for nothing, but whoever has nothing else must not begin empty. */
+    for (uint32_t i = n, sound = 0; i-- > 0 && sound < c->num_retained;) {
         jm_retained r = {.id = ids[i], .dir = jm_chk_dir(c, ids[i]), .owned = true, .in_job = true};
         wsl_error why = {0};
         if (wsl_ckpt_load(fs, r.dir, &r.meta, &why) != WSL_OK) {
             wsl_log(c->options.log, WSL_LOG_ERROR, "checkpoint.damaged", "id=%" PRIu64 " directory=%s reason=%s", r.id,
                     r.dir, why.text);
             free(r.dir);
+            c->unreadable++;
             continue;
         }
+        sound++;
         r.base = wsl_strdup(c->dir);
         jm_retain(c, r);
     }

@@ -179,7 +179,7 @@ bool jm_coordinator_all_damaged(const jm_coordinator *c)
             return false;
         }
     }
-    return c->n_retained > 0;
+    return c->n_retained > 0 || c->unreadable > 0;
 }
 
 void jm_coordinator_on_job_ended(jm_coordinator *c, jm_job_end how)

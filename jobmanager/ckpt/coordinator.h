@@ -26,8 +26,8 @@
  * driven by a test.
  *
  * Files: coordinator.c life and questions, triggers.c when and who, acks.c answers, giving_up.c failures, assemble.c metadata,
- * completion.c publishing and retention, slow.c work on the disk, begin.c what a job begins with, history.c numbers for people;
- * coordinator_core.h is theirs.
+ * completion.c publishing and retention, slow.c work on the disk, begin.c what a job begins with, history.c numbers for people,
+ * recovered.c what goes on when the JobManager is another one; coordinator_core.h is theirs.
  *
  * Threads: the JobManager's loop.
  */
@@ -144,6 +144,18 @@ const Wsl__Pb__CheckpointMeta *jm_coordinator_latest(jm_coordinator *c, const ch
 void jm_coordinator_damaged(jm_coordinator *c, uint64_t checkpoint, const char *reason);
 /* There was something to go back to, and all of it is damaged: beginning empty would lose state. */
 bool jm_coordinator_all_damaged(const jm_coordinator *c);
+
+/* ---- for who outlives a JobManager: recovered.c ---- */
+
+uint64_t jm_coordinator_last_id(const jm_coordinator *c); /* that was given */
+/* Ids up to this one were given by an earlier JobManager. */
+void jm_coordinator_go_on_behind(jm_coordinator *c, uint64_t id);
+/* The directory of the savepoint that the job is being stopped with, which is not complete; NULL: it is not being stopped. */
+const char *jm_coordinator_stops_with(const jm_coordinator *c, uint64_t *out_checkpoint, bool *out_drain);
+/* Where a savepoint goes that is not complete; NULL: it is over, or no savepoint. */
+const char *jm_coordinator_target(const jm_coordinator *c, uint64_t checkpoint);
+/* Is the savepoint of that number and job complete in its directory? Reads its metadata here and now. */
+bool jm_savepoint_is_there(wsl_fs *fs, const char *directory, const wsl_id *job, uint64_t checkpoint);
 
 /* ---- history, for REST and the page ---- */
 

@@ -86,6 +86,7 @@ struct jm_coordinator {
     jm_pending *pending;
     jm_retained *retained; /* by id, ascending */
     uint32_t n_retained;
+    uint32_t unreadable; /* checkpoints in the job's directory, found at the beginning, that cannot be gone back to */
     bool had_retained;
     jm_slow *slow;
     jm_checkpoint_counts counts;

@@ -88,6 +88,17 @@ void jm_exec_graph_reset(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask
     jm_task_metrics_begin(&t->metrics, 0);
 }
 
+void jm_exec_graph_recall(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask, jm_task_state state)
+{
+    jm_vertex *v = &graph->vertices[vertex];
+    jm_subtask *t = &v->subtasks[subtask];
+    WSL_ASSERT(t->state == JM_TASK_CREATED && jm_task_state_is_final(state));
+    v->in_state[t->state]--;
+    v->in_state[state]++;
+    t->state = state;
+    graph->n_live--;
+}
+
 jm_task_state jm_vertex_state(const jm_vertex *v)
 {
     static const jm_task_state worst_first[] = {JM_TASK_FAILED, JM_TASK_CANCELING, JM_TASK_CANCELED,

@@ -55,6 +55,8 @@ bool jm_exec_graph_move(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask,
 
 /* A subtask in a final state begins anew, CREATED. It keeps its region, how often it was deployed, and where it ran. */
 void jm_exec_graph_reset(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask, int64_t now_ms);
+/* A CREATED subtask of a job that is read back from disk is in that final state. */
+void jm_exec_graph_recall(jm_exec_graph *graph, uint32_t vertex, uint32_t subtask, jm_task_state state);
 
 /* One state for a vertex, by Flink's rule: the worst state any subtask is in, RUNNING while some have finished. */
 jm_task_state jm_vertex_state(const jm_vertex *v);

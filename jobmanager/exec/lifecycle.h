@@ -5,6 +5,7 @@
  *          anything live -> FAILING -> FAILED          (FAILING -> CANCELLING if somebody cancels meanwhile)
  *          anything live -> CANCELLING -> CANCELED
  *          RUNNING -> RESTARTING -> RUNNING            (restart strategies)
+ *          INITIALIZING -> RESTARTING                  (it ran under an earlier JobManager)
  *          anything live -> SUSPENDED                  (leadership lost)
  *
  *   task   CREATED -> SCHEDULED -> DEPLOYING -> INITIALIZING -> RUNNING -> FINISHED
@@ -54,6 +55,7 @@ typedef enum jm_job_event {
     JM_JOB_CANCEL,     /* somebody asked */
     JM_JOB_TASKS_DONE, /* every task is in a final state */
     JM_JOB_SUSPEND,    /* this JobManager leads no more */
+    JM_JOB_RECOVER,    /* it ran under an earlier JobManager */
     JM_JOB_EVENT_COUNT
 } jm_job_event;
 

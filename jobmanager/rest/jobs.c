@@ -197,30 +197,10 @@ void jm_h_job_config(const jm_rest *rest, const jm_request *request, jm_response
 
 /* ---- how it went ---- */
 
-static const char *failure_name(jm_failure_kind kind)
-{
-    switch (kind) {
-    case JM_FAILURE_TASK:
-        return "TaskFailed";
-    case JM_FAILURE_WORKER:
-        return "TaskManagerLost";
-    case JM_FAILURE_SOURCE:
-        return "SourceFailed";
-    case JM_FAILURE_SLOTS:
-        return "NoResourceAvailable";
-    case JM_FAILURE_CHECKPOINTS:
-        return "CheckpointsFailed";
-    case JM_FAILURE_FINAL:
-        return "JobFailed";
-    default:
-        return "ProtocolError";
-    }
-}
-
 /* The members of one EXC; the caller opens and closes it. */
 static void add_failure(jm_json *j, const jm_failure *f)
 {
-    jm_json_str(j, "exceptionName", failure_name(f->kind));
+    jm_json_str(j, "exceptionName", jm_failure_name(f->kind));
     jm_json_str(j, "stacktrace", f->text);
     jm_json_int(j, "timestamp", f->at_ms);
     jm_json_open(j, "failureLabels", '{');
@@ -306,7 +286,7 @@ static void add_result(jm_json *j, const jm_job *job)
     const jm_failure *root = jm_job_root_failure(job);
     if (job->state == JM_JOB_FAILED && root != NULL) {
         jm_json_open(j, "failure-cause", '{');
-        jm_json_str(j, "class", failure_name(root->kind));
+        jm_json_str(j, "class", jm_failure_name(root->kind));
         jm_json_str(j, "stack-trace", root->text);
         jm_json_str(j, "serialized-throwable", "");
         jm_json_close(j);

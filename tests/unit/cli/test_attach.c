@@ -18,6 +18,8 @@ typedef struct script {
     uint32_t interrupt_at; /* look at which Ctrl-C is pressed; 0: never */
     uint32_t cancels;
     wsl_status cancel_status;
+    uint32_t away_from, away_to; /* looks that nobody answers */
+    wsl_status away_status;
     uint64_t memory[16];
 } script;
 
@@ -25,12 +27,17 @@ static wsl_status play_poll(void *arg, cli_job_status *out, wsl_error *err)
 {
     script *s = arg;
 
-    (void)err;
     const char *state = s->states[0];
     for (uint32_t i = 0; i <= s->looks && i < LOOKS_MAX && s->states[i] != NULL; i++) {
         state = s->states[i];
     }
     s->looks++;
+    if (s->looks >= s->away_from && s->looks < s->away_to) {
+        return wsl_fail(err, WSL_UNREACHABLE, "nobody answers");
+    }
+    if (s->away_status != WSL_OK && s->looks >= s->away_to) {
+        return wsl_fail(err, s->away_status, "no");
+    }
     *out = (cli_job_status){.watermark_lag_ms = -1, .duration_ms = 7};
     (void)snprintf(out->state, sizeof out->state, "%s", s->cancels > 0 ? "CANCELED" : state);
     out->ended = strcmp(out->state, "RUNNING") != 0;
@@ -181,5 +188,40 @@ Test(attach, a_reader_that_is_gone_cancels_the_job)
     cr_assert(has_text(r.error.text, "cannot write rows to the standard output"), "%s", r.error.text);
     cr_assert_eq(s.cancels, 1);
     cli_sinks_fini(&sinks);
+    drop(&r);
+}
+
+Test(attach, goes_on_when_the_jobmanager_is_back)
+{
+    script s = {.states = {"RUNNING", "RUNNING", "RUNNING", "RUNNING", "RUNNING", "FINISHED"}, .rows = 4, .away_from = 2, .away_to = 5};
+    cli_sinks sinks = sinks_of(collecting);
+    seen r = attach(&s, &sinks, false);
+
+    cr_assert_eq(r.status, WSL_OK, "%s", r.error.text);
+    cr_assert_str_eq(r.result.status.state, "FINISHED");
+    cr_assert_str_eq(r.out, "{\"v\":0}\n{\"v\":10}\n{\"v\":20}\n{\"v\":30}\n");
+    cr_assert_str_eq(r.err, "The JobManager does not answer; reconnecting.\nReconnected.\n");
+    cli_sinks_fini(&sinks);
+    drop(&r);
+}
+
+Test(attach, a_jobmanager_that_keeps_no_jobs_is_named)
+{
+    script s = {.states = {"RUNNING"}, .away_from = 2, .away_to = 4, .away_status = WSL_NOT_FOUND};
+    cli_sinks none = {0};
+    seen r = attach(&s, &none, false);
+
+    cr_assert_eq(r.status, WSL_NOT_FOUND);
+    cr_assert(has_text(r.error.text, "does not know job abc"), "%s", r.error.text);
+    drop(&r);
+}
+
+Test(attach, ctrl_c_ends_waiting_for_the_jobmanager)
+{
+    script s = {.states = {"RUNNING"}, .away_from = 2, .away_to = 1000, .interrupt_at = 3, .cancel_status = WSL_UNREACHABLE};
+    cli_sinks none = {0};
+    seen r = attach(&s, &none, false);
+
+    cr_assert_eq(r.status, WSL_UNREACHABLE);
     drop(&r);
 }

@@ -15,7 +15,7 @@ static void setup(fixture *f)
     wsl_manual_clock_init(&f->clock, 0);
     f->files = wsl_mem_fs_new(&f->clock.clock);
     f->fs = wsl_mem_fs_seam(f->files);
-    f->artifacts = jm_artifacts_new(f->fs, "/tmp/jm");
+    f->artifacts = jm_artifacts_new(f->fs, "/tmp/jm", false);
 }
 
 static bool exists(fixture *f, const char *path)

@@ -15,7 +15,7 @@ Test(jm_config, defaults_bind_loopback_only)
     jm_config c = {0};
     wsl_error err = {0};
     wsl_rng_seed(&rng, 1);
-    cr_assert_eq(jm_config_init(&c, config, "/web", &rng, &err), WSL_OK, "%s", err.text);
+    cr_assert_eq(jm_config_init(&c, config, &(jm_config_defaults){.web_dir = "/web"}, &rng, &err), WSL_OK, "%s", err.text);
     cr_assert_str_eq(c.rpc_address, "tcp://127.0.0.1:6123");
     cr_assert_str_eq(c.rest_address, "127.0.0.1");
     cr_assert_eq(c.rest_port, 8081);
@@ -31,7 +31,7 @@ static void expect_error(const wsl_config *config, const char *key, const char *
     jm_config c = {0};
     wsl_error err = {0};
     wsl_rng_seed(&rng, 1);
-    cr_assert_eq(jm_config_init(&c, config, NULL, &rng, &err), WSL_INVALID);
+    cr_assert_eq(jm_config_init(&c, config, &(jm_config_defaults){0}, &rng, &err), WSL_INVALID);
     cr_assert(has_text(err.text, key) && has_text(err.text, what_to_do), "%s", err.text);
     jm_config_fini(&c);
 }
@@ -48,7 +48,7 @@ Test(jm_config, open_addresses_need_security_insecure)
     wsl_rng rng;
     jm_config c = {0};
     wsl_rng_seed(&rng, 1);
-    cr_assert_eq(jm_config_init(&c, config, NULL, &rng, NULL), WSL_OK);
+    cr_assert_eq(jm_config_init(&c, config, &(jm_config_defaults){0}, &rng, NULL), WSL_OK);
     cr_assert_str_eq(c.rpc_address, "tcp://10.0.0.1:6123");
     jm_config_fini(&c);
 }
