@@ -24,6 +24,8 @@ typedef struct restoring {
     old_state *states;
     uint8_t *scratch[2];
     uint32_t capacity[2];
+    bool fresh;   /* nothing was there when the section began, and it has each key once: keys need not be looked for */
+    bool new_key; /* the key in hand has no entry yet */
 } restoring;
 
 static void restoring_fini(restoring *r)
@@ -125,9 +127,24 @@ static const wsl_row *marked(restoring *r, const wsl_row *row)
     return copy;
 }
 
+/* The key in hand gets its entry without a look for one, which in a table this size waits for memory. */
+static void add_key(restoring *r)
+{
+    tm_mem_state *m = r->m;
+    tm_key_ctx *kc = m->state.key;
+    tm_mem_table *t = &(m->now != NULL ? m->now : tm_mem_space_make_now(m))->table;
+    r->new_key = false;
+    tm_key_ctx_take_over(kc, t);
+    WSL_DEBUG_ASSERT(tm_mem_table_find(t, kc) == NULL);
+    kc->entry = tm_mem_table_add(t, kc);
+}
+
 static wsl_status add_record(restoring *r, const wsl_record *record, wsl_error *err)
 {
     tm_mem_state *m = r->m;
+    if (r->fresh && r->new_key) {
+        add_key(r);
+    }
     const old_state *old = &r->states[record->state];
     const tm_mem_area *a = &m->areas[old->state];
     const wsl_row *row = wsl_record_row(record);
@@ -202,6 +219,7 @@ static wsl_status add_records(restoring *r, wsl_error *err)
         if (record->tag == WSL_RECORD_KEY) {
             const wsl_row *key = wsl_record_row(record);
             tm_key_ctx_restore(kc, key->slot, key->size - (uint32_t)sizeof *key, key->nulls, (uint32_t)record->number);
+            r->new_key = true;
             has_key = tm_key_ctx_group(kc) == now && now - kc->first_group < kc->n_groups;
             if (!has_key) {
                 return wsl_fail(err, WSL_CORRUPT, "a key of key group %u is stored in group %u", tm_key_ctx_group(kc), now);
@@ -225,7 +243,8 @@ static wsl_status add_records(restoring *r, wsl_error *err)
 
 wsl_status tm_mem_restore(tm_state *state, const tm_restore_piece *piece, wsl_error *err)
 {
-    restoring r = {.m = tm_mem_self(state), .piece = piece};
+    tm_mem_state *m = tm_mem_self(state);
+    restoring r = {.m = m, .piece = piece, .fresh = !m->has_namespaces && (m->now == NULL || m->now->table.n_keys == 0)};
     r.states = wsl_calloc(piece->section->n_states + 1, sizeof *r.states);
     wsl_status status = WSL_OK;
     for (uint32_t i = 0; i < piece->section->n_states && status == WSL_OK; i++) {
