@@ -13,6 +13,8 @@
 #include "jobmanager/jm_core.h"
 #include "plugin/registry.h"
 
+enum { LOST_SUSPECT = 3 }; /* TaskManagers lost in a row */
+
 /* ---- making one ---- */
 
 static wsl_status add_source(jm_job *job, const Wsl__Pb__Operator *op, wsl_error *err)
@@ -454,6 +456,23 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
     jm_job_settle(job);
 }
 
+/* A process that dies again and again in the same stretch of the input: maybe a row kills it, and nobody can skip that. */
+static void suspect_row(jm_job *job, char *to, size_t size)
+{
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(job->coordinator, &base);
+    const uint64_t latest = meta == NULL ? 0 : meta->checkpoint;
+    job->n_lost = job->n_lost > 0 && job->lost_after == latest ? job->n_lost + 1 : 1;
+    job->lost_after = latest;
+    to[0] = '\0';
+    if (job->n_lost >= LOST_SUSPECT) {
+        (void)snprintf(to, size,
+                       "; it is the %u. in a row without a checkpoint in between: if each time the same task runs there, a row may crash the "
+                       "process (its log has the last words), which on-error cannot skip",
+                       job->n_lost);
+    }
+}
+
 void jm_job_on_worker_lost(jm_job *job, uint64_t worker, const char *tm_id, const char *reason)
 {
     if (jm_job_state_is_final(job->state)) {
@@ -481,9 +500,11 @@ void jm_job_on_worker_lost(jm_job *job, uint64_t worker, const char *tm_id, cons
         jm_job_settle(job);
         return;
     }
+    char suspicion[256];
+    suspect_row(job, suspicion, sizeof suspicion);
     jm_job_fail(job, JM_FAILURE_WORKER, vertex, subtask, tm_id, true,
-                "TaskManager %s was lost: %s; %u of the job's %u tasks ran there", tm_id, reason, lost,
-                job->graph.n_tasks);
+                "TaskManager %s was lost: %s; %u of the job's %u tasks ran there%s", tm_id, reason, lost,
+                job->graph.n_tasks, suspicion);
 }
 
 /* ---- timers ---- */

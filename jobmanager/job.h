@@ -118,6 +118,8 @@ typedef struct jm_job {
     jm_coordinator *coordinator;
     jm_restart restart;
     int64_t restart_at_ns; /* RESTARTING: not before */
+    uint32_t n_lost;       /* TaskManagers lost in a row, all of them after checkpoint lost_after and before the next one */
+    uint64_t lost_after;
     bool restart_due;      /* RESTARTING: waits for nothing but slots */
     bool restart_all;      /* RESTARTING: all tasks, and with them enumerators and all else that belongs to no region */
     jm_rescale rescale;

@@ -12,7 +12,8 @@
  *
  * For functions of process (map, flat_map), filter, keyed_process and connected streams, while they handle a row; what fails in open,
  * finish or a timer fails the job. What the function emitted for the row before it failed is taken back, unless it was more than a
- * batch (some 500 rows); what it did to state and timers stays. A row that crashes the process cannot be skipped.
+ * batch (some 500 rows); what it did to state and timers stays. A row that crashes the process cannot be skipped:
+ * from the third TaskManager on that is lost without a checkpoint in between, the job's failure says so.
  *
  * Whether a row is poison is decided again when it is read again after a failure: with side outputs into files of a job with
  * checkpoints each poison row is there once.

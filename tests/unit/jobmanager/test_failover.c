@@ -133,6 +133,42 @@ Test(failover, a_region_goes_back_to_its_own_slot_and_another_job_does_not_get_i
     kit_fini(&k);
 }
 
+Test(failover, taskmanagers_that_die_again_and_again_without_a_checkpoint_are_told_of)
+{
+    kit k;
+    fake_tm t;
+    kit_init(&k);
+    wsl_id job = {0};
+    for (uint32_t i = 1; i <= 4; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "h:%u-a", i);
+        tm_join(&t, &k, id, 1);
+        if (i == 1) {
+            job = submit(&k, 1, "");
+        }
+        advance_to_restart(&t, 3000);
+        (void)run_all(&t, i, i == 4 ? 1 : 0);
+        if (i == 3) {
+            cr_assert_eq(complete_one(&t, &job, 3, 1), 1u);
+        }
+        tm_fini(&t);
+        kit_step(&k);
+        kit_expect_state(&k, &job, "RESTARTING");
+        cr_assert_not(has_text(kit_info(&k, &job).failure, "in a row"), "%u: %s", i, kit_info(&k, &job).failure);
+    }
+    for (uint32_t i = 5; i <= 6; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "h:%u-a", i);
+        tm_join(&t, &k, id, 1);
+        advance_to_restart(&t, 20000);
+        cr_assert_eq(run_all(&t, i, 1), 2u);
+        tm_fini(&t);
+        kit_step(&k);
+    }
+    cr_assert(has_text(kit_info(&k, &job).failure, "in a row without a checkpoint"), "%s", kit_info(&k, &job).failure);
+    kit_fini(&k);
+}
+
 Test(failover, slots_are_held_only_for_a_while_if_others_are_missing)
 {
     kit k;
