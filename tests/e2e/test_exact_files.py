@@ -24,6 +24,35 @@ class ExactFiles(Counting):
         self.finish(job)
 
 
+class Regions(Counting):
+    """Subtasks that are not connected: those of a TaskManager that dies start again, the others go on."""
+
+    def subtasks(self, job):
+        [vertex] = job.cluster.vertices(job.id)
+        found = job.cluster.rest(f"/jobs/{job.id}/vertices/{vertex['id']}")["subtasks"]
+        return {task["subtask"]: (task["taskmanager-id"], task["attempt"]) for task in found}
+
+    def test_only_those_of_the_killed_taskmanager_start_again(self):
+        cluster = self.start_cluster(taskmanagers=3, slots=1)
+        job = self.submit(cluster, {"execution.checkpointing.interval": "100 ms"}, "--apart")
+        for _ in range(3):
+            job.wait_running()
+            before = len(self.visible())
+            wait_for("a checkpoint shows more rows", lambda: len(self.visible()) > before)
+            restarts, then = job.restarts(), self.subtasks(job)
+            victim = then[0][0]
+            [pid] = [tm["pid"] for tm in cluster.rest("/taskmanagers")["taskmanagers"] if tm["id"] == victim]
+            kit.Process(pid).kill(signal.SIGKILL)
+            job.wait_restarted(restarts)
+            job.wait_running()
+            now = self.subtasks(job)
+            self.assertEqual(now[1], then[1], "it had nothing to do with that")
+            self.assertEqual(now[0][1], then[0][1] + 1)
+            self.assertNotEqual(now[0][0], victim)
+            wait_for("all TaskManagers are back", lambda: cluster.overview()["slots-total"] == 3)
+        self.finish(job)
+
+
 class FewerSlots(Counting):
     """jobmanager.scheduler: adaptive, and a TaskManager that no supervisor starts again."""
 

@@ -53,25 +53,6 @@ static wsl_status fail_once(wsl_ctx *ctx, const wsl_row *in)
 }
 WSL_PROCESS(fails_once, .in = &event_schema, .local_size = sizeof(progress), .process = fail_once);
 
-typedef struct numbering {
-    int64_t keys;
-    bool refuses;
-} numbering;
-
-static wsl_status number_one(wsl_ctx *ctx, const wsl_row *in)
-{
-    const numbering *n = ctx->config;
-    const int64_t keys = n->keys;
-    if (n->refuses && event_id(in) % 100 == 99) {
-        return wsl_error_here(ctx, "row %lld is refused", (long long)event_id(in));
-    }
-    wsl_row_writer w = wsl_begin(ctx, &tally_schema, 0);
-    tally_set_key(&w, event_key(in));
-    tally_set_n(&w, event_id(in) / keys + 1);
-    return wsl_emit(ctx, &w);
-}
-WSL_PROCESS(number, .in = &event_schema, .out = &tally_schema, .process = number_one);
-
 WSL_JOB(env, args)
 {
     paths p = {0};
@@ -79,10 +60,8 @@ WSL_JOB(env, args)
     strncpy(p.marker, wsl_arg_required(args, "marker"), sizeof p.marker - 1);
     wsl_stream *checked = wsl_set_config(wsl_process(read_events(env, args), "fails once", &fails_once), &p, sizeof p);
     const char *dead = wsl_arg(args, "dead", "");
-    const numbering numbers = {.keys = wsl_arg_int(args, "keys", 7), .refuses = dead[0] != '\0'};
-    wsl_stream *counts = wsl_arg_flag(args, "apart") ? wsl_set_config(wsl_process(checked, "number", &number), &numbers, sizeof numbers)
-                                                     : count_events(checked);
-    if (numbers.refuses) {
+    wsl_stream *counts = wsl_arg_flag(args, "apart") ? number_events(checked, dead[0] != '\0') : count_events(checked);
+    if (dead[0] != '\0') {
         wsl_set_on_error(counts, "side-output");
         wsl_to(wsl_side_output(counts, WSL_POISON_ROWS), "dead letters", "file",
                WSL_OPTIONS({"path", dead}, {"format", "json"}, {"roll-on-checkpoint", "true"}));

@@ -38,6 +38,32 @@ static inline wsl_stream *count_events(wsl_stream *events)
     return wsl_keyed_process(wsl_key_by(events, "key"), "count", &count);
 }
 
+/* Without state: ids of the events are 0, 1, ..., and the key is the id modulo COUNT_EVENTS_KEYS. refuses: every hundredth row is an error. */
+enum { COUNT_EVENTS_KEYS = 7 };
+
+typedef struct numbering {
+    bool refuses;
+} numbering;
+
+static wsl_status number_one(wsl_ctx *ctx, const wsl_row *in)
+{
+    const numbering *n = ctx->config;
+    if (n->refuses && event_id(in) % 100 == 99) {
+        return wsl_error_here(ctx, "row %lld is refused", (long long)event_id(in));
+    }
+    wsl_row_writer w = wsl_begin(ctx, &tally_schema, 0);
+    tally_set_key(&w, event_key(in));
+    tally_set_n(&w, event_id(in) / COUNT_EVENTS_KEYS + 1);
+    return wsl_emit(ctx, &w);
+}
+WSL_PROCESS(number, .in = &event_schema, .out = &tally_schema, .process = number_one);
+
+static inline wsl_stream *number_events(wsl_stream *events, bool refuses)
+{
+    const numbering n = {.refuses = refuses};
+    return wsl_set_config(wsl_process(events, "number", &number), &n, sizeof n);
+}
+
 static inline void write_tallies(wsl_stream *tallies, const wsl_args *args)
 {
     wsl_to(tallies, "results", "file",
