@@ -111,6 +111,8 @@ WSL_MUST_CHECK wsl_status jm_collect_rows(jm *self, const wsl_id *job, uint32_t 
 /* Its rows' schema, or NULL. */
 const wsl_schema *jm_collect_rows_schema(jm *self, const wsl_id *job, uint32_t operator_id);
 
+/* Would the next JobManager know what was asked of that job? Also true when nothing is kept, or cannot be for now. */
+bool jm_is_kept(const jm *self, const wsl_id *job);
 uint64_t jm_epoch(const jm *self); /* how many JobManagers the store has had; 0: there is none */
 uint32_t jm_task_managers(const jm *self);
 uint32_t jm_slots_total(const jm *self);

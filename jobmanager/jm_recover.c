@@ -95,6 +95,7 @@ static void done_keep(void *what)
 {
     keeping *k = what;
     k->jm->operations_writing = false;
+    wsl_wake(&k->jm->options.waker); /* a client may wait for it */
     if (k->status != WSL_OK) { /* the next change writes all of them again */
         wsl_log(k->jm->seams.log, WSL_LOG_WARN, "operations.not_kept", "reason=%s", k->error.text);
     }
@@ -108,6 +109,13 @@ void jm_keep_operations(jm *self)
     if (self->operations_changed) {
         wsl_wake(&self->options.waker);
     }
+}
+
+bool jm_is_kept(const jm *self, const wsl_id *id)
+{
+    const jm_job *job = jm_find_job(self, id);
+    const bool keeps = job != NULL && !jm_job_is_kept(job) && job->keep.trouble == NULL;
+    return !keeps && !self->operations_changed && !self->operations_writing;
 }
 
 void jm_step_keep_operations(jm *self)

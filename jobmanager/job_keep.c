@@ -234,6 +234,7 @@ static void done_keep(void *what)
             note_kept(job, k->end);
         }
         job->jm->schedule_wanted = true; /* jobs are stepped once more: a restart may have waited */
+        wsl_wake(&job->jm->options.waker); /* a client may wait, too */
     }
     free(k->bytes);
     free(k);

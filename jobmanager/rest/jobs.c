@@ -325,6 +325,8 @@ void jm_h_job_cancel(const jm_rest *rest, const jm_request *request, jm_response
         return;
     }
     response->status = 202;
+    response->holds = true;
+    response->holds_for = job->id;
     wsl_strbuf_puts(&response->body, "{}");
 }
 

@@ -67,6 +67,8 @@ static void ask(const jm_rest *rest, const jm_request *request, const jm_ask *wh
         return;
     }
     answer_id(response, 202, &id);
+    response->holds = true;
+    response->holds_for = job->id;
 }
 
 void jm_h_job_savepoint(const jm_rest *rest, const jm_request *request, jm_response *response)

@@ -57,6 +57,8 @@ typedef struct jm_response {
     bool has_rows;       /* collect as bytes: the two below go into headers */
     uint64_t next;
     bool end;
+    bool holds;     /* not to be sent before what was asked for is in the store (jm_is_kept) ... */
+    wsl_id holds_for; /* ... of that job */
 } jm_response;
 
 void jm_response_init(jm_response *response);

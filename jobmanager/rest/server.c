@@ -20,18 +20,25 @@ enum {
     FILE_MAX_AGE_S = 300,
 };
 
+typedef struct exchange exchange;
+
 struct jm_server {
     const jm_rest *rest;
+    exchange *held; /* answers that wait for the store */
     struct MHD_Daemon *daemon;
     int fd;
     uint16_t port;
 };
 
-/* One request while its body arrives. */
-typedef struct exchange {
+/* One request while its body arrives, and while its answer waits until the next JobManager would know of it, too. */
+struct exchange {
     wsl_strbuf body;
     bool too_large;
-} exchange;
+    bool answered; /* response is there */
+    jm_response response;
+    struct MHD_Connection *connection;
+    exchange *next; /* in held */
+};
 
 /* ---- answers ---- */
 
@@ -114,8 +121,39 @@ static const char *header(struct MHD_Connection *connection, const char *name)
     return value == NULL ? "" : value;
 }
 
-static enum MHD_Result answer(const jm_server *server, struct MHD_Connection *connection, const char *url,
-                              const char *method, const exchange *x)
+/* Whoever has waited, and is asked for once more by libmicrohttpd. */
+static enum MHD_Result reply_held(const jm_server *server, struct MHD_Connection *connection, exchange *x)
+{
+    const enum MHD_Result result = reply(server, connection, &x->response);
+    jm_response_fini(&x->response);
+    x->answered = false;
+    return result;
+}
+
+static void let_go(jm_server *server, const exchange *x)
+{
+    exchange **at = &server->held;
+    while (*at != NULL && *at != x) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        *at = x->next;
+    }
+}
+
+static void resume_kept(jm_server *server, bool all)
+{
+    for (exchange *x = server->held, *next; x != NULL; x = next) {
+        next = x->next;
+        if (all || jm_is_kept(server->rest->jm, &x->response.holds_for)) {
+            let_go(server, x);
+            MHD_resume_connection(x->connection);
+        }
+    }
+}
+
+static enum MHD_Result answer(jm_server *server, struct MHD_Connection *connection, const char *url, const char *method,
+                              exchange *x)
 {
     jm_request request = {
         .method = method,
@@ -130,6 +168,15 @@ static enum MHD_Result answer(const jm_server *server, struct MHD_Connection *co
     jm_response response;
     jm_response_init(&response);
     jm_rest_handle(server->rest, &request, &response);
+    if (response.holds && !jm_is_kept(server->rest->jm, &response.holds_for)) {
+        x->response = response;
+        x->answered = true;
+        x->connection = connection;
+        x->next = server->held;
+        server->held = x;
+        MHD_suspend_connection(connection);
+        return MHD_YES;
+    }
     const enum MHD_Result result = reply(server, connection, &response);
     jm_response_fini(&response);
     return result;
@@ -146,7 +193,7 @@ static bool announces_too_much(struct MHD_Connection *connection)
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *data_size, void **state)
 {
-    const jm_server *server = arg;
+    jm_server *server = arg;
     exchange *x = *state;
     (void)version;
     if (x == NULL) {
@@ -157,6 +204,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         wsl_strbuf_init(&x->body);
         *state = x;
         return MHD_YES;
+    }
+    if (x->answered) {
+        return reply_held(server, connection, x);
     }
     if (*data_size > 0) {
         x->too_large |= *data_size > JM_REST_BODY_MAX - x->body.size;
@@ -172,11 +222,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
-    (void)arg;
     (void)connection;
     (void)code;
     exchange *x = *state;
     if (x != NULL) {
+        let_go(arg, x);
+        if (x->answered) {
+            jm_response_fini(&x->response);
+        }
         wsl_strbuf_fini(&x->body);
         free(x);
     }
@@ -191,6 +244,7 @@ void jm_server_free(jm_server *server)
         return;
     }
     if (server->daemon != NULL) {
+        resume_kept(server, true); /* it cannot be stopped while connections wait */
         MHD_stop_daemon(server->daemon);
     }
     free(server);
@@ -228,9 +282,9 @@ static wsl_status start(jm_server *server, const char *address, uint16_t port, w
     bool v6 = false;
     WSL_TRY(parse_address(address, port, &at, &v6, err));
     errno = 0;
-    server->daemon = MHD_start_daemon(MHD_USE_EPOLL | (v6 ? MHD_USE_IPv6 : MHD_NO_FLAG), port, NULL, NULL, on_request,
+    server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (v6 ? MHD_USE_IPv6 : MHD_NO_FLAG), port, NULL, NULL, on_request,
                                       server, MHD_OPTION_SOCK_ADDR, &at.base, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-                                      NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                                      server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                                       MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_PER_ADDRESS_MAX,
                                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
                                       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_END);
@@ -273,6 +327,7 @@ uint16_t jm_server_port(const jm_server *server) { return server->port; }
 int64_t jm_server_step(jm_server *server, int64_t now_ns)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms = 0;
+    resume_kept(server, false);
     (void)MHD_run(server->daemon);
     if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES) {
         return WSL_NEVER;

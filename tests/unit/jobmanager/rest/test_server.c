@@ -181,3 +181,74 @@ Test(server, it_asks_to_be_called_only_while_there_are_connections)
     (void)close(fd);
     teardown(&s);
 }
+
+/* ---- answers that wait for the store ---- */
+
+static void setup_kept(scene *s)
+{
+    wsl_error err = {0};
+    jm_options o = kit_options();
+    o.store_dir = "/data/jobmanager";
+    kit_init_with(&s->k, &o);
+    s->config = wsl_cluster_config_new();
+    s->rest = (jm_rest){.jm = s->k.jm, .config = s->config, .proc = &fake_proc};
+    cr_assert_eq(jm_server_new(&s->rest, "127.0.0.1", 0, &s->server, &err), WSL_OK, "%s", err.text);
+}
+
+/* Asks for the job's cancel; the JobManager does not step, so its store does not know of it. */
+static int ask_cancel(scene *s, const wsl_id *job)
+{
+    char id[WSL_ID_TEXT_SIZE], request[200], piece[16];
+    const int fd = dial(s);
+    const int size = snprintf(request, sizeof request, "PATCH /jobs/%s?mode=cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+                              wsl_id_text(job, id));
+    cr_assert_eq(send(fd, request, (size_t)size, MSG_NOSIGNAL), size);
+    for (int turn = 0; turn < 2000; turn++) {
+        (void)jm_server_step(s->server, 0);
+        cr_assert_eq(recv(fd, piece, sizeof piece, MSG_DONTWAIT), -1, "it was answered too early");
+    }
+    return fd;
+}
+
+Test(server, a_cancel_is_answered_when_the_store_knows_of_it)
+{
+    scene s;
+    setup_kept(&s);
+    const wsl_id job = kit_submit_counting(&s.k, 1);
+    const int fd = ask_cancel(&s, &job);
+    kit_step(&s.k);
+    char *answer = exchange(&s, fd, "", 0, "{}");
+    cr_assert_eq(strncmp(answer, "HTTP/1.1 202", 12), 0, "%s", answer);
+    free(answer);
+    (void)close(fd);
+    teardown(&s);
+}
+
+Test(server, a_store_that_fails_does_not_keep_clients_waiting)
+{
+    scene s;
+    setup_kept(&s);
+    const wsl_id job = kit_submit_counting(&s.k, 1);
+    wsl_mem_fs_fail_at(s.k.files, 1, WSL_NO_SPACE, true);
+    const int fd = ask_cancel(&s, &job);
+    kit_step(&s.k);
+    char *answer = exchange(&s, fd, "", 0, "{}");
+    cr_assert_eq(strncmp(answer, "HTTP/1.1 202", 12), 0, "%s", answer);
+    free(answer);
+    (void)close(fd);
+    teardown(&s);
+}
+
+Test(server, ends_while_answers_wait_and_clients_have_gone)
+{
+    scene s;
+    setup_kept(&s);
+    const wsl_id job = kit_submit_counting(&s.k, 1);
+    const int gone = ask_cancel(&s, &job), waits = ask_cancel(&s, &job);
+    (void)close(gone);
+    (void)jm_server_step(s.server, 0);
+    jm_server_free(s.server);
+    s.server = NULL;
+    (void)close(waits);
+    teardown(&s);
+}
