@@ -190,3 +190,33 @@ Test(collect, a_subtask_that_does_not_wait_for_the_client_is_refused)
     cr_assert_geq(jm_collect_kept_bytes(c), 2u * WSL_COLLECT_WINDOW);
     jm_collect_free(c);
 }
+
+Test(collect, a_subtask_that_starts_again_counts_from_the_beginning_while_others_go_on)
+{
+    seen s = {0};
+    jm_collect *c = jm_collect_new(7, schema(), 2, on_ack, &s);
+    add(c, 0, 1, 10, 1, false);
+    add(c, 1, 5, 20, 1, true);
+    jm_collect_restart(c, 0);
+    add(c, 0, 1, 10, 2, true); /* once more, and on */
+    expect(c, &s, 0, 1 << 20, "10 20 10 11 ", 4, true);
+    expect(c, &s, 4, 1 << 20, "", 4, true);
+    cr_assert_str_eq(s.acks, "1/5 0/1 ", "nobody waits for the acknowledgement of the first attempt");
+    jm_collect_free(c);
+}
+
+Test(collect, with_fewer_subtasks_the_end_is_theirs_and_rows_of_the_others_stay)
+{
+    seen s = {0};
+    jm_collect *c = jm_collect_new(7, schema(), 3, on_ack, &s);
+    add(c, 2, 1, 30, 1, false);
+    jm_collect_set_parallelism(c, 1);
+    add(c, 0, 1, 10, 1, true);
+    expect(c, &s, 0, 1 << 20, "30 10 ", 2, true);
+    expect(c, &s, 2, 1 << 20, "", 2, true);
+    cr_assert_str_eq(s.acks, "0/1 ");
+    jm_collect_set_parallelism(c, 3);
+    add(c, 2, 1, 31, 1, false);
+    expect(c, &s, 2, 1 << 20, "31 ", 3, false);
+    jm_collect_free(c);
+}
