@@ -74,6 +74,7 @@ typedef struct jm_rescale {
     bool adaptive;
     uint32_t *made_with; /* by operator: the parallelism the job was submitted with */
     uint32_t widest;     /* of them */
+    uint32_t slots;      /* that it needs then */
     uint32_t cap;        /* no operator runs with more */
     int64_t fit_wait_ns, grow_wait_ns, cooldown_ns;
     int64_t fit_at_ns; /* waits for slots: begins with fewer then */

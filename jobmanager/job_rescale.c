@@ -29,6 +29,7 @@ void jm_job_rescale_init(jm_job *job)
         .adaptive = strcasecmp(wsl_config_str(c, "jobmanager.scheduler"), "adaptive") == 0,
         .made_with = made_with,
         .widest = wsl_parallelism_widest(job->plan, made_with),
+        .slots = job->plan->slots_needed,
         .fit_wait_ns = wsl_config_duration_ns(c, "jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout"),
         .grow_wait_ns = wsl_config_duration_ns(c, "jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout"),
         .cooldown_ns = wsl_config_duration_ns(c, "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling"),

@@ -35,8 +35,8 @@ const char *jm_job_waiting(jm_job *job)
         (void)snprintf(job->waiting, sizeof job->waiting, "restarts in %.1f s",
                        left_ns > 0 ? (double)left_ns / (double)WSL_NS_PER_S : 0.0);
     } else if (job->state == JM_JOB_RUNNING && job->rescale.cap < job->rescale.widest) {
-        (void)snprintf(job->waiting, sizeof job->waiting, "for more slots, at parallelism %u of %u",
-                       job->rescale.cap, job->rescale.widest);
+        (void)snprintf(job->waiting, sizeof job->waiting, "needs %u slots, has %u: runs at parallelism %u of %u",
+                       job->rescale.slots, job->sharing.n_slots, job->rescale.cap, job->rescale.widest);
     }
     return job->waiting;
 }

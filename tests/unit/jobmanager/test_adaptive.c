@@ -70,7 +70,7 @@ Test(adaptive, a_job_goes_on_with_the_slots_that_are_left_and_grows_back_from_a_
     wsl_envelope_free(e);
     cr_assert_eq(run_with(&b, 1, 2, id), 1u);
     cr_assert_eq(kit_info(&k, &job).tasks, 2u);
-    cr_assert(has_text(kit_info(&k, &job).waiting, "parallelism 1 of 2"), "%s", kit_info(&k, &job).waiting);
+    cr_assert(has_text(kit_info(&k, &job).waiting, "needs 2 slots, has 1: runs at parallelism 1 of 2"), "%s", kit_info(&k, &job).waiting);
     const uint64_t shrunk = complete_one(&b, &job, 2, 1);
     cr_assert_eq(shrunk, id + 1);
 
@@ -100,7 +100,7 @@ Test(adaptive, a_new_job_begins_with_what_there_is_when_it_has_waited)
     fake_tm t;
     kit_init(&k);
     tm_join(&t, &k, "h:1-a", 3);
-    const wsl_id job = submit(&k, 8, adaptive);
+    const wsl_id job = submit(&k, 8, ",\"scheduler-mode\":\"adaptive\""); /* its other name */
     kit_expect_state(&k, &job, "CREATED");
     advance_to_restart(&t, 1500);
     kit_expect_state(&k, &job, "CREATED");

@@ -1,6 +1,6 @@
 /*
  * Jobs with checkpoints on TaskManagers that die, come back, fail tasks and are slow, from a seed: connected jobs and such of many
- * regions, adaptive or not. Whatever happens: no assertion of ours fails; a task that runs has its slot to itself and its job; tasks of
+ * regions, adaptive or not; somebody asks for savepoints now and then. Whatever happens: no assertion of ours fails; a task that runs has its slot to itself and its job; tasks of
  * one region have one attempt; nobody is canceled whose region did not fail, but for a job that starts again as a whole. When trouble
  * ends, every job runs at its full parallelism and completes a checkpoint.
  */
@@ -160,6 +160,11 @@ static void act(world *w)
         const Wsl__Pb__TaskId id = task_at(h, i);
         report(&h->t, &id, FAILED, "chance", false);
         forget(h, i); /* id points into it */
+    } else if (what == 3 && w->n_jobs > 0) {
+        wsl_id operation;
+        wsl_error err = {0};
+        const jm_ask ask = {.what = pick(w, 2) == 0 ? JM_ASK_SAVEPOINT : JM_ASK_CHECKPOINT, .target = "/sp"};
+        cr_assert_eq(jm_ask_checkpoint(w->k.jm, &w->jobs[pick(w, w->n_jobs)], &ask, &operation, &err), WSL_OK, "%s", err.text);
     } else if (what < 12) {
         kit_advance(&w->k, pick(w, 400));
     } else if (h->t.endpoint == NULL) {
