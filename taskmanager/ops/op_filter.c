@@ -14,15 +14,14 @@ static op_filter *self(tm_op *op) { return (op_filter *)(void *)op; }
 
 static wsl_status filter_open(tm_op *op, wsl_error *err) { return tm_fn_ctx_open(&self(op)->f, op, err); }
 
-static wsl_status filter_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
+/* forgives is a constant in each copy: an operator that is to fail with a poison row pays nothing per row. */
+static inline __attribute__((always_inline)) wsl_status filter_each(tm_op *op, const wsl_row *const *rows, uint32_t n, bool forgives)
 {
-    (void)input;
     tm_fn_ctx *f = &self(op)->f;
     wsl_ctx *ctx = tm_fn_ctx_of(f);
     wsl_status (*const filter)(wsl_ctx *, const wsl_row *, bool *) = op->env.function->filter;
     const wsl_row *kept[TM_BATCH_ROWS];
     uint32_t n_kept = 0;
-    const bool forgives = f->poison != NULL;
     for (uint32_t i = 0; i < n; i++) {
         bool keep = false, skipped = false;
         tm_fn_ctx_row(f, rows[i]);
@@ -46,6 +45,12 @@ static wsl_status filter_rows(tm_op *op, uint32_t input, const wsl_row *const *r
     }
     WSL_TRY(tm_fn_ctx_flush(f)); /* a filter may use side outputs */
     return tm_op_emit_rows(op, kept, n_kept);
+}
+
+static wsl_status filter_rows(tm_op *op, uint32_t input, const wsl_row *const *rows, uint32_t n)
+{
+    (void)input;
+    return WSL_LIKELY(self(op)->f.poison == NULL) ? filter_each(op, rows, n, false) : filter_each(op, rows, n, true);
 }
 
 static wsl_status filter_watermark(tm_op *op, int64_t watermark)
