@@ -2,6 +2,7 @@
  * wiesel-bench - runs one workload on a cluster of its own and prints one JSON line.
  *
  *     wiesel-bench failover ...                                     (failover.h)
+ *     wiesel-bench checkpoint -p P [--keys K]                       what checkpoints of a large state cost
  *     wiesel-bench WORKLOAD -p P -n N [--taskmanagers T --slots S | --local] [-D key=value]... [--runs R]
  *
  * The cluster is separate processes on free ports of this machine: one JobManager, T TaskManagers; the job goes through
@@ -26,6 +27,7 @@
 #include <wiesel/version.h>
 
 #include "base/alloc.h"
+#include "bench/checkpoints.h"
 #include "bench/failover.h"
 #include "bench/processes.h"
 
@@ -37,7 +39,10 @@ typedef struct bench {
     unsigned long long n, rate;
     unsigned tick_us;
     bool local;
-    const char *keys, *size, *slide, *per_ms;
+    const char *keys, *size, *slide, *per_ms, *fill;
+    const char *interval;  /* of checkpoints; NULL: none are taken */
+    char checkpoints[64];  /* where they go: a new directory, removed at the end */
+    char settings[4][128]; /* overrides of our own */
     const char *in; /* workloads over files: directory */
     char out[64];   /* ... and where they write: a new one, removed at the end */
     char jobs[4200];
@@ -49,6 +54,7 @@ typedef struct outcome {
     bench_usage used;
     unsigned long long results, checksum, r2;
     unsigned long long histogram[2][BUCKETS];
+    bench_checkpoints checkpoints;
 } outcome;
 
 /* ---- one run ---- */
@@ -83,7 +89,7 @@ static char **client_argv(const bench *b, const char *t0)
     const struct {
         const char *name, *value;
     } more[] = {{"--keys", b->keys},     {"--size", b->size}, {"--slide", b->slide},
-                {"--per-ms", b->per_ms}, {"--in", b->in},     {"--out", b->out[0] != 0 ? b->out : NULL}};
+                {"--per-ms", b->per_ms}, {"--fill", b->fill}, {"--in", b->in},     {"--out", b->out[0] != 0 ? b->out : NULL}};
     for (size_t i = 0; i < WSL_ARRAY_LEN(more); i++) {
         if (more[i].value != NULL) {
             argv[n++] = wsl_strdup(more[i].name);
@@ -217,10 +223,17 @@ static void print_outcome(bench *b, const outcome *o)
     const bool stateless = strcmp(b->workload, "stateless") == 0;
     printf("{\"engine\": \"wiesel\", \"workload\": \"%s\", \"parallelism\": %u, \"events\": %llu, \"seconds\": %.3f, "
            "\"events_per_second\": %.0f, \"cpu_seconds\": %.3f, \"peak_rss_mb\": %.1f, \"results\": %llu, "
-           "\"checksum\": %llu, \"r2\": %llu, \"cluster\": \"%s\"}\n",
+           "\"checksum\": %llu, \"r2\": %llu, \"cluster\": \"%s\"",
            b->workload, b->parallelism, b->n, o->seconds, o->seconds > 0 ? (double)b->n / o->seconds : 0,
            o->used.cpu_seconds, (double)o->used.peak_rss_kb / 1024, stateless ? 1 : o->results, o->checksum, o->r2,
            b->local ? "local" : "processes");
+    if (b->interval != NULL && !b->local) {
+        const bench_checkpoints *c = &o->checkpoints;
+        printf(", \"checkpoints\": {\"interval\": \"%s\", \"completed\": %llu, \"failed\": %llu, \"largest_bytes\": %llu, "
+               "\"longest_ms\": %.0f, \"busy_seconds\": %.2f, \"longest_step_ms\": %.2f}",
+               b->interval, c->completed, c->failed, c->full_bytes, c->longest_ms, c->busy_seconds, c->longest_step_ms);
+    }
+    puts("}");
 }
 
 /* ---- arguments ---- */
@@ -229,7 +242,7 @@ static void usage(FILE *out)
 {
     fputs("usage: wiesel-bench WORKLOAD [options]\n\n"
           "Runs a workload on a cluster of its own on this machine and prints one JSON line per run.\n\n"
-          "  WORKLOAD            stateless, running, tumbling, sliding, session, latency, wordcount or json\n"
+          "  WORKLOAD            stateless, running, largestate, tumbling, sliding, session, latency, wordcount or json\n"
           "  -p P                parallelism (1)\n"
           "  -n N                events (10000000; latency: 1000000)\n"
           "  --taskmanagers T    TaskManager processes (P)\n"
@@ -241,8 +254,13 @@ static void usage(FILE *out)
           "  --in DIR            wordcount, json: the input files, all of them; r2 is the number of events in them\n"
           "  --rate R            latency: events per second (50000)\n"
           "  --tick-us US        latency: at least so long from one wake-up of the source to the next (0: at each event)\n"
+          "  --fill F            the first F events have their index as key (0)\n"
+          "  --checkpoint-interval D  exactly-once checkpoints into a new directory below TMPDIR or /tmp (largestate: 5s, else none)\n"
+          "  --backend B         state.backend.type: hashmap or rocksdb\n"
           "  --runs R            so many runs, each on a fresh cluster (1)\n"
           "  -D key=value        a configuration option, for the processes and the job\n\n"
+          "wiesel-bench checkpoint -p P [--keys K]: full and layered checkpoints of K keys of 100 bytes (2600000: 500 MB), the longest\n"
+          "step of a task beside them, throughput with and without.\n"
           "wiesel-bench failover --help: how long until a job gives new rows after kill -9 of a TaskManager.\n",
           out);
 }
@@ -302,6 +320,14 @@ static void parse(bench *b, int argc, char **argv)
             b->rate = parse_number(a, v);
         } else if (strcmp(a, "--tick-us") == 0) {
             b->tick_us = (unsigned)parse_number(a, v);
+        } else if (strcmp(a, "--fill") == 0) {
+            b->fill = v;
+        } else if (strcmp(a, "--checkpoint-interval") == 0) {
+            b->interval = v;
+        } else if (strcmp(a, "--backend") == 0) {
+            if (strcmp(v, "hashmap") != 0) { /* which is the default */
+                snprintf(b->settings[0], sizeof b->settings[0], "state.backend.type=%s", v);
+            }
         } else if (strcmp(a, "--runs") == 0) {
             b->runs = (unsigned)parse_number(a, v);
         } else if (strcmp(a, "-D") == 0 && b->cluster.n_overrides < BENCH_OVERRIDES_MAX) {
@@ -311,7 +337,7 @@ static void parse(bench *b, int argc, char **argv)
             exit(2);
         }
     }
-    const char *const known[] = {"stateless", "running", "tumbling", "sliding", "session", "latency", "wordcount", "json"};
+    const char *const known[] = {"stateless", "running", "largestate", "checkpoint", "tumbling", "sliding", "session", "latency", "wordcount", "json"};
     for (size_t i = 0; b->workload != NULL && i < WSL_ARRAY_LEN(known); i++) {
         if (strcmp(b->workload, known[i]) == 0) {
             return;
@@ -319,6 +345,106 @@ static void parse(bench *b, int argc, char **argv)
     }
     usage(stderr);
     exit(2);
+}
+
+/* Our own overrides, before those of the command line: these win. */
+static void add_settings(bench *b)
+{
+    if (b->interval != NULL) {
+        bench_make_directory(b->checkpoints);
+        snprintf(b->settings[1], sizeof b->settings[1], "execution.checkpointing.interval=%s", b->interval);
+        snprintf(b->settings[2], sizeof b->settings[2], "execution.checkpointing.dir=%s", b->checkpoints);
+        snprintf(b->settings[3], sizeof b->settings[3], "%s", BENCH_REMEMBER);
+    }
+    for (size_t i = WSL_ARRAY_LEN(b->settings); i-- > 0;) {
+        bench_cluster *c = &b->cluster;
+        if (b->settings[i][0] == 0) {
+            continue;
+        }
+        if (c->n_overrides == BENCH_OVERRIDES_MAX) {
+            bench_die("more than %d options", BENCH_OVERRIDES_MAX);
+        }
+        memmove(c->overrides + 1, c->overrides, c->n_overrides * sizeof c->overrides[0]);
+        c->overrides[0] = b->settings[i];
+        c->n_overrides++;
+    }
+}
+
+static void run_once(bench *b, outcome *o)
+{
+    memset(o, 0, sizeof *o);
+    if (!b->local) {
+        bench_start_jobmanager(&b->cluster);
+        for (unsigned i = 0; i < b->task_managers; i++) {
+            (void)bench_start_task_manager(&b->cluster);
+        }
+        bench_await_slots(&b->cluster, b->task_managers * b->slots);
+    }
+    const bool writes = strcmp(b->workload, "json") == 0;
+    if (writes) {
+        bench_make_directory(b->out);
+    }
+    run_job(b, o);
+    if (b->interval != NULL && !b->local) {
+        bench_read_checkpoints(&b->cluster, &o->checkpoints);
+    }
+    bench_stop(&b->cluster, &o->used);
+    if (writes) {
+        remove_directory(b->out);
+    }
+}
+
+/* ---- checkpoint ---- */
+
+/* The same job with other settings. */
+static void run_with(const bench *b, const char *interval, const char *incremental, outcome *o)
+{
+    static bench copy;
+    char setting[64];
+    copy = *b;
+    copy.interval = interval;
+    snprintf(setting, sizeof setting, "execution.checkpointing.incremental=%s", incremental);
+    if (copy.cluster.n_overrides == BENCH_OVERRIDES_MAX) {
+        bench_die("more than %d options", BENCH_OVERRIDES_MAX);
+    }
+    copy.cluster.overrides[copy.cluster.n_overrides++] = setting;
+    add_settings(&copy);
+    run_once(&copy, o);
+    if (interval != NULL) {
+        bench_remove_tree(copy.checkpoints);
+    }
+}
+
+/* One run without checkpoints; one with whole ones, one after the other all the time; one in which only a hundredth of the keys changes
+ * once all are there. The job fills its state first: what it gives until then counts in all of them. */
+static void run_checkpoint(bench *b)
+{
+    static outcome without, with, layered;
+    const unsigned long long keys = b->keys != NULL ? parse_number("--keys", b->keys) : 2600000;
+    char all[24], hundredth[24];
+    snprintf(all, sizeof all, "%llu", keys);
+    snprintf(hundredth, sizeof hundredth, "%llu", keys / 100 > 0 ? keys / 100 : 1);
+    b->workload = "largestate";
+    b->fill = b->keys = all;
+    if (b->n == 0) {
+        b->n = 40 * keys;
+    }
+    run_with(b, NULL, "false", &without);
+    run_with(b, "100ms", "false", &with);
+    b->keys = hundredth;
+    run_with(b, "500ms", "true", &layered);
+    const double rate = (double)b->n / without.seconds, rate_with = (double)b->n / with.seconds;
+    const bench_checkpoints *w = &with.checkpoints, *l = &layered.checkpoints;
+    const double share = w->busy_seconds < with.seconds ? w->busy_seconds / with.seconds : 1;
+    printf("{\"engine\": \"wiesel\", \"workload\": \"checkpoint\", \"parallelism\": %u, \"keys\": %llu, \"events\": %llu, "
+           "\"full_bytes\": %llu, \"full_longest_ms\": %.0f, \"delta_bytes\": %llu, \"delta_percent\": %.2f, "
+           "\"longest_step_ms\": %.2f, \"longest_step_layered_ms\": %.2f, \"events_per_second\": %.0f, "
+           "\"events_per_second_with\": %.0f, \"busy_share\": %.2f, \"throughput_during\": %.3f, \"completed\": [%llu, %llu], "
+           "\"cpu_seconds\": [%.2f, %.2f, %.2f]}\n",
+           b->parallelism, keys, b->n, w->full_bytes, w->longest_ms, l->delta_bytes,
+           l->full_bytes > 0 ? 100 * (double)l->delta_bytes / (double)l->full_bytes : 0, w->longest_step_ms, l->longest_step_ms,
+           rate, rate_with, share, share > 0 ? 1 - (1 - rate_with / rate) / share : 1, w->completed, l->completed,
+           without.used.cpu_seconds, with.used.cpu_seconds, layered.used.cpu_seconds);
 }
 
 int main(int argc, char **argv)
@@ -329,7 +455,7 @@ int main(int argc, char **argv)
         return bench_failover(argc - 1, argv + 1);
     }
     parse(&b, argc, argv);
-    if (b.n == 0) {
+    if (b.n == 0 && strcmp(b.workload, "checkpoint") != 0) {
         b.n = strcmp(b.workload, "latency") == 0 ? 1000000 : 10000000;
     }
     if (b.task_managers == 0) {
@@ -345,29 +471,28 @@ int main(int argc, char **argv)
     }
     snprintf(b.jobs, sizeof b.jobs, "%s/../lib/wiesel/bench_%sworkloads.so", b.cluster.bin, is_over_files(&b) ? "text_" : "");
 
+    const bool is_checkpoint = strcmp(b.workload, "checkpoint") == 0;
+    if (strcmp(b.workload, "largestate") == 0 && b.interval == NULL) {
+        b.interval = "5s";
+    }
+    if (b.interval != NULL && strcmp(b.interval, "none") == 0) {
+        b.interval = NULL;
+    }
+    if (!is_checkpoint) {
+        add_settings(&b);
+    }
     for (unsigned run = 0; run < b.runs; run++) {
-        memset(&o, 0, sizeof o);
-        if (!b.local) {
-            bench_start_jobmanager(&b.cluster);
-            for (unsigned i = 0; i < b.task_managers; i++) {
-                (void)bench_start_task_manager(&b.cluster);
-            }
-            bench_await_slots(&b.cluster, b.task_managers * b.slots);
+        if (is_checkpoint) {
+            bench again = b;
+            run_checkpoint(&again);
+        } else {
+            run_once(&b, &o);
+            print_outcome(&b, &o);
         }
-        const bool writes = strcmp(b.workload, "json") == 0;
-        if (writes) {
-            strcpy(b.out, "/tmp/wiesel-bench-XXXXXX");
-            if (mkdtemp(b.out) == NULL) {
-                bench_die("cannot make a directory for the results: %s", strerror(errno));
-            }
-        }
-        run_job(&b, &o);
-        bench_stop(&b.cluster, &o.used);
-        if (writes) {
-            remove_directory(b.out);
-        }
-        print_outcome(&b, &o);
         fflush(stdout);
+    }
+    if (b.checkpoints[0] != 0) {
+        bench_remove_tree(b.checkpoints);
     }
     return 0;
 }

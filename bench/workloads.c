@@ -2,12 +2,12 @@
  * workloads - the benchmark's jobs, as any user would write them: a source connector of their own that makes events from
  * their index, and functions. What is measured is the engine: source -> (keyed exchange) -> operator -> fold.
  *
- *     --workload stateless | running | tumbling | sliding | session | latency     --n EVENTS     --keys K
+ *     --workload stateless | running | largestate | tumbling | sliding | session | latency     --n EVENTS     --keys K     --fill F
  *     tumbling, sliding: --size DURATION --slide DURATION --per-ms EVENTS (of one ms of event time)
  *     latency: --rate EVENTS_PER_S --t0 NS (CLOCK_MONOTONIC) --warmup EVENTS --tick-us US
  *
  * Event i: key = mix(i) mod K, value = mix(i) >> 40, timestamp = i / per-ms (1000) ms. Subtask p of P makes i = p, p+P,
- * p+2P... Of session key = (mix(i) mod 50) * 20 + (i / 100000) mod 20: groups of 50 keys take turns of 100 ms each, and are
+ * p+2P... The first F events have their index as key. Of session key = (mix(i) mod 50) * 20 + (i / 100000) mod 20: groups of 50 keys take turns of 100 ms each, and are
  * silent for longer than the gap (--size, 1s). The last operator folds results into sums and sends them to the client when its input has ended.
  */
 #include <stdlib.h>
@@ -43,6 +43,7 @@ typedef struct generator {
     int64_t t0_ns;
     int64_t tick_ns;
     bool takes_turns; /* groups of keys do */
+    uint64_t fill;    /* the first events go through so many keys in their order */
 } generator;
 
 static const wsl_option generator_options[] = {
@@ -53,6 +54,7 @@ static const wsl_option generator_options[] = {
      .default_value = "1000",
      .min = "1",
      .help = "Events of one ms of event time."},
+    {.name = "fill", .type = WSL_OPT_INT, .default_value = "0", .help = "The first so many events have their index as key."},
     {.name = "rate", .type = WSL_OPT_INT, .default_value = "0", .help = "Events per second; 0: no limit."},
     {.name = "t0", .type = WSL_OPT_INT, .default_value = "0", .help = "When event 0 is due, ns of CLOCK_MONOTONIC."},
     {.name = "turns", .type = WSL_OPT_BOOL, .default_value = "false", .help = "20 groups of 50 keys take turns, 100000 events each."},
@@ -73,12 +75,13 @@ static wsl_status generator_open(void *self, wsl_source_ctx *ctx, wsl_error *err
     g->per_ms = (uint64_t)wsl_config_int(ctx->config, "per-ms");
     g->tick_ns = wsl_config_int(ctx->config, "tick-us") * 1000;
     g->takes_turns = wsl_config_bool(ctx->config, "turns");
+    g->fill = (uint64_t)wsl_config_int(ctx->config, "fill");
     return WSL_OK;
 }
 
 /* The divisors are constants in each copy. */
 static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_source_ctx *ctx, uint64_t until,
-                                                             uint64_t keys, uint64_t per_ms, bool takes_turns,
+                                                             uint64_t keys, uint64_t per_ms, bool takes_turns, bool fills,
                                                              uint32_t max_rows)
 {
     const uint32_t size = wsl_row_fixed_size(event_n_fields);
@@ -95,7 +98,7 @@ static inline __attribute__((always_inline)) wsl_status make(generator *g, wsl_s
         wsl_row *row = (wsl_row *)(void *)ctx->out_tip;
         *row = (wsl_row){.size = size, .flags = WSL_ROW_HAS_TIMESTAMP, .timestamp = (int64_t)(i / per_ms)};
         row->slot[event_f_id] = i;
-        row->slot[event_f_key] = takes_turns ? m % 50 * 20 + i / 100000 % 20 : m % keys;
+        row->slot[event_f_key] = takes_turns ? m % 50 * 20 + i / 100000 % 20 : fills && i < g->fill ? i : m % keys;
         row->slot[event_f_value] = m >> 40;
         const wsl_status status = ctx->ops->emit(ctx, row);
         if (status != WSL_OK) {
@@ -118,19 +121,24 @@ static int64_t next_wake(const generator *g, uint32_t parallelism)
 static wsl_status make_until(generator *g, wsl_source_ctx *ctx, uint64_t until, uint32_t max_rows)
 {
     if (g->takes_turns) {
-        return make(g, ctx, until, 1, g->per_ms, true, max_rows);
+        return make(g, ctx, until, 1, g->per_ms, true, false, max_rows);
+    }
+    if (g->fill > 0) {
+        return make(g, ctx, until, g->keys, g->per_ms, false, true, max_rows);
     }
     switch (g->per_ms == 1000 ? g->keys : 0) {
     case 1:
-        return make(g, ctx, until, 1, 1000, false, max_rows);
+        return make(g, ctx, until, 1, 1000, false, false, max_rows);
     case 1000:
-        return make(g, ctx, until, 1000, 1000, false, max_rows);
+        return make(g, ctx, until, 1000, 1000, false, false, max_rows);
     case 100000:
-        return make(g, ctx, until, 100000, 1000, false, max_rows);
+        return make(g, ctx, until, 100000, 1000, false, false, max_rows);
     case 1000000:
-        return make(g, ctx, until, 1000000, 1000, false, max_rows);
+        return make(g, ctx, until, 1000000, 1000, false, false, max_rows);
+    case 5000000:
+        return make(g, ctx, until, 5000000, 1000, false, false, max_rows);
     default:
-        return make(g, ctx, until, g->keys, g->per_ms, false, max_rows);
+        return make(g, ctx, until, g->keys, g->per_ms, false, false, max_rows);
     }
 }
 
@@ -286,6 +294,41 @@ static wsl_status fold_one_count(wsl_ctx *ctx, const wsl_row *in)
 WSL_PROCESS(fold_counts, .in = &counted_schema, .out = &sums_schema, .local_size = sizeof(totals),
             .process = fold_one_count, .finish = send_totals);
 
+/* ---- large state ---- */
+
+enum { PAYLOAD_BYTES = 84 };
+
+/* 100 bytes: count, sum, 84 bytes that do not compress (and 4 that fill up), of which every event changes one. */
+WSL_VALUE_STATE(large_state, "large", (int64, count), (int64, sum), (int64, p0), (int64, p1), (int64, p2), (int64, p3), (int64, p4),
+                (int64, p5), (int64, p6), (int64, p7), (int64, p8), (int64, p9), (int64, p10));
+
+static void fill_payload(uint64_t *payload, uint64_t key)
+{
+    for (uint64_t x = 0; x + 8 <= PAYLOAD_BYTES; x += 8) {
+        payload[x / 8] = mix(key * 16 + 16 + x);
+    }
+}
+
+static wsl_status change_large(wsl_keyed_ctx *k, const wsl_row *in)
+{
+    wsl_row *state = wsl_value_update(k, &large_state);
+    uint64_t *payload = state->slot + 2;
+    const uint64_t count = ++state->slot[0];
+    const uint64_t sum = state->slot[1] += (uint64_t)event_value(in);
+    if (count == 1) {
+        fill_payload(payload, (uint64_t)event_key(in));
+    }
+    ((uint8_t *)payload)[count % PAYLOAD_BYTES] = (uint8_t)event_value(in);
+    *(uint64_t *)k->ctx.local += (uint64_t)event_value(in);
+    wsl_row_writer w = wsl_begin(k, &counted_schema, 0);
+    counted_set_key(&w, event_key(in));
+    counted_set_count(&w, (int64_t)count);
+    counted_set_sum(&w, (int64_t)sum);
+    return wsl_emit(k, &w);
+}
+WSL_KEYED_PROCESS(large, .in = &event_schema, .out = &counted_schema, .local_size = sizeof(uint64_t),
+                  .states = WSL_STATES(&large_state), .keyed_process = change_large, .finish = send_final_sum);
+
 /* ---- latency ---- */
 /* ---- tumbling, sliding ---- */
 
@@ -398,6 +441,7 @@ WSL_JOB(env, args)
                                is_latency || is_sliding           ? "1000"
                                : is_tumbling                      ? "100000"
                                : strcmp(workload, "running") == 0 ? "1000000"
+                               : strcmp(workload, "largestate") == 0 ? "5000000"
                                                                   : "1");
     const char *rate = wsl_arg(args, "rate", is_latency ? "50000" : "0");
     const char *t0 = wsl_arg(args, "t0", "0");
@@ -408,6 +452,7 @@ WSL_JOB(env, args)
                                   WSL_OPTIONS({"n", n}, {"keys", keys}, {"rate", rate}, {"t0", t0},
                                               {"per-ms", wsl_arg(args, "per-ms", "1000")},
                                               {"turns", is_session ? "true" : NULL},
+                                              {"fill", wsl_arg(args, "fill", "0")},
                                               {"tick-us", wsl_arg(args, "tick-us", "0")}));
     wsl_stream *results = NULL;
     if (strcmp(workload, "stateless") == 0) {
@@ -416,6 +461,10 @@ WSL_JOB(env, args)
     } else if (strcmp(workload, "running") == 0) {
         wsl_stream *counts = wsl_keyed_process(wsl_key_by(events, "key"), "running", &running);
         wsl_set_uid(counts, "running");
+        results = wsl_process(counts, "fold", &fold_counts);
+    } else if (strcmp(workload, "largestate") == 0) {
+        wsl_stream *counts = wsl_keyed_process(wsl_key_by(events, "key"), "large", &large);
+        wsl_set_uid(counts, "large");
         results = wsl_process(counts, "fold", &fold_counts);
     } else if (is_tumbling || is_sliding || is_session) {
         const int64_t size = wsl_arg_duration(args, "size", is_sliding ? 10000 : 1000);
@@ -437,7 +486,7 @@ WSL_JOB(env, args)
         };
         wsl_set_config(results, &config, sizeof config);
     } else {
-        return wsl_env_fail(env, "there is no workload '%s': stateless, running, tumbling, sliding, session or latency",
+        return wsl_env_fail(env, "there is no workload '%s': stateless, running, largestate, tumbling, sliding, session or latency",
                             workload);
     }
     wsl_set_parallelism(wsl_collect(results, "results"), 1);

@@ -90,6 +90,7 @@ static void note_ack(jm_coordinator *c, jm_pending *p, uint32_t index, const Wsl
         .alignment_ns = ack->alignment_ns,
         .start_delay_ms = ack->start_delay_ms,
         .in_flight_bytes = ack->persisted_in_flight_bytes,
+        .longest_step_ns = ack->longest_step_ns,
     };
     p->stats->n_acked++;
     p->stats->last_ack_ms = s->ack_ms;

@@ -162,7 +162,7 @@ bool jm_savepoint_is_there(wsl_fs *fs, const char *directory, const wsl_id *job,
 typedef struct jm_checkpoint_task_stats {
     bool acked;
     int64_t ack_ms; /* wall clock */
-    uint64_t bytes, state_bytes, sync_ns, async_ns, alignment_ns, start_delay_ms, in_flight_bytes;
+    uint64_t bytes, state_bytes, sync_ns, async_ns, alignment_ns, start_delay_ms, in_flight_bytes, longest_step_ns;
 } jm_checkpoint_task_stats;
 
 typedef struct jm_checkpoint_stats {

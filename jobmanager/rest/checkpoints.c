@@ -54,9 +54,9 @@ static void add_stats(jm_json *j, const char *key, numbers *s)
     jm_json_close(j);
 }
 
-/* Sums over a range of tasks. */
+/* Sums over a range of tasks; of the longest step the longest. */
 typedef struct sums {
-    int64_t last_ack_ms, checkpointed, state, in_flight;
+    int64_t last_ack_ms, checkpointed, state, in_flight, longest_step_us;
     uint32_t n, acked;
 } sums;
 
@@ -71,6 +71,8 @@ static sums sum_tasks(const jm_checkpoint_stats *c, uint32_t first, uint32_t n)
             s.checkpointed += (int64_t)t->bytes;
             s.state += (int64_t)t->state_bytes;
             s.in_flight += (int64_t)t->in_flight_bytes;
+            s.longest_step_us =
+                (int64_t)(t->longest_step_ns / 1000) > s.longest_step_us ? (int64_t)(t->longest_step_ns / 1000) : s.longest_step_us;
         }
     }
     return s;
@@ -85,6 +87,7 @@ static void add_sums(jm_json *j, const jm_checkpoint_stats *c, const sums *s, in
     jm_json_int(j, "alignment_buffered", 0);
     jm_json_int(j, "processed_data", 0);
     jm_json_int(j, "persisted_data", s->in_flight);
+    jm_json_int(j, "longest_step_us", s->longest_step_us);
     jm_json_int(j, "num_subtasks", s->n);
     jm_json_int(j, "num_acknowledged_subtasks", s->acked);
 }

@@ -96,6 +96,12 @@ bool tm_kept_take(tm_kept_records *k, uint32_t group, const void **out_records, 
     item->chunk->n_items--;
     k->emptied = item->chunk;
     k->bytes -= item->size;
+    if (item->next != NULL) { /* it lies anywhere */
+        __builtin_prefetch(item->next);
+        __builtin_prefetch((const char *)item->next + 64);
+        __builtin_prefetch((const char *)item->next + 128);
+        __builtin_prefetch((const char *)item->next + 192);
+    }
     *out_records = item->records;
     *out_size = item->size;
     *out_n = item->n;

@@ -244,7 +244,7 @@ static wsl_status add_records(restoring *r, wsl_error *err)
 wsl_status tm_mem_restore(tm_state *state, const tm_restore_piece *piece, wsl_error *err)
 {
     tm_mem_state *m = tm_mem_self(state);
-    restoring r = {.m = m, .piece = piece, .fresh = !m->has_namespaces && (m->now == NULL || m->now->table.n_keys == 0)};
+    restoring r = {.m = m, .piece = piece, .fresh = piece->section->layer == 0 && !m->has_namespaces && (m->now == NULL || m->now->table.n_keys == 0)};
     r.states = wsl_calloc(piece->section->n_states + 1, sizeof *r.states);
     wsl_status status = WSL_OK;
     for (uint32_t i = 0; i < piece->section->n_states && status == WSL_OK; i++) {

@@ -12,7 +12,7 @@
 #include "taskmanager/state/mem_segment.h"
 #include "taskmanager/state/mem_snapshot.h"
 
-enum { DIRECTORY_DEPTH_MAX = 20 };
+enum { DIRECTORY_DEPTH_MAX = 20, PREFETCH_MAX = 192 };
 
 /* The bytes of a segment of 16 empty places; used, deleted and limit are 0. */
 #define E16 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80
@@ -310,6 +310,12 @@ static void look_at_entries(const tm_mem_table *t, const tm_mem_ahead *ahead, tm
 
 static __attribute__((noinline)) void touch_loaded(tm_mem_table *t, tm_key_ctx *kc, uint32_t from, uint32_t to)
 {
+    for (uint32_t i = from; i < to; i++) { /* all at once: one after the other they would wait for each other's lines */
+        const char *entry = kc->row_entry[i];
+        for (uint32_t at = 0; entry != NULL && at < t->stride && at < PREFETCH_MAX; at += 64) {
+            __builtin_prefetch(entry + at, 1);
+        }
+    }
     for (uint32_t i = from; i < to; i++) {
         if (kc->row_entry[i] != NULL) {
             tm_mem_watch_touch(t->watch, kc->row_entry[i]);

@@ -420,6 +420,16 @@ static void flush_tasks(tm_slot *s)
     }
 }
 
+/* Snapshots that are being written take what time there is. */
+static bool walk_tasks(tm_slot *s, int64_t *now_ns)
+{
+    bool walked = false;
+    for (uint32_t i = 0; i < s->n_tasks; i++) {
+        walked |= tm_task_walk_idle(s->tasks[i], now_ns);
+    }
+    return walked;
+}
+
 static int64_t next_deadline(const tm_slot *s, int64_t now_ns)
 {
     int64_t deadline = WSL_NEVER;
@@ -466,7 +476,7 @@ int64_t tm_slot_step(tm_slot *s)
         if (ran) {
             return now;
         }
-        if (!tm_slot_has_mail(s)) {
+        if (!tm_slot_has_mail(s) && !walk_tasks(s, &now)) {
             return next_deadline(s, now);
         }
         if (now >= until) {

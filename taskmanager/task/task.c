@@ -465,7 +465,7 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
     const wsl_status status = step_once(t, before, &step);
     int64_t after = wsl_now_ns(t->seams.clock);
     if (WSL_UNLIKELY(tm_task_checkpoint_active(&t->checkpoint)) && status == WSL_OK && step != TM_STEP_ENDED &&
-        tm_task_walk(t, step != TM_STEP_RAN, &after)) {
+        tm_task_walk(t, false, &after)) {
         step = TM_STEP_RAN;
     }
     atomic_store_explicit(&t->shared.stepping_since_ns, 0, memory_order_relaxed);
@@ -475,6 +475,7 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
         fail_with_error(t, status);
         return TM_STEP_ENDED;
     }
+    tm_task_checkpoint_note_step(&t->checkpoint, after - before);
     book_time(t, before, after, step);
     pace(t, rows_taken(t) - rows_before, after - before);
     if (step == TM_STEP_ENDED) {
@@ -491,6 +492,18 @@ tm_step tm_task_step(tm_task *t, int64_t *now_ns)
     t->ran = step == TM_STEP_RAN;
     t->wants_flush |= !t->ran;
     return step;
+}
+
+bool tm_task_walk_idle(tm_task *t, int64_t *now_ns)
+{
+    const int64_t before = *now_ns;
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING || !tm_task_checkpoint_active(&t->checkpoint) ||
+        !tm_task_walk(t, true, now_ns)) {
+        return false;
+    }
+    tm_task_checkpoint_note_step(&t->checkpoint, *now_ns - before);
+    t->resting = false;
+    return true;
 }
 
 void tm_task_flush(tm_task *t)

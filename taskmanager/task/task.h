@@ -105,6 +105,8 @@ const void *tm_task_artifact(const tm_task *task);
 
 /* ---- slot loop ---- */
 void tm_task_open(tm_task *task, const tm_task_services *services); /* reports RUNNING or FAILED */
+/* The slot has nothing else to do: goes on with a snapshot that is being written. True: it did something. */
+bool tm_task_walk_idle(tm_task *task, int64_t *now_ns);
 tm_step tm_task_step(tm_task *task, int64_t *now_ns);               /* *now_ns: the time before; becomes the time after */
 /* Nothing to do: partly filled buffers leave, sinks write out. */
 void tm_task_flush(tm_task *task);

@@ -15,7 +15,8 @@
 
 enum {
     WALK_PIECE = 128 << 10,
-    WALK_SHARE = 6,                    /* rows get this many times the time that walks get */
+    WALK_SHARE = 14,                   /* rows get this many times the time that walks get */
+    WALK_IDLE_SHARE = 3,               /* ... and as many a slot that has nothing else to do: rows may come at any time */
     WALK_RETRY_NS = WSL_NS_PER_MS,     /* the disk was behind */
 };
 
@@ -242,6 +243,7 @@ static wsl_status begin_snapshot(tm_task *t, uint64_t checkpoint)
     }
     c->snapshot = tm_snapshot_new(checkpoint, &(tm_snapshot_sink){0});
     c->written_out = false;
+    c->longest_step_ns = 0;
     if (c->layers != NULL && (c->options & TM_BARRIER_KIND) == WSL__PB__CHECKPOINT_KIND__CHECKPOINT) {
         tm_snapshot_build_on(c->snapshot, c->layers);
     }
@@ -273,7 +275,7 @@ wsl_status tm_task_take_snapshot(tm_task *t)
     WSL_TRY(tm_task_release_splits(t, 0));
     c->snapshot_ns = wsl_now_ns(t->seams.clock);
     c->sync_ns = (uint64_t)(c->snapshot_ns - begin);
-    c->next_walk_ns = c->snapshot_ns;
+    c->next_walk_ns = c->idle_walk_ns = c->snapshot_ns;
     c->stopped = c->stopped || (is_stop(c->options) && t->is_source);
     return WSL_OK;
 }
@@ -281,7 +283,7 @@ wsl_status tm_task_take_snapshot(tm_task *t)
 bool tm_task_walk(tm_task *t, bool idle, int64_t *now_ns)
 {
     tm_task_checkpoint *c = &t->checkpoint;
-    if (c->snapshot == NULL || c->written_out || (!idle && *now_ns < c->next_walk_ns)) {
+    if (c->snapshot == NULL || c->written_out || *now_ns < (idle ? c->idle_walk_ns : c->next_walk_ns)) {
         return false;
     }
     const int64_t begin = *now_ns;
@@ -294,13 +296,14 @@ bool tm_task_walk(tm_task *t, bool idle, int64_t *now_ns)
     }
     const bool rested = tm_snapshot_rests(c->snapshot) && *now_ns - begin < WALK_RETRY_NS / WALK_SHARE;
     c->next_walk_ns = rested ? *now_ns + WALK_RETRY_NS : *now_ns + WALK_SHARE * (*now_ns - begin);
+    c->idle_walk_ns = rested ? *now_ns + WALK_RETRY_NS : *now_ns + WALK_IDLE_SHARE * (*now_ns - begin);
     return !rested;
 }
 
 int64_t tm_task_walk_deadline(const tm_task *t)
 {
     const tm_task_checkpoint *c = &t->checkpoint;
-    return c->snapshot != NULL && !c->written_out ? c->next_walk_ns : WSL_NEVER;
+    return c->snapshot != NULL && !c->written_out ? c->idle_walk_ns : WSL_NEVER;
 }
 
 /* ---- the result ---- */
@@ -324,6 +327,7 @@ static void acknowledge(tm_task *t, tm_writer_result *result)
     ack->sync_ns = c->sync_ns;
     ack->alignment_ns = c->alignment_ns;
     ack->start_delay_ms = c->start_delay_ms;
+    ack->longest_step_ns = (uint64_t)c->longest_step_ns;
     const int64_t took = wsl_now_ns(t->seams.clock) - c->snapshot_ns;
     ack->async_ns = took > 0 ? (uint64_t)took : 0;
     t->services.checkpoint_ack(t->services.arg, t, ack);

@@ -4,7 +4,7 @@
  *     IDLE --trigger, or the last barrier--> WANTED --nothing pending--> WALKING --all written out--> WRITING --result--> IDLE
  *
  * The snapshot of WANTED is taken before anything else is fed to the chain; what follows (walks, writing) goes on beside the
- * rows, at most a seventh of the time while there are rows to work on. A task that has nothing more to do ends only when its snapshot
+ * rows, at most a fifteenth of the time while there are rows to work on. A task that has nothing more to do ends only when its snapshot
  * was written. A barrier that comes while an older snapshot is still being written gives that one up.
  *
  * Threads: one slot loop.
@@ -34,8 +34,9 @@ typedef struct tm_task_checkpoint {
     bool stopped;          /* a source behind the barrier of a stop: reads no more */
     int64_t aligning_since_ns;
     int64_t snapshot_ns;   /* when it was taken */
-    int64_t next_walk_ns;
+    int64_t next_walk_ns, idle_walk_ns; /* at the earliest; if the slot has nothing else to do */
     uint64_t alignment_ns, sync_ns, start_delay_ms;
+    int64_t longest_step_ns; /* since the snapshot began */
 } tm_task_checkpoint;
 
 void tm_task_checkpoint_init(tm_task *t);
@@ -54,3 +55,10 @@ bool tm_task_walk(tm_task *t, bool idle, int64_t *now_ns);
 int64_t tm_task_walk_deadline(const tm_task *t);
 static inline bool tm_task_checkpoint_waits(const tm_task_checkpoint *c) { return c->wanted != 0; }
 static inline bool tm_task_checkpoint_active(const tm_task_checkpoint *c) { return c->snapshot != NULL; }
+/* A step of the task took so long. */
+static inline void tm_task_checkpoint_note_step(tm_task_checkpoint *c, int64_t took_ns)
+{
+    if (WSL_UNLIKELY(c->snapshot != NULL) && took_ns > c->longest_step_ns) {
+        c->longest_step_ns = took_ns;
+    }
+}
