@@ -11,6 +11,13 @@ import expected_portfolio
 from campaign import Campaign
 
 ALIGNED = {}
+# Shrinks at once when slots are missing (a TaskManager that was killed is back a little later), and grows back as soon as it can.
+ADAPTIVE = {
+    "jobmanager.scheduler": "adaptive",
+    "jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout": "0 ms",
+    "jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout": "0 ms",
+    "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling": "0 ms",
+}
 
 
 class OnTrades(Campaign):
@@ -139,7 +146,7 @@ class Joins(OnTrades):
         return expected.compare(self.want, out)
 
     def test_joins(self):
-        self.campaign(ALIGNED)
+        self.campaign(ALIGNED, ADAPTIVE)
 
 
 class LargeState(Campaign):
