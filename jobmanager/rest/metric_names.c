@@ -83,28 +83,14 @@ static void task_channels(const jm_subtask *t, jm_metric_fn fn, void *arg)
     fn(arg, "buffers.outputQueueLength", of_int(out_queue));
 }
 
-/* "<operator>.<metric>": blanks, colons, dots and commas of the operator's name become "_". */
-static void named_count(const Wsl__Pb__NamedCount *c, jm_metric_fn fn, void *arg)
-{
-    char name[1100];
-    const char *dot = strrchr(c->name, '.');
-    const size_t operator_size = dot == NULL ? 0 : (size_t)(dot - c->name);
-    (void)snprintf(name, sizeof name, "%s", c->name);
-    for (size_t i = 0; i < operator_size && i < sizeof name - 1; i++) {
-        if (strchr(" :.,", name[i]) != NULL) {
-            name[i] = '_';
-        }
-    }
-    fn(arg, name, of_int(c->value));
-}
-
 void jm_metrics_of_task(const jm_subtask *t, jm_metric_fn fn, void *arg)
 {
     task_counters(t, fn, arg);
     task_load(t, fn, arg);
     task_channels(t, fn, arg);
     for (size_t i = 0; i < t->metrics.last->n_counts; i++) {
-        named_count(t->metrics.last->counts[i], fn, arg);
+        const Wsl__Pb__NamedCount *c = t->metrics.last->counts[i];
+        fn(arg, c->name, of_int(c->value));
     }
 }
 

@@ -28,13 +28,24 @@ void tm_task_counts_fini(tm_task_counts *counts)
     *counts = (tm_task_counts){0};
 }
 
+/* "<operator>.<metric>". Metrics have dots of their own ("state.sums.keys"), so the operator's name has none: blanks, colons, dots and
+ * commas in it become "_". */
+static char *full_name(const char *operator_name, const char *metric)
+{
+    char *name = wsl_asprintf("%s.%s", operator_name, metric);
+    for (size_t i = 0; operator_name[i] != '\0'; i++) {
+        name[i] = strchr(" :.,", name[i]) != NULL ? '_' : name[i];
+    }
+    return name;
+}
+
 static void add_entry(tm_task_counts *counts, uint32_t i, const tm_op *op)
 {
     struct tm_task_counts_of *of = &counts->operators[i];
     const char *metric = op->counts[of->n].name;
     tm_task_count *c = wsl_zalloc(sizeof *c);
 
-    c->name = wsl_asprintf("%s.%s", op->name, metric);
+    c->name = full_name(op->name, metric);
     c->is_error = strcmp(metric, "numRecordsInErrors") == 0;
     c->next = atomic_load_explicit(&counts->first, memory_order_relaxed);
     of->entries = wsl_realloc(of->entries, (of->n + 1) * sizeof(tm_task_count *));

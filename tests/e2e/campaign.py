@@ -132,7 +132,7 @@ class Round:
         """Every TaskManager, whether the job uses it or not."""
         before = self.job.restarts()
         began = time.monotonic()
-        self.kill([process for name, process in self.cluster.processes().items() if name.startswith("taskmanager")])
+        self.kill(self.taskmanagers())
         self.recovered("all TaskManagers", before, began)
 
     def kill_in_checkpoint(self):
@@ -157,6 +157,31 @@ class Round:
         self.kill(self.rng.sample(victims, 1))
         self.recovered("in a restore", before, began)
 
+    # -- the JobManager --
+
+    def taskmanagers(self):
+        return [process for name, process in self.cluster.processes().items() if name.startswith("taskmanager")]
+
+    def kill_with_jobmanager(self, event, others):
+        """Perhaps while a checkpoint is under way."""
+        before, jobmanager = self.job.restarts(), self.cluster.process("jobmanager")
+        if self.rng.random() < 0.5:
+            self.job.wait_pending()
+        began = time.monotonic()
+        self.kill(self.rng.sample([jobmanager, *others], 1 + len(others)))
+        self.recovered(event, before, began)
+
+    def kill_jobmanager(self):
+        self.kill_with_jobmanager("JobManager", [])
+
+    def kill_jobmanager_and_one(self):
+        self.kill_with_jobmanager("JobManager, one", self.rng.sample(self.job.workers(), 1))
+
+    def kill_everything(self):
+        self.kill_with_jobmanager("everything", self.taskmanagers())
+
+    # -- processes that are taken for dead --
+
     def freeze(self):
         """A process that is taken for dead, and goes on when the job has gone on without it."""
         before, victim = self.job.restarts(), self.rng.choice(self.job.workers())
@@ -170,42 +195,35 @@ class Round:
         slots = self.cluster.taskmanagers * self.cluster.slots
         wait_for("it is back", lambda: self.cluster.overview()["slots-total"] == slots, PATIENCE_S)
 
-    # -- stopping and going on elsewhere --
+    def times_lost(self):
+        """How often TaskManagers gave the JobManager up."""
+        logs = self.cluster.log_dir.glob("taskmanager-*.log")
+        return sum(path.read_text(errors="replace").count(" jobmanager.lost ") for path in logs)
 
-    def other_parallelism(self):
-        return self.rng.choice([p for p in (1, 2, 3, 4) if p != self.parallelism])
-
-    def resume(self, savepoint, parallelism):
-        self.parallelism = parallelism
-        self.submit("-s", savepoint)
+    def freeze_jobmanager(self):
+        """Until a TaskManager has given it up; if the job had tasks there, it starts again."""
+        lost, last, jobmanager = self.times_lost(), self.job.last_checkpoint(), self.cluster.process("jobmanager")
+        jobmanager.kill(signal.SIGSTOP)
+        try:
+            self.job.wait("TaskManagers give it up", lambda: self.times_lost() > lost)
+        finally:
+            jobmanager.kill(signal.SIGCONT)
+        # one checkpoint may have been under way
+        self.job.wait("checkpoints again", lambda: self.job.look() and self.job.last_checkpoint() > last + 1)
         self.job.wait_running()
-        self.job.wait_rows()
 
-    def rescale(self):
-        """Stopped with a savepoint, and on with another parallelism."""
-        run = self.cluster.cli("stop", self.job.id, "-p", self.savepoints, "--json", timeout=PATIENCE_S)
-        if run.code != 0:
-            raise AssertionError(f"not stopped: {run}")
-        self.job.wait_finished()
-        self.resume(run.json()["location"], self.other_parallelism())
-
-    def kill_in_rescale(self):
-        """One is killed while the job is being stopped: it is stopped and the savepoint good, or it goes on."""
-        before, victims, looks = self.job.restarts(), self.job.workers(), self.rng.randrange(12)
-        stopping = self.cluster.attach_cli("stop", self.job.id, "-p", self.savepoints, "--json")
-        for _ in range(looks):
-            self.job.checkpoints()
-        began = time.monotonic()
-        self.kill(self.rng.sample(victims, 1))
-        run = stopping.end(PATIENCE_S)
-        self.tell(f"stop says {run.code}: {run.out or run.err}".strip())
-        if run.code == 0:
-            self.job.wait_finished()
-            self.resume(run.json()["location"], self.other_parallelism())
-        else:
-            self.recovered("in a stop", before, began)
-
-    EVENTS = (kill_one, kill_two, kill_all, kill_in_checkpoint, kill_in_restore, freeze)
+    EVENTS = (
+        kill_one,
+        kill_two,
+        kill_all,
+        kill_in_checkpoint,
+        kill_in_restore,
+        kill_jobmanager,
+        kill_jobmanager_and_one,
+        kill_everything,
+        freeze,
+        freeze_jobmanager,
+    )
 
     def run(self, events):
         """The whole round."""

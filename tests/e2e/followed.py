@@ -1,7 +1,9 @@
 """followed - a job seen through REST while things happen to it: waiting for restarts, checkpoints and rows, never for time."""
 
+import http.client
+
 import cluster as kit
-from cluster import Process, wait_for
+from cluster import Process, Refused, wait_for
 
 # Recovery under load, with sanitizers, may take its time.
 PATIENCE_S = 3 * kit.PATIENCE_S
@@ -70,7 +72,19 @@ class Followed:
     # -- waiting --
 
     def wait(self, what, look, pause=0.005):
-        return wait_for(f"job {self.id}: {what}", look, PATIENCE_S, pause)
+        """Also while there is no JobManager, or one that does not know its jobs yet."""
+
+        def patient():
+            try:
+                return look()
+            except (OSError, http.client.HTTPException):
+                return None
+            except Refused as refused:
+                if refused.status not in (404, 503):
+                    raise
+                return None
+
+        return wait_for(f"job {self.id}: {what}", patient, PATIENCE_S, pause)
 
     def wait_running(self):
         return self.wait("running", self.is_running)

@@ -161,6 +161,7 @@ class EventTime(ClusterTest):
             return [subtask.get(f"counts.{name}", 0) for subtask in found]
 
         wait_for("7 symbols in 2 windows each", lambda: sum(kept("stateKeys")) == 14)
+        self.assertEqual(sum(kept("state.window-contents.keys")), 14)
         self.assertGreater(sum(kept("stateBytes")), 14 * 16)
         of_vertex = {m["id"]: float(m["value"]) for m in self.cluster.rest(f"{path}/metrics?get=0.counts.stateKeys,1.counts.stateKeys")}
         self.assertEqual(of_vertex, {f"{i}.counts.stateKeys": n for i, n in enumerate(kept("stateKeys"))})

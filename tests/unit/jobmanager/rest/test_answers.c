@@ -460,7 +460,7 @@ static void send_metrics(scene *s, fake_tm *t, uint32_t subtask, uint64_t record
     Wsl__Pb__TaskMetrics m = WSL__PB__TASK_METRICS__INIT;
     Wsl__Pb__TaskMetrics *list[] = {&m};
     Wsl__Pb__NamedCount count = {.base = PROTOBUF_C_MESSAGE_INIT(&wsl__pb__named_count__descriptor),
-                                 .name = wsl_pb_text("my op: a.b.late"),
+                                 .name = wsl_pb_text("my_op__a_b.late"),
                                  .value = 4};
     Wsl__Pb__NamedCount *counts[] = {&count};
     Wsl__Pb__ChannelMetrics channel = WSL__PB__CHANNEL_METRICS__INIT;

@@ -43,6 +43,24 @@ Test(task_counts, a_metric_appears_with_its_operator_once_it_was_published)
     kit_close(&k);
 }
 
+Test(task_counts, only_a_metric_has_dots_in_its_name)
+{
+    task_kit k;
+    uint32_t n;
+    uint64_t errors;
+    tm_task_counts counts = {0};
+    kit_open(&k, 1, "n >= 0");
+    tm_op *op = tm_chain_head(k.task->chain);
+    const char *was = op->name;
+    op->name = "my op: a.b";
+    tm_op_count_add(op, "state.sums.keys", 3);
+    tm_task_counts_publish(&counts, k.task->chain);
+    cr_assert_eq(value_of(&counts, "my_op__a_b.state.sums.keys", &n, &errors), 3);
+    tm_task_counts_fini(&counts);
+    op->name = was;
+    kit_close(&k);
+}
+
 Test(task_counts, there_is_an_end_to_the_metrics_of_an_operator)
 {
     task_kit k;
