@@ -64,6 +64,23 @@ static void must(wsl_status status, const wsl_error *err)
     }
 }
 
+static void make_jm(mini_cluster *c)
+{
+    wsl_error err = {0};
+    jm_options options = jm_options_default();
+    options.listen_address = "inproc://jobmanager";
+    options.slot_timeout_ns = wsl_config_duration_ns(c->config, "slot.request.timeout");
+    options.artifact_dir = c->dir;
+    options.waker = (wsl_waker){wake, c};
+    options.store_dir = wsl_config_str(c->config, "high-availability.storageDir");
+    options.disk_thread = options.store_dir != NULL;
+    const wsl_seams jm_seams = {.clock = wsl_clock_real(),
+                                .rng = &c->rng[TASK_MANAGERS_MAX],
+                                .fs = wsl_fs_posix(),
+                                .transport = c->jm_transport};
+    must(jm_new(&options, &jm_seams, &c->jm, &err), &err);
+}
+
 mini_cluster *mini_cluster_start(uint32_t task_managers, uint32_t slots, const char *const *overrides)
 {
     WSL_ASSERT(task_managers <= TASK_MANAGERS_MAX);
@@ -86,16 +103,7 @@ mini_cluster *mini_cluster_start(uint32_t task_managers, uint32_t slots, const c
     /* tests run side by side: their TaskManagers need names of their own */
     const uint64_t seed = (uint64_t)getpid() << 16;
     wsl_rng_seed(&c->rng[TASK_MANAGERS_MAX], seed);
-    jm_options options = jm_options_default();
-    options.listen_address = "inproc://jobmanager";
-    options.slot_timeout_ns = wsl_config_duration_ns(c->config, "slot.request.timeout");
-    options.artifact_dir = c->dir;
-    options.waker = (wsl_waker){wake, c};
-    const wsl_seams jm_seams = {.clock = wsl_clock_real(),
-                                .rng = &c->rng[TASK_MANAGERS_MAX],
-                                .fs = wsl_fs_posix(),
-                                .transport = c->jm_transport};
-    must(jm_new(&options, &jm_seams, &c->jm, &err), &err);
+    make_jm(c);
     for (uint32_t i = 0; i < task_managers; i++) {
         char data[64];
         snprintf(data, sizeof data, "inproc://taskmanager-%u", i);
@@ -115,6 +123,12 @@ mini_cluster *mini_cluster_start(uint32_t task_managers, uint32_t slots, const c
         must(tm_run_start(&tm, &c->tm[i], &err), &err);
     }
     return c;
+}
+
+void mini_cluster_new_jm(mini_cluster *c)
+{
+    jm_free(c->jm);
+    make_jm(c);
 }
 
 void mini_cluster_stop(mini_cluster *c)

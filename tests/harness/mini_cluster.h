@@ -21,6 +21,9 @@ typedef struct mini_cluster mini_cluster;
 mini_cluster *mini_cluster_start(uint32_t task_managers, uint32_t slots, const char *const *overrides);
 void mini_cluster_stop(mini_cluster *c);
 
+/* The JobManager ends without a word and another one begins. Only with high-availability.storageDir does it know what was. */
+void mini_cluster_new_jm(mini_cluster *c);
+
 /* Builds the job of a library (arguments as behind `--`, ended by NULL) and submits it. Overrides are -D of the job. */
 wsl_status mini_cluster_submit(mini_cluster *c, const char *library, uint32_t parallelism, const char *const *arguments,
                                const char *const *job_overrides, wsl_id *out_job, wsl_error *err);

@@ -157,6 +157,49 @@ Test(recovery, files_are_exact_after_a_failure_rolled_by_size) { check_recovery(
 Test(recovery, only_the_subtask_that_failed_starts_again_when_they_are_not_connected) { check_recovery("true", 3, true); }
 Test(recovery, files_are_exact_when_one_of_many_regions_fails_rolled_by_size) { check_recovery("false", 3, true); }
 
+/* ---- the JobManager ---- */
+
+typedef struct progress {
+    mini_cluster *c;
+    wsl_id job;
+} progress;
+
+static bool has_checkpoint(void *arg)
+{
+    const progress *p = arg;
+    const jm_job *job = jm_find_job(mini_cluster_jm(p->c), &p->job);
+    return jm_coordinator_counts(job->coordinator).completed > 0;
+}
+
+Test(recovery, files_are_exact_when_another_jobmanager_takes_over_and_a_task_fails)
+{
+    place p;
+    make_place(&p);
+    char dir[160], store[160];
+    (void)snprintf(dir, sizeof dir, "execution.checkpointing.dir=%s", p.checkpoints);
+    (void)snprintf(store, sizeof store, "high-availability.storageDir=%s/jobmanager", p.dir);
+    const char *const cluster[] = {store, NULL};
+    mini_cluster *c = mini_cluster_start(2, 2, cluster);
+    const char *const args[] = {"--in", p.in, "--out", p.out, "--marker", p.marker, "--roll", "true", NULL};
+    const char *const overrides[] = {"execution.checkpointing.interval=50ms", dir, NULL};
+    progress so_far = {.c = c};
+    wsl_error err = {0};
+    cr_assert_eq(mini_cluster_submit(c, JOBS, 4, args, overrides, &so_far.job, &err), WSL_OK, "%s", err.text);
+    cr_assert(mini_cluster_run(c, has_checkpoint, &so_far, 150 * SECONDS));
+    mini_cluster_new_jm(c); /* its TaskManagers stay */
+    const jm_job *job = jm_find_job(mini_cluster_jm(c), &so_far.job);
+    cr_assert_not_null(job);
+    cr_assert_eq(job->state, JM_JOB_RESTARTING);
+    cr_assert(mini_cluster_await(c, &so_far.job, "FINISHED", 150 * SECONDS), "%s", mini_cluster_failure(c, &so_far.job));
+    cr_assert_eq(access(p.marker, F_OK), 0);
+    cr_assert_eq(job->failures[0].kind, JM_FAILURE_JOBMANAGER);
+    check_results(&p);
+    mini_cluster_new_jm(c);
+    cr_assert(mini_cluster_await(c, &so_far.job, "FINISHED", SECONDS), "it has ended for good");
+    mini_cluster_stop(c);
+    remove_place(&p);
+}
+
 /* ---- poison rows ---- */
 
 typedef struct dead_letters {
