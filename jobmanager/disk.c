@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/loop.h"
 #include "base/mailbox.h"
 
@@ -15,7 +16,9 @@ typedef struct disk_letter {
 
 struct jm_disk {
     wsl_loop *loop;   /* NULL: no thread */
-    wsl_mailbox todo; /* read by the thread */
+    bool stepped;
+    wsl_letter *taken; /* stepped: out of todo, not done yet */
+    wsl_mailbox todo; /* read by the thread, or by jm_disk_work */
     wsl_mailbox done; /* read by the JobManager's loop */
 };
 
@@ -61,12 +64,15 @@ void jm_disk_free(jm_disk *disk)
         jm_disk_step(disk);
         wsl_loop_free(disk->loop);
     }
+    while (disk->stepped && jm_disk_work(disk)) {
+    }
+    jm_disk_step(disk);
     free(disk);
 }
 
 void jm_disk_run(jm_disk *disk, void (*job)(void *), void (*done)(void *), void *what)
 {
-    if (disk->loop == NULL) {
+    if (disk->loop == NULL && !disk->stepped) {
         job(what);
         done(what);
         return;
@@ -76,6 +82,31 @@ void jm_disk_run(jm_disk *disk, void (*job)(void *), void (*done)(void *), void 
     d->done = done;
     d->what = what;
     wsl_mailbox_post(&disk->todo, &d->letter);
+}
+
+jm_disk *jm_disk_new_stepped(wsl_waker waker, wsl_waker worker)
+{
+    jm_disk *disk = wsl_zalloc(sizeof *disk);
+    disk->stepped = true;
+    wsl_mailbox_init(&disk->done, waker);
+    wsl_mailbox_init(&disk->todo, worker);
+    return disk;
+}
+
+bool jm_disk_work(jm_disk *disk)
+{
+    WSL_ASSERT(disk->stepped);
+    if (disk->taken == NULL) {
+        disk->taken = wsl_mailbox_take_all(&disk->todo);
+    }
+    disk_letter *d = (disk_letter *)(void *)disk->taken;
+    if (d == NULL) {
+        return false;
+    }
+    disk->taken = d->letter.next;
+    d->job(d->what);
+    wsl_mailbox_post(&disk->done, &d->letter);
+    return true;
 }
 
 void jm_disk_step(jm_disk *disk)

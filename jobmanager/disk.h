@@ -3,9 +3,9 @@
  *
  *     jm_disk_run(job, done, what) --letter--> [ thread: job(what) ] --letter--> jm_disk_step: done(what)
  *
- * Order is kept. Without a thread (tests, the simulator) run calls both at once.
+ * Order is kept. Without a thread (tests) run calls both at once; stepped (simulator) a job waits for jm_disk_work.
  *
- * Threads: new, run, step and free on the JobManager's loop; jobs on the thread inside.
+ * Threads: new, run, step, work and free on the JobManager's loop; jobs on the thread inside.
  */
 #pragma once
 #include <stdbool.h>
@@ -24,3 +24,8 @@ void jm_disk_free(jm_disk *disk);
 WSL_MUST_CHECK wsl_status jm_disk_new(wsl_clock *clock, wsl_waker waker, bool thread, jm_disk **out_disk, wsl_error *err);
 void jm_disk_run(jm_disk *disk, void (*job)(void *), void (*done)(void *), void *what);
 void jm_disk_step(jm_disk *disk);
+
+/* Without a thread; worker is woken when there is a job. */
+WSL_NEW_BY(jm_disk_free) jm_disk *jm_disk_new_stepped(wsl_waker waker, wsl_waker worker);
+/* Does one job; jm_disk_step tells of its end. False: there was none. */
+bool jm_disk_work(jm_disk *disk);

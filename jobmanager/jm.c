@@ -36,7 +36,11 @@ wsl_status jm_new(const jm_options *options, const wsl_seams *seams, jm **out_jm
     self->fencing = wsl_id_random(seams->rng);
     self->pool = jm_slot_pool_new();
     self->operations = jm_operations_new();
-    WSL_TRY(jm_disk_new(seams->clock, options->waker, options->disk_thread, &self->disk, err));
+    if (options->disk_stepped) {
+        self->disk = jm_disk_new_stepped(options->waker, options->disk_waker);
+    } else {
+        WSL_TRY(jm_disk_new(seams->clock, options->waker, options->disk_thread, &self->disk, err));
+    }
     self->started_ms = wsl_wall_ms(seams->clock);
     const wsl_status recovered = jm_recover(self, err); /* before anybody can ask */
     if (recovered != WSL_OK) {
@@ -79,6 +83,8 @@ void jm_free(jm *self)
     jm_store_free(self->store);
     free(self);
 }
+
+bool jm_step_disk(jm *self) { return jm_disk_work(self->disk); }
 
 int jm_fd(jm *self) { return wsl_endpoint_fd(self->endpoint); }
 const char *jm_address(jm *self) { return wsl_endpoint_address(self->endpoint); }

@@ -42,6 +42,8 @@ typedef struct jm_options {
     const char *store_dir; /* where jobs outlive the JobManager (store/store.h); NULL: they do not */
     wsl_waker waker;          /* wakes the loop, for transports without a descriptor */
     bool disk_thread;         /* what may block on a disk runs on a thread of its own, else in the step */
+    bool disk_stepped;        /* ... else (simulator) when jm_step_disk is called; disk_waker tells that there is work */
+    wsl_waker disk_waker;
     const wsl_config *job_defaults; /* the cluster's: options about checkpoints and restarts that a job does not set; may be NULL */
 } jm_options;
 
@@ -56,6 +58,7 @@ WSL_MUST_CHECK wsl_status jm_new(const jm_options *options, const wsl_seams *sea
 int jm_fd(jm *self);              /* to watch; -1: the waker is called instead */
 const char *jm_address(jm *self); /* really bound */
 int64_t jm_step(jm *self);        /* see base/loop.h */
+bool jm_step_disk(jm *self);      /* options.disk_stepped: one piece of work; false: there was none */
 
 /* ---- what a client can ask for ---- */
 

@@ -75,6 +75,7 @@ const char *tm_id(const tm *t) { return t->id; }
 uint32_t tm_slots(const tm *t) { return t->n_slots; }
 tm_slot *tm_get_slot(tm *t, uint32_t i) { return t->slots[i]; }
 tm_net *tm_get_net(tm *t) { return t->net; }
+bool tm_step_disk(tm *t) { return tm_writer_pool_run_one(t->writers); }
 bool tm_is_registered(const tm *t) { return t->link == LINK_REGISTERED; }
 const char *tm_fatal(const tm *t) { return t->fatal[0] != 0 ? t->fatal : NULL; }
 
@@ -254,6 +255,8 @@ wsl_status tm_new(const tm_options *options, tm **out_tm, wsl_error *err)
         .fs = t->seams.fs,
         .threads = options->threads ? (uint32_t)wsl_config_int(c, "taskmanager.checkpoint.threads") : 0,
         .in_flight_max = CHECKPOINT_IN_FLIGHT_MAX,
+        .stepped = options->stepped_disk,
+        .stepped_waker = options->disk_waker,
     };
     t->writers = tm_writer_pool_new(&writers);
     char *dir = wsl_asprintf("%s/wiesel-taskmanager-%s", wsl_config_str(c, "io.tmp.dirs"), t->incarnation);

@@ -39,6 +39,9 @@ typedef struct tm_options {
     /* There may be threads beyond those of the loops: helper threads (taskmanager.async.threads) and a lane for each task that
      * may block; see async/README.md. false (simulator): all runs on whose steps are called. */
     bool threads;
+    /* Without threads: state files are written when tm_step_disk is called, not inside the slots' steps; disk_waker tells of work. */
+    bool stepped_disk;
+    wsl_waker disk_waker;
     wsl_waker control_waker;      /* wake the control loop and the network loop; slots: tm_slot_bind, before they start */
     wsl_waker net_waker;
     /* Descriptors of the control loop: one of each connection to the JobManager, watched while it is open. NULL: no loop. */
@@ -58,6 +61,8 @@ int64_t tm_control_step(tm *t);
 uint32_t tm_slots(const tm *t);
 tm_slot *tm_get_slot(tm *t, uint32_t i);
 tm_net *tm_get_net(tm *t);
+/* options.stepped_disk: one piece of what waits for the disk. False: nothing waited. */
+bool tm_step_disk(tm *t);
 
 bool tm_is_registered(const tm *t);
 /* Something that only a new process can mend (the JobManager speaks another version, a task does not react to cancel);

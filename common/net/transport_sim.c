@@ -22,6 +22,11 @@ typedef struct sim_part {
     struct sim_part *next;
 } sim_part;
 
+typedef struct sim_dead {
+    char *host;
+    struct sim_dead *next;
+} sim_dead;
+
 struct wsl_sim_network {
     wsl_exchange exchange; /* first */
     wsl_clock *clock;
@@ -32,6 +37,7 @@ struct wsl_sim_network {
     uint64_t order;
     uint64_t trace;
     sim_part *parts;
+    sim_dead *dead;
     wsl_sim_stats stats;
 };
 
@@ -109,10 +115,23 @@ static void maybe_cut(wsl_sim_network *net, wsl_exchange_link *link)
 
 /* ---- policy ---- */
 
+static bool is_dead(const wsl_sim_network *net, const char *host)
+{
+    const sim_dead *d = net->dead;
+    while (d != NULL && strcmp(d->host, host) != 0) {
+        d = d->next;
+    }
+    return d != NULL;
+}
+
 static void sim_post(wsl_exchange *x, wsl_exchange_event *event)
 {
     wsl_sim_network *net = (wsl_sim_network *)(void *)x;
     wsl_exchange_link *link = event->link;
+    if (event->kind == WSL_NET_MESSAGE && net->dead != NULL && is_dead(net, link->host[!event->to])) {
+        wsl_exchange_drop(x, event);
+        return;
+    }
     int64_t at_ns = wsl_now_ns(net->clock) + delay_of(net, event);
     if (at_ns < link->last_ns[event->to]) {
         at_ns = link->last_ns[event->to];
@@ -182,6 +201,9 @@ void wsl_sim_network_free(wsl_sim_network *net)
         free(p->b);
         free(p);
     }
+    while (net->dead != NULL) {
+        wsl_sim_network_dead(net, net->dead->host, false);
+    }
     free(net->heap);
     free(net);
 }
@@ -232,11 +254,12 @@ static bool is_between(const wsl_exchange_link *link, int side, const char *a, c
 
 uint32_t wsl_sim_network_cut(wsl_sim_network *net, const char *host_a, const char *host_b)
 {
+    const uint64_t last = net->exchange.n_links; /* one that was just being made is made again, as a new one */
     uint32_t n = 0;
     wsl_exchange_link *next;
     for (wsl_exchange_link *link = net->exchange.links; link != NULL; link = next) {
         next = link->next;
-        if (!link->cut && link->side[0] != NULL && link->side[1] != NULL &&
+        if (link->id <= last && !link->cut && link->side[0] != NULL && link->side[1] != NULL &&
             (is_between(link, 0, host_a, host_b) || is_between(link, 1, host_a, host_b))) {
             net->stats.cuts++;
             wsl_exchange_cut(&net->exchange, link, "the connection was lost");
@@ -264,6 +287,29 @@ void wsl_sim_network_part(wsl_sim_network *net, const char *host_a, const char *
         free(p->b);
         free(p);
         wsl_exchange_connect_waiting(&net->exchange);
+    }
+}
+
+void wsl_sim_network_set_cuts(wsl_sim_network *net, uint32_t cut_per_million, uint32_t cuts_max)
+{
+    net->options.cut_per_million = cut_per_million;
+    net->options.cuts_max = cuts_max;
+}
+
+void wsl_sim_network_dead(wsl_sim_network *net, const char *host, bool dead)
+{
+    sim_dead **at = &net->dead;
+    while (*at != NULL && strcmp((*at)->host, host) != 0) {
+        at = &(*at)->next;
+    }
+    if (dead && *at == NULL) {
+        *at = wsl_zalloc(sizeof **at);
+        (*at)->host = wsl_strdup(host);
+    } else if (!dead && *at != NULL) {
+        sim_dead *d = *at;
+        *at = d->next;
+        free(d->host);
+        free(d);
     }
 }
 

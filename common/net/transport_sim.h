@@ -52,5 +52,11 @@ uint32_t wsl_sim_network_cut(wsl_sim_network *net, const char *host_a, const cha
 /* Apart: connections between these two hosts break and new ones wait until they are together again. */
 void wsl_sim_network_part(wsl_sim_network *net, const char *host_a, const char *host_b, bool apart);
 
+/* From now on. */
+void wsl_sim_network_set_cuts(wsl_sim_network *net, uint32_t cut_per_million, uint32_t cuts_max);
+/* Dead: what endpoints of this host send from now on is lost, as the process that would send it has ended; what is under way
+ * arrives. Ends when the process is started anew (dead false). */
+void wsl_sim_network_dead(wsl_sim_network *net, const char *host, bool dead);
+
 uint64_t wsl_sim_network_trace(const wsl_sim_network *net); /* hash of every event so far: time, connection, content */
 wsl_sim_stats wsl_sim_network_get_stats(const wsl_sim_network *net);

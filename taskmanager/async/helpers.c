@@ -36,6 +36,8 @@ struct tm_helpers {
     uint32_t n_busy;
     uint32_t n_groups; /* that are open, or of which something still runs */
     bool stop;
+    bool stepped;
+    wsl_waker waker; /* stepped: of whoever steps */
 };
 
 tm_helpers *tm_helpers_new(uint32_t max_threads)
@@ -45,6 +47,14 @@ tm_helpers *tm_helpers_new(uint32_t max_threads)
     (void)pthread_cond_init(&h->work, NULL);
     tm_helper_turns_init(&h->turns);
     h->max_threads = max_threads;
+    return h;
+}
+
+tm_helpers *tm_helpers_new_stepped(wsl_waker waker)
+{
+    tm_helpers *h = tm_helpers_new(0);
+    h->stepped = true;
+    h->waker = waker;
     return h;
 }
 
@@ -121,6 +131,38 @@ static tm_helper_job *next_job(tm_helpers *h)
     return job;
 }
 
+/* Holding the lock, but not while it runs. */
+static void run_job(tm_helpers *h, tm_helper_job *job)
+{
+    tm_helper_group *group = job->group;
+    (void)pthread_mutex_unlock(&h->lock);
+    job->run(job);
+    (void)pthread_mutex_lock(&h->lock);
+    h->n_busy--;
+    if (--group->running == 0 && group->closed) {
+        h->n_groups--;
+        void (*const idle)(void *) = group->idle;
+        void *const idle_arg = group->idle_arg;
+        (void)pthread_mutex_unlock(&h->lock);
+        idle(idle_arg); /* the group may be gone after this */
+        (void)pthread_mutex_lock(&h->lock);
+    }
+}
+
+bool tm_helpers_run_one(tm_helpers *h)
+{
+    WSL_ASSERT(h->stepped);
+    (void)pthread_mutex_lock(&h->lock);
+    tm_helper_job *job = tm_helper_turns_take(&h->turns, false);
+    if (job != NULL) {
+        job->group->running++;
+        h->n_busy++;
+        run_job(h, job);
+    }
+    (void)pthread_mutex_unlock(&h->lock);
+    return job != NULL;
+}
+
 typedef struct thread_start {
     tm_helpers *helpers;
     uint32_t place;
@@ -133,19 +175,7 @@ static void *helper_main(void *arg)
     free(arg);
     (void)pthread_mutex_lock(&h->lock);
     for (tm_helper_job *job; (job = next_job(h)) != NULL;) {
-        tm_helper_group *group = job->group;
-        (void)pthread_mutex_unlock(&h->lock);
-        job->run(job);
-        (void)pthread_mutex_lock(&h->lock);
-        h->n_busy--;
-        if (--group->running == 0 && group->closed) {
-            h->n_groups--;
-            void (*const idle)(void *) = group->idle;
-            void *const idle_arg = group->idle_arg;
-            (void)pthread_mutex_unlock(&h->lock);
-            idle(idle_arg); /* the group may be gone after this */
-            (void)pthread_mutex_lock(&h->lock);
-        }
+        run_job(h, job);
     }
     wsl_error ignored = {0};
     h->n_threads--;
@@ -221,7 +251,7 @@ wsl_status tm_helpers_submit(tm_helper_group *group, tm_helper_job *job, wsl_err
 {
     tm_helpers *h = group->helpers;
     job->group = group;
-    if (h->max_threads == 0) {
+    if (h->max_threads == 0 && !h->stepped) {
         job->run(job);
         return WSL_OK;
     }
@@ -231,7 +261,7 @@ wsl_status tm_helpers_submit(tm_helper_group *group, tm_helper_job *job, wsl_err
     if (!h->stop && !group->closed) {
         tm_helper_turns_add(&h->turns, group, job);
         refused = NULL;
-        status = find_somebody(h, err);
+        status = h->stepped ? WSL_OK : find_somebody(h, err);
         if (status != WSL_OK && h->n_threads > 0) {
             status = WSL_OK; /* fewer will do */
         } else if (status != WSL_OK) {
@@ -240,6 +270,7 @@ wsl_status tm_helpers_submit(tm_helper_group *group, tm_helper_job *job, wsl_err
     }
     (void)pthread_mutex_unlock(&h->lock);
     drop_all(refused);
+    wsl_wake(&h->waker);
     return status;
 }
 

@@ -22,6 +22,7 @@
 #include <wiesel/status.h>
 
 #include "base/id.h"
+#include "base/waker.h"
 
 typedef struct tm_helpers tm_helpers;
 typedef struct tm_helper_group tm_helper_group;
@@ -38,7 +39,11 @@ struct tm_helper_job {
 void tm_helpers_free(tm_helpers *helpers);
 /* max_threads 0: no threads, work runs inside submit. */
 WSL_NEW_BY(tm_helpers_free) tm_helpers *tm_helpers_new(uint32_t max_threads);
+/* No threads either: work waits for tm_helpers_run_one, and the waker tells that there is some. For the simulator, which decides when. */
+WSL_NEW_BY(tm_helpers_free) tm_helpers *tm_helpers_new_stepped(wsl_waker waker);
 WSL_DEFINE_AUTO(tm_helpers)
+/* Runs the next piece of work here. False: there was none. */
+bool tm_helpers_run_one(tm_helpers *helpers);
 
 /* Closed, or never used, or after tm_helpers_free: nothing of it runs or waits any more. */
 void tm_helper_group_free(tm_helper_group *group);

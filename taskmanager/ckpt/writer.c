@@ -70,7 +70,8 @@ tm_writer_pool *tm_writer_pool_new(const tm_writer_pool_options *options)
 {
     tm_writer_pool *pool = wsl_zalloc(sizeof *pool);
     pool->options = *options;
-    pool->helpers = tm_helpers_new(options->threads);
+    WSL_ASSERT(!options->stepped || options->threads == 0);
+    pool->helpers = options->stepped ? tm_helpers_new_stepped(options->stepped_waker) : tm_helpers_new(options->threads);
     pool->group = tm_helper_group_new(pool->helpers, &(wsl_id){0});
     return pool;
 }
@@ -83,6 +84,8 @@ void tm_writer_pool_free(tm_writer_pool *pool)
         free(pool);
     }
 }
+
+bool tm_writer_pool_run_one(tm_writer_pool *pool) { return tm_helpers_run_one(pool->helpers); }
 
 /* ---- the file ---- */
 

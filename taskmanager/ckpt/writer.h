@@ -6,8 +6,8 @@
  * Small state (all sections together at most `inline_max`) makes no file: it is handed back as bytes. A file is named
  * "<vertex>-<subtask>-<random>.state" so that no two attempts write the same one.
  *
- * With threads == 0 (simulator, tests) everything happens inside the calls, in order. Otherwise on helper threads of the pool's
- * own (async/helpers.h).
+ * With threads == 0 (tests) everything happens inside the calls, in order; stepped (simulator) when tm_writer_pool_run_one is called.
+ * Otherwise on helper threads of the pool's own (async/helpers.h).
  *
  * Errors (disk full, sync failed) end the file: it is removed, and the sentence comes with the letter.
  *
@@ -28,10 +28,14 @@ typedef struct tm_writer_pool_options {
     wsl_fs *fs;
     uint32_t threads;
     uint64_t in_flight_max;  /* bytes of chunks of one file that wait; then full() */
+    bool stepped;            /* with threads == 0 */
+    wsl_waker stepped_waker; /* there is something to run */
 } tm_writer_pool_options;
 
 tm_writer_pool *tm_writer_pool_new(const tm_writer_pool_options *options);
 void tm_writer_pool_free(tm_writer_pool *pool); /* all writers are closed */
+/* Stepped: the next piece of writing. False: there was none. */
+bool tm_writer_pool_run_one(tm_writer_pool *pool);
 
 typedef struct tm_writer_result {
     wsl_letter letter; /* first */

@@ -177,6 +177,39 @@ Test(transport_sim, a_cut_is_heard_by_both_and_loses_what_is_under_way)
     net_close(&n);
 }
 
+Test(transport_sim, a_cut_while_a_connection_is_being_made_ends)
+{
+    net n;
+    net_open(&n, &slow);
+    wsl_net_event event;
+    cr_assert_eq(wsl_sim_network_cut(n.sim, "a", NULL), 1);
+    cr_assert(receive(&n, n.connection, &event));
+    cr_assert_eq(event.kind, WSL_NET_CONNECTED, "it was made again");
+    net_close(&n);
+}
+
+Test(transport_sim, what_the_dead_had_sent_arrives_and_what_they_send_does_not)
+{
+    static const uint64_t last_words = 1, from_beyond = 2;
+    net n;
+    net_open(&n, &slow);
+    wsl_net_event event;
+    cr_assert(receive(&n, n.connection, &event));
+    send_number(n.connection, NULL, &last_words);
+    wsl_sim_network_dead(n.sim, "a", true);
+    send_number(n.connection, NULL, &from_beyond);
+    cr_assert(receive(&n, n.listener, &event));
+    cr_assert_eq(event.kind, WSL_NET_MESSAGE);
+    cr_assert_eq(*(const uint64_t *)(const void *)event.message.data, last_words);
+    wsl_message_release(&event.message);
+    cr_assert_not(receive(&n, n.listener, &event));
+    wsl_sim_network_dead(n.sim, "a", false);
+    send_number(n.connection, NULL, &from_beyond);
+    cr_assert(receive(&n, n.listener, &event));
+    wsl_message_release(&event.message);
+    net_close(&n);
+}
+
 Test(transport_sim, hosts_that_are_parted_meet_again)
 {
     net n;

@@ -266,3 +266,26 @@ Test(helpers, calls_of_ended_jobs_that_hang_take_nothing_from_new_ones)
     }
     tm_helper_group_free(fresh);
 }
+
+static void count_wake(void *arg) { ++*(int *)arg; }
+
+Test(helpers, stepped_ones_run_when_they_are_told_to)
+{
+    reset();
+    int wakes = 0;
+    tm_helpers *h = tm_helpers_new_stepped((wsl_waker){.wake = count_wake, .arg = &wakes});
+    tm_helper_group *a = group_of(h, 1), *b = group_of(h, 2);
+    submit(a, NULL);
+    submit(b, NULL);
+    submit(b, NULL);
+    cr_assert_eq(atomic_load(&n_run), 0);
+    cr_assert_eq(wakes, 3);
+    cr_assert(tm_helpers_run_one(h));
+    cr_assert_eq(atomic_load(&n_run), 1);
+    cr_assert(tm_helper_group_close(b, NULL, NULL), "nothing of it runs");
+    cr_assert_not(tm_helpers_run_one(h), "what was left was dropped");
+    cr_assert_eq(atomic_load(&n_dropped), 2);
+    tm_helpers_free(h);
+    tm_helper_group_free(a);
+    tm_helper_group_free(b);
+}
