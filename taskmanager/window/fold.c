@@ -497,8 +497,8 @@ static wsl_status put(tm_fold *f, tm_state *s, uint32_t state, const wsl_row *ac
 /* The accumulator of fixed size in state, made if there is none. */
 static inline wsl_status place_of(tm_fold *f, tm_state *s, uint32_t state, wsl_row **out_acc)
 {
-    *out_acc = (wsl_row *)(uintptr_t)s->ops->value_get(s, state); /* what value_update would give */
-    if (WSL_LIKELY(*out_acc != NULL)) {
+    if (WSL_LIKELY(s->ops->value_get(s, state) != NULL)) {
+        *out_acc = s->ops->value_update(s, state); /* which notes that it changes: the next checkpoint needs it */
         return WSL_OK;
     }
     *out_acc = s->ops->value_update(s, state);
@@ -525,8 +525,7 @@ wsl_status tm_fold_merge_into(tm_fold *f, tm_state *s, uint32_t state, const wsl
         return put(f, s, state, other);
     }
     if (f->in_place) {
-        /* what value_update would give, without another lookup */
-        return tm_fold_merge_in_place(f, (wsl_row *)(uintptr_t)acc, other);
+        return tm_fold_merge_in_place(f, s->ops->value_update(s, state), other);
     }
     WSL_TRY(tm_fold_merge(f, acc, other, &acc));
     return put(f, s, state, acc);
