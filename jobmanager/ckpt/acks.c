@@ -158,6 +158,7 @@ void jm_coordinator_on_declined(jm_coordinator *c, uint32_t vertex, uint32_t sub
         return;
     }
     char name[256];
+    const bool counts = !jm_pending_has_older(c, p); /* else it may only have come too early */
     jm_checkpoint_task_name(c, jm_task_index(c, vertex, subtask), name, sizeof name);
-    jm_pending_fail(c, p, true, "task '%s' declined: %s", name, reason[0] == '\0' ? "it gave no reason" : reason);
+    jm_pending_fail(c, p, counts, "task '%s' declined: %s", name, reason[0] == '\0' ? "it gave no reason" : reason);
 }

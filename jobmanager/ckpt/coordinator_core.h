@@ -118,6 +118,8 @@ void jm_settle(jm_coordinator *c, jm_pending *p);
 
 void jm_pending_free(jm_coordinator *c, jm_pending *p);
 jm_pending *jm_pending_find(const jm_coordinator *c, uint64_t id);
+/* Do tasks still work on an older one? */
+bool jm_pending_has_older(const jm_coordinator *c, const jm_pending *p);
 /* Gives it up. Counts: as a failure of checkpointing. May call the job's fail, and so jm_coordinator_stop. */
 void jm_pending_fail(jm_coordinator *c, jm_pending *p, bool counts, const char *format, ...) WSL_PRINTF(4, 5);
 void jm_tell_all(jm_coordinator *c, uint64_t checkpoint, bool complete);

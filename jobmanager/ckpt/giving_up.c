@@ -21,6 +21,16 @@ jm_pending *jm_pending_find(const jm_coordinator *c, uint64_t id)
     return p;
 }
 
+bool jm_pending_has_older(const jm_coordinator *c, const jm_pending *p)
+{
+    for (const jm_pending *o = c->pending; o != p; o = o->next) {
+        if (o->prepared && o->state == JM_CHECKPOINT_PENDING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void unlink_pending(jm_coordinator *c, const jm_pending *p)
 {
     jm_pending **at = &c->pending;

@@ -93,6 +93,7 @@ static void send_trigger(jm_coordinator *c, jm_pending *p, uint32_t v, uint32_t 
     m.trigger_ms = p->trigger_ms;
     m.kind = p->kind;
     m.drain = p->drain;
+    m.alone = !jm_pending_has_older(c, p);
     p->tasks[jm_task_index(c, v, i)].triggered = true;
     c->job.trigger(c->job.arg, v, i, &m);
 }

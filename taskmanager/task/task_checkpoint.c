@@ -157,7 +157,8 @@ void tm_task_on_trigger(tm_task *t, const Wsl__Pb__TriggerCheckpoint *trigger)
         return;
     }
     tm_task_checkpoint *c = &t->checkpoint;
-    const uint64_t options = (uint64_t)trigger->kind | (trigger->drain ? (uint64_t)TM_BARRIER_DRAIN : 0);
+    const uint64_t options = (uint64_t)trigger->kind | (trigger->drain ? (uint64_t)TM_BARRIER_DRAIN : 0) |
+                             (trigger->alone ? (uint64_t)TM_BARRIER_ALONE : 0);
     if (!trigger_by_ends(t, trigger->checkpoint)) {
         return;
     }
@@ -233,10 +234,11 @@ static wsl_status drain_source(tm_task *t)
 static wsl_status begin_snapshot(tm_task *t, uint64_t checkpoint)
 {
     tm_task_checkpoint *c = &t->checkpoint;
-    if (c->snapshot != NULL) {
-        decline(t, tm_snapshot_checkpoint(c->snapshot), "a newer checkpoint came before this one was written");
-        drop_snapshot(c);
+    if (c->snapshot != NULL && (c->options & TM_BARRIER_ALONE) == 0) {
+        decline(t, checkpoint, "the one before it is still being written");
+        return WSL_OK;
     }
+    drop_snapshot(c);
     if (c->writers == NULL || t->deploy->checkpoint_dir[0] == '\0') {
         decline(t, checkpoint, "the task was deployed without a directory for checkpoints");
         return WSL_OK;
@@ -273,9 +275,11 @@ wsl_status tm_task_take_snapshot(tm_task *t)
     WSL_TRY(send_barrier(t, checkpoint));
     unblock(t);
     WSL_TRY(tm_task_release_splits(t, 0));
-    c->snapshot_ns = wsl_now_ns(t->seams.clock);
-    c->sync_ns = (uint64_t)(c->snapshot_ns - begin);
-    c->next_walk_ns = c->idle_walk_ns = c->snapshot_ns;
+    if (c->snapshot != NULL && tm_snapshot_checkpoint(c->snapshot) == checkpoint) {
+        c->snapshot_ns = wsl_now_ns(t->seams.clock);
+        c->sync_ns = (uint64_t)(c->snapshot_ns - begin);
+        c->next_walk_ns = c->idle_walk_ns = c->snapshot_ns;
+    }
     c->stopped = c->stopped || (is_stop(c->options) && t->is_source);
     return WSL_OK;
 }

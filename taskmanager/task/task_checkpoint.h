@@ -5,7 +5,8 @@
  *
  * The snapshot of WANTED is taken before anything else is fed to the chain; what follows (walks, writing) goes on beside the
  * rows, at most a fifteenth of the time while there are rows to work on. A task that has nothing more to do ends only when its snapshot
- * was written. A barrier that comes while an older snapshot is still being written gives that one up.
+ * was written. A barrier that comes while an older snapshot is still being written goes on, but its checkpoint is declined, so that
+ * one that is nearly there is not lost to each that follows; unless the older one was given up, and the news is still on its way.
  *
  * Threads: one slot loop.
  */
@@ -17,7 +18,7 @@
 #include "taskmanager/task/task.h"
 
 /* What a barrier carries: slot 0 the checkpoint's id, slot 1 this, timestamp the time of its trigger. */
-enum { TM_BARRIER_KIND = 0xff, TM_BARRIER_DRAIN = 1 << 8 };
+enum { TM_BARRIER_KIND = 0xff, TM_BARRIER_DRAIN = 1 << 8, TM_BARRIER_ALONE = 1 << 15 };
 
 typedef struct tm_task_checkpoint {
     tm_align align;

@@ -203,6 +203,24 @@ Test(coordinator, a_refusal_races_with_acknowledgements)
     rig_fini(&r);
 }
 
+/* A task says no to it because it still writes the one before: at a disk that is slower than the interval that is no failure. */
+Test(coordinator, a_refusal_beside_an_older_checkpoint_does_not_count)
+{
+    rig r;
+    rig_init(&r);
+    rig_set(&r, "execution.checkpointing.max-concurrent-checkpoints", "2");
+    rig_run(&r);
+    const uint64_t older = rig_next(&r);
+    const uint64_t newer = rig_next(&r);
+    cr_assert_gt(newer, older);
+    jm_coordinator_on_declined(r.c, 0, 0, newer, "the one before it is still being written");
+    cr_assert_eq(jm_coordinator_counts(r.c).failed, 1u);
+    cr_assert_str_empty(r.failed, "%s", r.failed);
+    jm_coordinator_on_declined(r.c, 0, 0, older, "the disk is full");
+    cr_assert(has_text(r.failed, "the 1. in a row"), "%s", r.failed);
+    rig_fini(&r);
+}
+
 Test(coordinator, a_full_disk_leaves_the_older_checkpoint_the_latest)
 {
     rig r;

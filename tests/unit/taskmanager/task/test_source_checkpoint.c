@@ -1,4 +1,6 @@
 /* A source task and its checkpoints: which splits are in it, and when the task ends. */
+#include <stdio.h>
+
 #include "harness/wsl_test.h"
 
 #include "base/alloc.h"
@@ -21,6 +23,8 @@ typedef struct world {
     tm_task *task;
     Wsl__Pb__CheckpointAck *ack; /* the last one */
     uint32_t acks, declines, requests;
+    uint64_t declined; /* the last one */
+    bool slow_disk;    /* writes when told to */
 } world;
 
 static void on_request(void *arg, tm_task *task, uint32_t operator_id, const char *finished)
@@ -42,8 +46,9 @@ static void on_ack(void *arg, tm_task *task, Wsl__Pb__CheckpointAck *ack)
 
 static void on_decline(void *arg, tm_task *task, uint64_t checkpoint, const char *reason)
 {
-    (void)task, (void)checkpoint, (void)reason;
+    (void)task, (void)reason;
     ((world *)arg)->declines++;
+    ((world *)arg)->declined = checkpoint;
 }
 
 static Wsl__Pb__Operator *operator_of(uint32_t id, const char *kind, const char *connector)
@@ -97,20 +102,23 @@ static Wsl__Pb__DeployTask *deployment(void)
     return d;
 }
 
-static void open_world(world *w)
+static void open_world_of(world *w, bool slow_disk)
 {
-    *w = (world){0};
+    *w = (world){.slow_disk = slow_disk};
     wsl_manual_clock_init(&w->clock, 1700000000000);
     w->mem = wsl_mem_fs_new(&w->clock.clock);
     w->fs = wsl_mem_fs_seam(w->mem);
     wsl_rng_seed(&w->rng, 1);
     wsl_mailbox_init(&w->written, (wsl_waker){0});
-    w->writers = tm_writer_pool_new(&(tm_writer_pool_options){.fs = w->fs, .in_flight_max = 1 << 20});
+    w->writers = tm_writer_pool_new(&(tm_writer_pool_options){.fs = w->fs, .in_flight_max = 1 << 20, .stepped = w->slow_disk});
     wsl_error err = {0};
     cr_assert_eq(wsl_fs_write_atomic(w->fs, "/in", "{\"n\":1}\n{\"n\":2}\n", 16, &err), WSL_OK, "%s", err.text);
     const wsl_option *tables[] = {wsl_job_options};
     wsl_config *config = wsl_config_new(tables, 1);
     cr_assert_eq(wsl_config_set(config, "execution.checkpointing.interval", "1s", "test", &err), WSL_OK, "%s", err.text);
+    if (slow_disk) {
+        cr_assert_eq(wsl_config_set(config, "execution.checkpointing.data-inline-threshold", "0", "test", &err), WSL_OK);
+    }
     const tm_task_spec spec = {
         .key = {.attempt = 1},
         .deploy = deployment(),
@@ -127,6 +135,8 @@ static void open_world(world *w)
     tm_task_open(w->task, &services);
     cr_assert_eq(tm_task_state(w->task), WSL__PB__TASK_STATE__TASK_RUNNING, "%s", tm_task_error(w->task)->text);
 }
+
+static void open_world(world *w) { open_world_of(w, false); }
 
 /* Steps until there is nothing to do; delivers results of the writer. */
 static tm_step run(world *w)
@@ -161,12 +171,18 @@ static void close_world(world *w)
     wsl_mem_fs_free(w->mem);
 }
 
-static void trigger(world *w, uint64_t checkpoint)
+static void trigger_beside(world *w, uint64_t checkpoint, bool alone)
 {
     Wsl__Pb__TriggerCheckpoint message = WSL__PB__TRIGGER_CHECKPOINT__INIT;
+    char dir[32];
+    (void)snprintf(dir, sizeof dir, "/ckpt/chk-%u", (unsigned)checkpoint);
+    cr_assert_eq(w->fs->make_dirs(w->fs, dir, NULL), WSL_OK);
     message.checkpoint = checkpoint;
+    message.alone = alone;
     tm_task_on_trigger(w->task, &message);
 }
+
+static void trigger(world *w, uint64_t checkpoint) { trigger_beside(w, checkpoint, true); }
 
 static void give_split(world *w)
 {
@@ -262,6 +278,52 @@ static uint32_t n_visible(const world *w)
     visible = 0;
     cr_assert_eq(w->fs->list(w->fs, "/out", count_visible, NULL, NULL), WSL_OK);
     return visible;
+}
+
+static void work_at_the_disk(world *w)
+{
+    while (tm_writer_pool_run_one(w->writers)) {
+    }
+    (void)run(w);
+}
+
+Test(source_checkpoint, a_checkpoint_that_is_being_written_is_not_lost_to_the_next)
+{
+    world w;
+    open_world_of(&w, true);
+    (void)run(&w);
+    trigger(&w, 1);
+    (void)run(&w);
+    trigger_beside(&w, 2, false);
+    (void)run(&w);
+    cr_assert_eq(w.declined, 2);
+    cr_assert_eq(w.acks, 0);
+    work_at_the_disk(&w);
+    cr_assert_eq(w.acks, 1);
+    cr_assert_eq(w.ack->checkpoint, 1);
+    trigger_beside(&w, 3, false);
+    (void)run(&w);
+    work_at_the_disk(&w);
+    cr_assert_eq(w.acks, 2);
+    cr_assert_eq(w.ack->checkpoint, 3);
+    cr_assert_eq(w.declines, 1);
+    close_world(&w);
+}
+
+Test(source_checkpoint, what_is_written_for_a_checkpoint_that_was_given_up_makes_way)
+{
+    world w;
+    open_world_of(&w, true);
+    (void)run(&w);
+    trigger(&w, 1);
+    (void)run(&w);
+    trigger(&w, 2); /* alone: the news about 1 is still on its way */
+    (void)run(&w);
+    work_at_the_disk(&w);
+    cr_assert_eq(w.declines, 0);
+    cr_assert_eq(w.acks, 1);
+    cr_assert_eq(w.ack->checkpoint, 2);
+    close_world(&w);
 }
 
 Test(source_checkpoint, a_task_ends_when_a_checkpoint_behind_its_end_is_complete)
