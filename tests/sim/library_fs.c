@@ -33,6 +33,31 @@ static wsl_status fs_make_dirs(wsl_fs *fs, const char *path, wsl_error *err)
     return memory(fs)->make_dirs(memory(fs), path, err);
 }
 
+/* ---- on the disk ---- */
+
+/* Not for long, and written again when it is lost: nothing is synced. */
+static wsl_status put_on_disk(library_fs *f, const char *path, const char *bytes, size_t size, wsl_error *err)
+{
+    wsl_fs *disk = wsl_fs_posix();
+    WSL_AUTO(wsl_file) file = NULL;
+    char *dir = wsl_strndup(path, (size_t)(strrchr(path, '/') - path));
+    const wsl_status status = disk->make_dirs(disk, dir, err);
+    free(dir);
+    WSL_TRY(status);
+    WSL_TRY(disk->open(disk, path, WSL_OPEN_TRUNCATE, &file, err));
+    char *copy = wsl_strdup(path);
+    wsl_vec_push(&f->on_disk, copy);
+    return file->write(file, bytes, size, err);
+}
+
+static void take_off_disk(const char *path)
+{
+    (void)unlink(path);
+    char *dir = wsl_strndup(path, (size_t)(strrchr(path, '/') - path));
+    (void)rmdir(dir); /* if it was the last one */
+    free(dir);
+}
+
 /* How a file that was written comes to its name. */
 static wsl_status fs_rename(wsl_fs *fs, const char *from, const char *to, wsl_error *err)
 {
@@ -43,13 +68,7 @@ static wsl_status fs_rename(wsl_fs *fs, const char *from, const char *to, wsl_er
     char *bytes = NULL;
     size_t size = 0;
     WSL_TRY(wsl_fs_read_all(memory(fs), to, LIBRARY_MAX, &bytes, &size, err));
-    char *dir = wsl_strndup(to, (size_t)(strrchr(to, '/') - to));
-    wsl_fs *disk = wsl_fs_posix();
-    wsl_status status = disk->make_dirs(disk, dir, err);
-    if (status == WSL_OK) {
-        status = wsl_fs_write_atomic(disk, to, bytes, size, err);
-    }
-    free(dir);
+    const wsl_status status = put_on_disk((library_fs *)(void *)fs, to, bytes, size, err);
     free(bytes);
     return status;
 }
@@ -57,10 +76,7 @@ static wsl_status fs_rename(wsl_fs *fs, const char *from, const char *to, wsl_er
 static wsl_status fs_remove(wsl_fs *fs, const char *path, wsl_error *err)
 {
     if (is_library(path)) {
-        (void)unlink(path);
-        char *dir = wsl_strndup(path, (size_t)(strrchr(path, '/') - path));
-        (void)rmdir(dir); /* if it was the last one */
-        free(dir);
+        take_off_disk(path);
     }
     return memory(fs)->remove(memory(fs), path, err);
 }
@@ -79,4 +95,13 @@ void library_fs_init(library_fs *f, wsl_fs *mem)
                              .remove = fs_remove,
                              .sync_dir = fs_sync_dir},
                       .memory = mem};
+}
+
+void library_fs_fini(library_fs *f)
+{
+    for (uint32_t i = 0; i < f->on_disk.n; i++) {
+        take_off_disk(f->on_disk.items[i]);
+        free(f->on_disk.items[i]);
+    }
+    wsl_vec_fini(&f->on_disk);
 }

@@ -11,26 +11,20 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "api/job_build.h"
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "plugin/plugin.h"
-#include "sim_cluster.h"
+#include "sim_job.h"
 
 WSL_ROW(pair, (int64, a), (int64, b)); /* and tally: both have two INT64 */
 
-enum { EVENTS = 600, KEYS = 10, ROWS = 3 * EVENTS, SEEDS = 40, LIBRARY_MAX = 64 << 20 };
+enum { EVENTS = 600, KEYS = 10, ROWS = 3 * EVENTS, SEEDS = 40 };
 
 typedef struct experiment {
     sim_cluster *c;
     const char *job_name;
-    wsl_id job;
-    uint64_t next; /* collected row */
-    bool rows_ended, ended, wrong;
-    char state[32];
-    char failure[1024];
+    sim_job job;
+    bool wrong;
     uint32_t rows;
     uint8_t seen[EVENTS][3]; /* interval: partner before, same, behind; co: keys */
 } experiment;
@@ -63,47 +57,15 @@ static bool is_whole(const experiment *x)
     return !x->wrong && x->rows == (strcmp(x->job_name, "interval") == 0 ? 3 * EVENTS - 2 * KEYS : KEYS);
 }
 
-static bool has_ended(void *arg)
-{
-    experiment *x = arg;
-    jm *jm = sim_cluster_jm(x->c);
-    jm_job_info info;
-    wsl_error err = {0};
-    if (!x->rows_ended) {
-        cr_assert_eq(
-            jm_collect_rows(jm, &x->job, UINT32_MAX, x->next, 1 << 20, on_row, x, &x->next, &x->rows_ended, &err),
-            WSL_OK, "%s", err.text);
-    }
-    cr_assert_eq(jm_job_info_get(jm, &x->job, &info, &err), WSL_OK, "%s", err.text);
-    x->ended = info.ended;
-    snprintf(x->state, sizeof x->state, "%s", info.state);
-    snprintf(x->failure, sizeof x->failure, "%s", info.failure);
-    return x->ended && x->rows_ended;
-}
-
 static void submit(experiment *x, uint32_t parallelism)
 {
-    char *bytes = NULL;
-    size_t size = 0;
     char n[16], keys[16];
-    wsl_error err = {0};
-    wsl_id hash;
-    wsl_plugin *plugin = NULL;
-    wsl_job_graph *graph = NULL;
     snprintf(n, sizeof n, "%d", EVENTS);
     snprintf(keys, sizeof keys, "%d", KEYS);
-    const char *const args[] = {"--job", x->job_name, "--n", n, "--keys", keys};
-    const wsl_job_build_options options = {.args = args, .n_args = 6, .parallelism = parallelism};
-    cr_assert_eq(wsl_plugin_open(wsl_fs_posix(), SIM_JOBS, &plugin, &err), WSL_OK, "%s", err.text);
-    cr_assert_eq(wsl_fs_read_all(wsl_fs_posix(), SIM_JOBS, LIBRARY_MAX, &bytes, &size, &err), WSL_OK, "%s", err.text);
-    cr_assert_eq(jm_put_artifact(sim_cluster_jm(x->c), bytes, size, &hash, &err), WSL_OK, "%s", err.text);
-    cr_assert_eq(wsl_job_build(plugin, &options, &graph, &err), WSL_OK, "%s", err.text);
-    cr_assert_eq(jm_submit(sim_cluster_jm(x->c), graph, &x->job, &err), WSL_OK, "%s", err.text);
-    wsl_plugin_free(plugin);
-    free(bytes);
-    x->next = 0;
+    const char *const args[] = {"--job", x->job_name, "--n", n, "--keys", keys, NULL};
+    sim_job_submit_library(&x->job, &(sim_library_job){.library = SIM_JOBS, .parallelism = parallelism, .args = args});
     x->rows = 0;
-    x->rows_ended = x->ended = x->wrong = false;
+    x->wrong = false;
     memset(x->seen, 0, sizeof x->seen);
 }
 
@@ -112,6 +74,7 @@ static experiment *experiment_new(const char *job, const sim_cluster_options *op
     experiment *x = wsl_zalloc(sizeof *x);
     x->job_name = job;
     x->c = sim_cluster_new(options);
+    sim_job_init(&x->job, x->c, options->seed, on_row, x);
     cr_assert(sim_cluster_settle(x->c, 60 * WSL_NS_PER_S), "seed %llu: the cluster did not come up",
               (unsigned long long)options->seed);
     return x;
@@ -126,22 +89,17 @@ static void experiment_free(experiment *x)
 static void run(experiment *x, uint64_t seed)
 {
     submit(x, 1 + (uint32_t)wsl_rng_below(sim_cluster_rng(x->c), 4));
-    cr_assert(sim_cluster_run(x->c, has_ended, x, 600 * WSL_NS_PER_S), "seed %llu: the job hangs in %s (%s), rows %s",
-              (unsigned long long)seed, x->state, x->failure, x->rows_ended ? "ended" : "not ended");
+    sim_job_run(&x->job);
     cr_assert_not(x->wrong, "seed %llu: a row that cannot be", (unsigned long long)seed);
 }
 
-static char temporary[128]; /* "io.tmp.dirs=..." */
-static const char *const overrides[] = {"taskmanager.memory.segment-size=4kb", "taskmanager.memory.network.size=4mb",
-                                        "pipeline.auto-watermark-interval=10 ms", temporary, NULL};
-
 static sim_cluster_options with_seed(uint64_t seed)
 {
-    snprintf(temporary, sizeof temporary, "io.tmp.dirs=/tmp/wiesel-sim-%ld", (long)getpid());
+    static const char *overrides[] = {"taskmanager.memory.segment-size=4kb", "taskmanager.memory.network.size=4mb",
+                                      "pipeline.auto-watermark-interval=10 ms", NULL, NULL};
+    overrides[3] = sim_job_temporary();
     return (sim_cluster_options){.seed = seed, .task_managers = 2, .slots = 2, .overrides = overrides};
 }
-
-static void remove_temporary(void) { (void)rmdir(strchr(temporary, '=') + 1); }
 
 static void run_calm(const char *job)
 {
@@ -149,11 +107,11 @@ static void run_calm(const char *job)
         const sim_cluster_options o = with_seed(seed);
         experiment *x = experiment_new(job, &o);
         run(x, seed);
-        cr_assert_str_eq(x->state, "FINISHED", "seed %llu: %s", (unsigned long long)seed, x->failure);
+        cr_assert_str_eq(x->job.state, "FINISHED", "seed %llu: %s", (unsigned long long)seed, x->job.failure);
         cr_assert(is_whole(x), "seed %llu: %u rows", (unsigned long long)seed, x->rows);
         experiment_free(x);
     }
-    remove_temporary();
+    sim_job_remove_temporary();
 }
 
 Test(two_inputs, a_keyed_co_process_gives_the_same_whatever_the_order_of_events) { run_calm("co"); }
@@ -166,12 +124,12 @@ static void run_stormy(const char *job)
         sim_cluster_options o = with_seed(seed);
         o.cut_per_million = 8000;
         o.cuts_max = 2;
-        o.crash_per_million = 1000;
-        o.crashes_max = 1;
+        o.faults[SIM_KILL].per_million = 1000;
+        o.faults[SIM_KILL].max = 1;
         experiment *x = experiment_new(job, &o);
         run(x, seed);
-        if (strcmp(x->state, "FAILED") == 0) {
-            cr_assert_gt(strlen(x->failure), 10, "seed %llu: failed without a reason", (unsigned long long)seed);
+        if (strcmp(x->job.state, "FAILED") == 0) {
+            cr_assert_gt(strlen(x->job.failure), 10, "seed %llu: failed without a reason", (unsigned long long)seed);
             failed++;
         } else {
             cr_assert(is_whole(x), "seed %llu: %u rows", (unsigned long long)seed, x->rows);
@@ -181,15 +139,15 @@ static void run_stormy(const char *job)
             cr_assert(sim_cluster_settle(x->c, 300 * WSL_NS_PER_S), "seed %llu: the cluster does not recover",
                       (unsigned long long)seed);
             run(x, seed);
-            if (strcmp(x->state, "FINISHED") == 0) {
+            if (strcmp(x->job.state, "FINISHED") == 0) {
                 break;
             }
         }
-        cr_assert_str_eq(x->state, "FINISHED", "seed %llu: %s", (unsigned long long)seed, x->failure);
+        cr_assert_str_eq(x->job.state, "FINISHED", "seed %llu: %s", (unsigned long long)seed, x->job.failure);
         cr_assert(is_whole(x), "seed %llu: %u rows", (unsigned long long)seed, x->rows);
         experiment_free(x);
     }
-    remove_temporary();
+    sim_job_remove_temporary();
     cr_assert_gt(failed, 2, "too calm to prove anything");
     cr_assert_gt(finished, 2);
 }
@@ -210,5 +168,5 @@ Test(two_inputs, the_same_seed_is_the_same_run)
         }
         cr_assert_eq(trace[0], trace[1], "seed %llu", (unsigned long long)seed);
     }
-    remove_temporary();
+    sim_job_remove_temporary();
 }

@@ -16,8 +16,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
-#include "graph/graph_json.h"
-#include "sim_cluster.h"
+#include "sim_job.h"
 
 WSL_ROW(count, (string, word), (int64, n));
 
@@ -33,15 +32,10 @@ static void word_text(uint32_t i, char out[32])
 
 typedef struct experiment {
     sim_cluster *c;
-    wsl_id job;
+    sim_job job;
     int64_t truth[WORDS];
     int64_t seen[WORDS];
-    uint64_t next; /* collected row */
-    bool rows_ended;
     bool wrong; /* a count that cannot be */
-    char state[32];
-    char failure[1024];
-    bool ended;
 } experiment;
 
 static void write_input(experiment *x, uint32_t words)
@@ -79,14 +73,9 @@ static const char graph_text[] =
 static void submit(experiment *x, uint32_t parallelism)
 {
     char text[2000];
-    wsl_error err = {0};
-    wsl_job_graph *graph = NULL;
     snprintf(text, sizeof text, graph_text, parallelism);
-    cr_assert_eq(wsl_job_graph_from_json(text, strlen(text), &graph, &err), WSL_OK, "%s", err.text);
-    cr_assert_eq(jm_submit(sim_cluster_jm(x->c), graph, &x->job, &err), WSL_OK, "%s", err.text);
+    sim_job_submit_json(&x->job, text);
     memset(x->seen, 0, sizeof x->seen);
-    x->next = 0;
-    x->rows_ended = x->ended = false;
 }
 
 static void on_row(void *arg, const wsl_row *row)
@@ -105,24 +94,6 @@ static void on_row(void *arg, const wsl_row *row)
     x->wrong = true;
 }
 
-static bool has_ended(void *arg)
-{
-    experiment *x = arg;
-    jm *jm = sim_cluster_jm(x->c);
-    jm_job_info info;
-    wsl_error err = {0};
-    if (!x->rows_ended) {
-        cr_assert_eq(
-            jm_collect_rows(jm, &x->job, UINT32_MAX, x->next, 1 << 20, on_row, x, &x->next, &x->rows_ended, &err),
-            WSL_OK, "%s", err.text);
-    }
-    cr_assert_eq(jm_job_info_get(jm, &x->job, &info, &err), WSL_OK, "%s", err.text);
-    x->ended = info.ended;
-    snprintf(x->state, sizeof x->state, "%s", info.state);
-    snprintf(x->failure, sizeof x->failure, "%s", info.failure);
-    return x->ended && x->rows_ended;
-}
-
 static bool all_counted(const experiment *x) { return memcmp(x->seen, x->truth, sizeof x->seen) == 0; }
 
 static const char *const small_memory[] = {"taskmanager.memory.segment-size=4kb", "taskmanager.memory.network.size=4mb",
@@ -132,6 +103,7 @@ static experiment *experiment_new(const sim_cluster_options *options)
 {
     experiment *x = wsl_zalloc(sizeof *x);
     x->c = sim_cluster_new(options);
+    sim_job_init(&x->job, x->c, options->seed, on_row, x);
     write_input(x, 200 + (uint32_t)wsl_rng_below(sim_cluster_rng(x->c), 3000));
     cr_assert(sim_cluster_settle(x->c, 60 * WSL_NS_PER_S), "seed %llu: the cluster did not come up",
               (unsigned long long)options->seed);
@@ -147,14 +119,13 @@ static void experiment_free(experiment *x)
 static void run_job(experiment *x, uint64_t seed)
 {
     submit(x, 2 + (uint32_t)wsl_rng_below(sim_cluster_rng(x->c), 3));
-    cr_assert(sim_cluster_run(x->c, has_ended, x, 600 * WSL_NS_PER_S), "seed %llu: the job hangs in %s (%s), rows %s",
-              (unsigned long long)seed, x->state, x->failure, x->rows_ended ? "ended" : "not ended");
+    sim_job_run(&x->job);
     cr_assert_not(x->wrong, "seed %llu: a count that cannot be", (unsigned long long)seed);
 }
 
 static void expect_finished(const experiment *x, uint64_t seed)
 {
-    cr_assert_str_eq(x->state, "FINISHED", "seed %llu: %s: %s", (unsigned long long)seed, x->state, x->failure);
+    sim_job_expect_finished(&x->job);
     cr_assert(all_counted(x), "seed %llu: finished with wrong counts", (unsigned long long)seed);
 }
 
@@ -181,8 +152,8 @@ static void run_stormy(const sim_cluster_options *options, outcomes *out)
     const uint64_t seed = options->seed;
     experiment *x = experiment_new(options);
     run_job(x, seed);
-    if (strcmp(x->state, "FAILED") == 0) {
-        cr_assert_gt(strlen(x->failure), 10, "seed %llu: failed without a reason", (unsigned long long)seed);
+    if (strcmp(x->job.state, "FAILED") == 0) {
+        cr_assert_gt(strlen(x->job.failure), 10, "seed %llu: failed without a reason", (unsigned long long)seed);
         out->failed++;
     } else {
         expect_finished(x, seed);
@@ -195,7 +166,7 @@ static void run_stormy(const sim_cluster_options *options, outcomes *out)
         cr_assert(sim_cluster_settle(x->c, 300 * WSL_NS_PER_S), "seed %llu: the cluster does not recover",
                   (unsigned long long)seed);
         run_job(x, seed);
-        if (strcmp(x->state, "FINISHED") == 0) {
+        if (strcmp(x->job.state, "FINISHED") == 0) {
             break;
         }
     }
@@ -212,8 +183,7 @@ static void run_part(int part, bool cuts, bool crashes)
                                        .slots = 2,
                                        .cut_per_million = cuts ? 8000 : 0,
                                        .cuts_max = 3,
-                                       .crash_per_million = crashes ? 3000 : 0,
-                                       .crashes_max = 2,
+                                       .faults[SIM_KILL] = {crashes ? 3000 : 0, 2},
                                        .overrides = small_memory};
         run_stormy(&o, &out);
     }
@@ -252,8 +222,7 @@ static uint64_t trace_of(uint64_t seed)
                                    .slots = 2,
                                    .cut_per_million = 3000,
                                    .cuts_max = 2,
-                                   .crash_per_million = 500,
-                                   .crashes_max = 1,
+                                   .faults[SIM_KILL] = {500, 1},
                                    .overrides = small_memory};
     experiment *x = experiment_new(&o);
     run_job(x, seed);

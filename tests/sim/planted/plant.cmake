@@ -1,0 +1,32 @@
+# cmake -DBUG=x.bug -DROOT=<source tree> -DOUT=<dir> -P plant.cmake
+#
+# Writes a copy of the one source file that the bug is about, with the bug in it, and planted.h, which says whether the text that it
+# replaces was there (once): a source file that has moved on makes the bug's test fail, not the build.
+file(READ "${BUG}" bug)
+string(REGEX MATCH "file: ([^\n]*)\n" _ "${bug}")
+set(path "${CMAKE_MATCH_1}")
+string(FIND "${bug}" "@@@ instead of\n" from)
+string(FIND "${bug}" "@@@ there is\n" middle)
+string(FIND "${bug}" "@@@ end" to)
+if(path STREQUAL "" OR from LESS 0 OR middle LESS from OR to LESS middle)
+  message(FATAL_ERROR "${BUG}: needs the lines 'file: PATH', '@@@ instead of', '@@@ there is' and '@@@ end'")
+endif()
+math(EXPR from "${from} + 15")
+math(EXPR size "${middle} - ${from}")
+string(SUBSTRING "${bug}" ${from} ${size} old)
+math(EXPR middle "${middle} + 13")
+math(EXPR size "${to} - ${middle}")
+string(SUBSTRING "${bug}" ${middle} ${size} new)
+
+file(READ "${ROOT}/${path}" text)
+string(FIND "${text}" "${old}" first)
+string(FIND "${text}" "${old}" last REVERSE)
+if(first LESS 0 OR NOT first EQUAL last)
+  set(applies 0)
+else()
+  set(applies 1)
+  string(REPLACE "${old}" "${new}" text "${text}")
+endif()
+get_filename_component(name "${path}" NAME)
+file(WRITE "${OUT}/${name}" "${text}")
+file(WRITE "${OUT}/planted.h" "#define PLANTED_APPLIES ${applies}\n#define PLANTED_IN \"${path}\"\n")
