@@ -14,13 +14,13 @@ typedef enum arg_type { ARG_FLAG, ARG_TEXT, ARG_COUNT, ARG_PAIR, ARG_OPTION, ARG
 
 typedef struct arg_row {
     const char *name;   /* "--name"; NULL: only the letter */
-    const char *letter; /* "-n"; NULL: only the name */
+    const char *letter; /* "-n", or Flink's spelling with one dash and more letters; NULL: only the name */
     arg_type type;
     size_t at;
     uint32_t verbs;
     uint64_t min, max;
     const char *value; /* what the help calls it */
-    const char *help;
+    const char *help;  /* NULL: another spelling of the row before, not told of */
 } arg_row;
 
 static bool is_flag(const arg_row *row) { return row->type == ARG_FLAG || row->type == ARG_OPTION_FLAG; }
@@ -29,15 +29,22 @@ static bool is_flag(const arg_row *row) { return row->type == ARG_FLAG || row->t
 
 /* clang-format off */
 static const arg_row rows[] = {
-    {"--parallelism",  "-p", ARG_COUNT, AT(parallelism),  CLI_RUN | CLI_INFO, 1, CLI_PARALLELISM_MAX, "N", "subtasks of operators that do not say themselves"},
+    {"--parallelism",  "-p", ARG_COUNT, AT(parallelism),  CLI_RUN | CLI_INFO | CLI_PLAN, 1, CLI_PARALLELISM_MAX, "N", "subtasks of operators that do not say themselves"},
     {"--detached",     "-d", ARG_FLAG,  AT(detached),     CLI_RUN, 0, 0, NULL, "submit and return"},
-    {"--name",         NULL, ARG_TEXT,  AT(name),         CLI_RUN | CLI_INFO, 0, 0, "TEXT", "the job's name"},
+    {"--name",         NULL, ARG_TEXT,  AT(name),         CLI_RUN | CLI_INFO | CLI_PLAN, 0, 0, "TEXT", "the job's name"},
     {"--local",        NULL, ARG_FLAG,  AT(local),        CLI_RUN, 0, 0, NULL, "run in this process, without a cluster"},
     {"--fromSavepoint", "-s", ARG_OPTION, 0,              CLI_RUN, 0, 0, "PATH", "begin with the state of a savepoint or checkpoint"},
     {"--resume",       NULL, ARG_OPTION, 0,               CLI_RUN, 0, 0, "latest", "begin with the newest checkpoint of an ended job of this name"},
     {"--allowNonRestoredState", "-n", ARG_OPTION_FLAG, 0, CLI_RUN, 0, 0, NULL, "leave out state of operators that the job does not have"},
-    {"--claim-mode",   NULL, ARG_OPTION, 0,               CLI_RUN, 0, 0, "MODE", "claim: what it begins with becomes the job's own; no_claim (default)"},
+    {"--claimMode",    "-cm", ARG_OPTION, 0,              CLI_RUN, 0, 0, "MODE", "claim: what it begins with becomes the job's own; no_claim (default); legacy is no_claim"},
+    {"--claim-mode",   NULL, ARG_OPTION, 0,               CLI_RUN, 0, 0, "MODE", NULL},
+    {"--restoreMode",  "-rm", ARG_OPTION, 0,              CLI_RUN, 0, 0, "MODE", NULL},
+    {"--against",      NULL, ARG_TEXT,  AT(against),      CLI_PLAN, 0, 0, "PATH|JOBID", "a savepoint, a checkpoint, or a running job: its newest checkpoint"},
+    {"--allowNonRestoredState", "-n", ARG_OPTION_FLAG, 0, CLI_PLAN, 0, 0, NULL, "as for run: state that nothing of the job takes is no reason to refuse"},
+    {"--detached",     "-detached", ARG_FLAG, AT(detached), CLI_SAVEPOINT | CLI_STOP, 0, 0, NULL, "ask and return, with the id to ask about over REST"},
+    {"--type",         "-type", ARG_TEXT, AT(format),     CLI_SAVEPOINT | CLI_STOP, 0, 0, "FORMAT", "canonical or native: both are the canonical format here, which every backend reads"},
     {"--dispose",      "-d", ARG_TEXT,  AT(dispose),      CLI_SAVEPOINT, 0, 0, "PATH", "remove that savepoint"},
+    {"--withSavepoint", "-s", ARG_TEXT, AT(savepoint_path), CLI_CANCEL, 0, 0, "DIR", "first take a savepoint; without DIR where execution.checkpointing.savepoint-dir says (stop does it better)"},
     {"--savepointPath", "-p", ARG_TEXT, AT(savepoint_path), CLI_STOP, 0, 0, "DIR", "where the savepoint goes; default execution.checkpointing.savepoint-dir"},
     {"--drain",        "-d", ARG_FLAG,  AT(drain),        CLI_STOP, 0, 0, NULL, "first let all windows and timers fire, as at the end of input"},
     {"--running",      "-r", ARG_FLAG,  AT(running),      CLI_LIST, 0, 0, NULL, "only jobs that run or restart"},
@@ -51,8 +58,8 @@ static const arg_row rows[] = {
     {"--operator",     NULL, ARG_TEXT,  AT(operator_name), CLI_STATE, 0, 0, "UID", "only state of this operator"},
     {"--state",        NULL, ARG_TEXT,  AT(state_name),   CLI_STATE, 0, 0, "NAME", "only this state"},
     {"--jobmanager",   "-m", ARG_TEXT,  AT(jobmanager),   CLI_CLUSTER, 0, 0, "HOST:PORT", "where the JobManager answers; default rest.address and rest.port"},
-    {"--conf",         NULL, ARG_TEXT,  AT(conf),         CLI_CLUSTER | CLI_INFO | CLI_CHECKPOINT, 0, 0, "PATH", "configuration file, or directory with wiesel.yaml"},
-    {"--define",       "-D", ARG_PAIR,  AT(defines),      CLI_CLUSTER | CLI_INFO | CLI_CHECKPOINT, 0, 0, "KEY=VALUE", "set an option; may be repeated"},
+    {"--conf",         NULL, ARG_TEXT,  AT(conf),         CLI_CLUSTER | CLI_INFO, 0, 0, "PATH", "configuration file, or directory with wiesel.yaml"},
+    {"--define",       "-D", ARG_PAIR,  AT(defines),      CLI_CLUSTER | CLI_INFO, 0, 0, "KEY=VALUE", "set an option; may be repeated"},
     {"--json",         NULL, ARG_FLAG,  AT(json),         CLI_ALL, 0, 0, NULL, "print JSON"},
     {"--help",         "-h", ARG_FLAG,  AT(help),         CLI_ALL, 0, 0, NULL, "print this"},
     {0},
@@ -66,7 +73,9 @@ static const struct {
     {"--fromSavepoint", "execution.state-recovery.path"},
     {"--resume", "execution.state-recovery.path"},
     {"--allowNonRestoredState", "execution.state-recovery.ignore-unclaimed-state"},
+    {"--claimMode", "execution.state-recovery.claim-mode"},
     {"--claim-mode", "execution.state-recovery.claim-mode"},
+    {"--restoreMode", "execution.state-recovery.claim-mode"},
 };
 
 static const char *option_of(const arg_row *row)
@@ -97,7 +106,7 @@ void cli_args_help(cli_verb_bit verb, void (*line)(void *arg, const char *text),
 {
     for (const arg_row *row = rows; !is_end(row); row++) {
         char spelled[64], text[200];
-        if (!(row->verbs & verb)) {
+        if (!(row->verbs & verb) || row->help == NULL) {
             continue;
         }
         (void)snprintf(spelled, sizeof spelled, "%s%s%s%s%s", row->letter != NULL ? row->letter : "    ",
@@ -137,8 +146,10 @@ static const arg_row *find_row(cli_verb_bit verb, const char *arg, const char **
             *out_value = equals != NULL ? equals + 1 : NULL;
             return row;
         }
-        if (row->letter != NULL && strncmp(row->letter, arg, 2) == 0 && (arg[2] == '\0' || !is_flag(row))) {
-            *out_value = arg[2] != '\0' ? arg + 2 : NULL;
+        const size_t letters = row->letter != NULL ? strlen(row->letter) : 0;
+        if (letters > 0 && strncmp(row->letter, arg, letters) == 0 &&
+            (arg[letters] == '\0' || (letters == 2 && !is_flag(row)))) {
+            *out_value = arg[letters] != '\0' ? arg + letters : NULL;
             return row;
         }
     }

@@ -25,8 +25,10 @@ typedef enum cli_verb_bit {
     CLI_STATE = 1u << 9,
     CLI_SAVEPOINT = 1u << 10,
     CLI_STOP = 1u << 11,
-    CLI_CLUSTER = CLI_RUN | CLI_LIST | CLI_CANCEL | CLI_WAIT | CLI_WATERMARKS | CLI_LATE | CLI_SAVEPOINT | CLI_STOP,
-    CLI_ALL = (1u << 12) - 1,
+    CLI_PLAN = 1u << 12,
+    CLI_CLUSTER = CLI_RUN | CLI_LIST | CLI_CANCEL | CLI_WAIT | CLI_WATERMARKS | CLI_LATE | CLI_SAVEPOINT | CLI_STOP |
+                  CLI_CHECKPOINT | CLI_PLAN,
+    CLI_ALL = (1u << 13) - 1,
 } cli_verb_bit;
 
 enum { CLI_PARALLELISM_MAX = 4096, CLI_POSITIONALS_MAX = 16 };
@@ -41,7 +43,7 @@ typedef struct cli_args {
     uint32_t n_owned;
     const char *name;             /* --name */
     uint64_t parallelism;         /* -p; 0: not given */
-    bool detached;                /* -d */
+    bool detached;                /* run -d; savepoint, stop --detached */
     bool local;                   /* --local */
     bool running, scheduled, all; /* list */
     uint64_t taskmanagers;        /* wait */
@@ -50,8 +52,10 @@ typedef struct cli_args {
     uint64_t pid;
     const char *operator_name; /* late: name; state: uid */
     const char *state_name;    /* state */
-    const char *dispose;        /* savepoint */
-    const char *savepoint_path; /* stop */
+    const char *against;    /* plan */
+    const char *dispose;    /* savepoint */
+    const char *format;     /* savepoint, stop */
+    const char *savepoint_path; /* stop, cancel */
     bool drain;
     const char *positionals[CLI_POSITIONALS_MAX];
     uint32_t n_positionals;

@@ -21,6 +21,11 @@ static const cli_verb verbs[] = {
      cmd_run},
     {"info", CLI_INFO, "info [options] JOB [-- job arguments]", "show the plan of a job; nothing is executed", NULL,
      cmd_info},
+    {"plan", CLI_PLAN, "plan --against PATH|JOBID [options] JOB [-- job arguments]",
+     "compare a job with a savepoint before the old job stops: what is kept, new, orphaned, incompatible",
+     "Nothing is executed but the job's own entry point. With a PATH no cluster is needed. Exit code 0: run -s PATH JOB can begin\n"
+     "with it; 1: it cannot, and why stands in the lines marked INCOMPATIBLE or ORPHANED.\n",
+     cmd_plan},
     {"list", CLI_LIST, "list [options]", "list the jobs that run and wait", NULL, cmd_list},
     {"cancel", CLI_CANCEL, "cancel [options] JOBID", "cancel a job; the first digits of its id will do", NULL,
      cmd_cancel},
@@ -33,9 +38,9 @@ static const cli_verb verbs[] = {
      cmd_watermarks},
     {"late", CLI_LATE, "late [options] JOBID", "rows that came too late: counts, and the last 100 of each operator", NULL,
      cmd_late},
-    {"checkpoint", CLI_CHECKPOINT, "checkpoint list DIR|JOBID | show PATH | verify PATH",
-     "list checkpoints in a directory, show what one holds, read one whole and say whether it is damaged",
-     "No cluster is needed. PATH is a checkpoint's or savepoint's directory, or its _metadata. DIR is a directory of checkpoints, or\n"
+    {"checkpoint", CLI_CHECKPOINT, "checkpoint list DIR|JOBID | show PATH | verify PATH | JOBID",
+     "list checkpoints in a directory, show what one holds, read one whole and say whether it is damaged; take one now",
+     "Only the last form, which asks a running job for a checkpoint, needs a cluster. PATH is a checkpoint's or savepoint's directory, or its _metadata. DIR is a directory of checkpoints, or\n"
      "that of one job in it; of a JOBID the first digits will do, it is looked for in execution.checkpointing.dir.\n",
      cmd_checkpoint},
     {"state", CLI_STATE, "state export [options] PATH", "print the state in a checkpoint or savepoint as JSON lines",
@@ -46,7 +51,7 @@ static const cli_verb verbs[] = {
 };
 
 static const char exit_codes[] =
-    "Exit codes: 0 done; 1 the job failed, or a checkpoint is damaged; 2 wrong usage or a job that cannot be built, nothing was started;\n"
+    "Exit codes: 0 done; 1 the job failed, or a checkpoint is damaged or does not fit; 2 wrong usage or a job that cannot be built, nothing was started;\n"
     "3 no JobManager answers; 4 no such job or file; 130 ended by Ctrl-C, the job is canceled.\n";
 
 /* ---- help ---- */

@@ -22,7 +22,7 @@
 /* In --help and README.md; scripts rely on them. */
 enum {
     CLI_EXIT_OK = 0,
-    CLI_EXIT_FAILED = 1,        /* the job failed or was canceled by another; a checkpoint is damaged */
+    CLI_EXIT_FAILED = 1,        /* the job failed or was canceled by another; a checkpoint is damaged or does not fit */
     CLI_EXIT_USAGE = 2,         /* wrong options, or a job that cannot be built: nothing was started */
     CLI_EXIT_UNREACHABLE = 3,   /* no JobManager answers */
     CLI_EXIT_NOT_FOUND = 4,     /* no such job or file */
@@ -51,6 +51,7 @@ typedef struct cli_verb {
 
 wsl_status cmd_run(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_info(cli *c, int *out_exit, wsl_error *err);
+wsl_status cmd_plan(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_list(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_cancel(cli *c, int *out_exit, wsl_error *err);
 wsl_status cmd_wait(cli *c, int *out_exit, wsl_error *err);

@@ -1,5 +1,6 @@
 /*
- * cmd_checkpoint - `wiesel checkpoint list DIR|JOBID`, `show PATH`, `verify PATH`: directories, without a cluster.
+ * cmd_checkpoint - `wiesel checkpoint list DIR|JOBID`, `show PATH`, `verify PATH`: directories, without a cluster; and
+ * `wiesel checkpoint JOBID`, which asks a running job for one.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "ckpt/storage.h"
 #include "cli/cmd.h"
 #include "cli/event_text.h"
+#include "cli/operation.h"
 
 /* ---- what is common to them ---- */
 
@@ -371,7 +373,43 @@ static wsl_status run_verify(cli *c, const char *path, const Wsl__Pb__Checkpoint
     return WSL_OK;
 }
 
+/* ---- a new one ---- */
+
+static wsl_status run_trigger(cli *c, const char *job, wsl_error *err)
+{
+    char id[WSL_ID_TEXT_SIZE], request[WSL_ID_TEXT_SIZE];
+    json_t *result = NULL;
+    WSL_TRY(cli_connect(c, err));
+    WSL_TRY(cli_find_job(c, job, id, err));
+    if (!c->args.json) {
+        (void)fprintf(c->out, "Triggering checkpoint for job %s.\nWaiting for response...\n", id);
+        (void)fflush(c->out);
+    }
+    char *path = wsl_asprintf("/jobs/%s/checkpoints", id);
+    wsl_status status = cli_operation_begin(c, path, json_object(), request, err);
+    if (status == WSL_OK) {
+        status = cli_operation_await(c, path, request, &result, err);
+    }
+    free(path);
+    if (status != WSL_OK) {
+        return wsl_fail_prefix(err, status, "no checkpoint of job %s", id);
+    }
+    const json_int_t number = json_integer_value(json_object_get(result, "checkpointId"));
+    json_decref(result);
+    if (c->args.json) {
+        cli_print_json(c, json_pack("{s:s, s:I}", "jobid", id, "checkpointId", number));
+    } else {
+        (void)fprintf(c->out,
+                      "Checkpoint %lld for job %s completed.\nYou can resume your program from this checkpoint with the run command.\n",
+                      (long long)number, id);
+    }
+    return WSL_OK;
+}
+
 /* ---- the verb ---- */
+
+/* Digits of a job's id. */
+static bool is_job(const char *text) { return text[0] != '\0' && text[strspn(text, "0123456789abcdefABCDEF")] == '\0'; }
 
 wsl_status cmd_checkpoint(cli *c, int *out_exit, wsl_error *err)
 {
@@ -381,8 +419,10 @@ wsl_status cmd_checkpoint(cli *c, int *out_exit, wsl_error *err)
 
     (void)out_exit;
     if (!list && !show && strcmp(what, "verify") != 0) {
-        return wsl_fail(err, WSL_INVALID, "say list DIR, show PATH or verify PATH%s%.60s%s", what[0] != '\0' ? ", not '" : "",
-                        what, what[0] != '\0' ? "'" : "");
+        return c->args.n_positionals == 1 && is_job(what)
+                   ? run_trigger(c, what, err)
+                   : wsl_fail(err, WSL_INVALID, "say list DIR, show PATH, verify PATH or the id of a job that is to take one%s%.60s%s",
+                              what[0] != '\0' ? ", not '" : "", what, what[0] != '\0' ? "'" : "");
     }
     if (c->args.n_positionals != 2) {
         return wsl_fail(err, WSL_INVALID, "checkpoint %s takes one argument: %s", what,

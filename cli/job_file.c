@@ -9,6 +9,7 @@
 #include "api/job_build.h"
 #include "base/alloc.h"
 #include "cli/compile.h"
+#include "cli/operation.h"
 #include "graph/graph_json.h"
 #include "graph/pb.h"
 
@@ -142,6 +143,22 @@ static wsl_status make_paths_absolute(wsl_job_graph *graph, wsl_error *err)
     return WSL_OK;
 }
 
+/* So is what the job begins with. */
+static wsl_status make_recovery_absolute(wsl_job_graph *graph, wsl_error *err)
+{
+    for (size_t i = 0; i < graph->n_config; i++) {
+        Wsl__Pb__Option *option = graph->config[i];
+        const bool path = strcmp(option->key, "execution.state-recovery.path") == 0 || strcmp(option->key, "execution.savepoint.path") == 0;
+        if (path && strcmp(option->value, "latest") != 0 && option->value[0] != '\0') {
+            char *whole = NULL;
+            WSL_TRY(cli_whole_directory(option->value, &whole, err));
+            wsl_pb_set(&option->value, whole);
+            free(whole);
+        }
+    }
+    return WSL_OK;
+}
+
 wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_error *err)
 {
     *job = (cli_job_file){0};
@@ -169,5 +186,7 @@ wsl_status cli_job_file_load(cli *c, const char *path, cli_job_file *job, wsl_er
     }
     free(name);
     free(defines);
-    return status == WSL_OK ? make_paths_absolute(job->graph, err) : cli_as_usage(status);
+    WSL_TRY(cli_as_usage(status));
+    WSL_TRY(make_paths_absolute(job->graph, err));
+    return make_recovery_absolute(job->graph, err);
 }

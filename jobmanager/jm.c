@@ -9,6 +9,7 @@
 #include "graph/job_options.h"
 #include "graph/pb.h"
 #include "jobmanager/jm_core.h"
+#include "jobmanager/repeating.h"
 
 enum {
     MESSAGES_PER_STEP = 256,     /* then REST gets its turn */
@@ -306,6 +307,7 @@ wsl_status jm_submit(jm *self, wsl_job_graph *graph, wsl_id *out_job, wsl_error 
     self->schedule_wanted = true;
     wsl_log(job->log, WSL_LOG_INFO, "job.submitted", "name=%s vertices=%u tasks=%u slots=%u", jm_job_name(job),
             job->plan->n_vertices, job->graph.n_tasks, job->sharing.n_slots);
+    jm_repeating_log(job);
     wsl_wake(&self->options.waker);
     *out_job = id;
     return WSL_OK;

@@ -38,6 +38,7 @@ wsl_status jm_ask_checkpoint(jm *self, const wsl_id *id, const jm_ask *ask, wsl_
         .id = wsl_id_random(self->seams.rng), .kind = operation_kinds[ask->what], .job = *id, .cancel = ask->cancel};
     wsl_error why = {0};
     if (ask_job(job, ask, &op.checkpoint, &why) != WSL_OK) {
+        op.status = why.status;
         jm_operation_end(&op, NULL, why.text, wsl_now_ns(self->seams.clock));
     } else {
         const char *target = jm_coordinator_target(job->coordinator, op.checkpoint);
@@ -90,6 +91,7 @@ static void done_dispose(void *what)
     wsl_log(d->jm->seams.log, WSL_LOG_INFO, "savepoint.disposed", "path=%s result=%s", d->path,
             d->status == WSL_OK ? "removed" : d->error.text);
     if (op != NULL) {
+        op->status = d->status;
         jm_operation_end(op, d->path, d->status == WSL_OK ? NULL : d->error.text, wsl_now_ns(d->jm->seams.clock));
         jm_keep_operations(d->jm);
     }
@@ -97,12 +99,39 @@ static void done_dispose(void *what)
     free(d);
 }
 
+/* The job that would go back to it, or NULL. */
+static const jm_job *job_that_needs(const jm *self, const char *path)
+{
+    char *dir = NULL;
+    const jm_job *job = NULL;
+    if (wsl_ckpt_dir(path, &dir, NULL) != WSL_OK) {
+        return NULL; /* who reads it says so */
+    }
+    for (uint32_t i = 0; i < self->n_jobs && job == NULL; i++) {
+        job = jm_coordinator_began_with(self->jobs[i]->coordinator, dir) ? self->jobs[i] : NULL;
+    }
+    free(dir);
+    return job;
+}
+
 void jm_dispose_savepoint(jm *self, const char *path, wsl_id *out_operation)
 {
-    const jm_operation op = {.id = wsl_id_random(self->seams.rng), .kind = JM_OPERATION_DISPOSAL};
+    jm_operation op = {.id = wsl_id_random(self->seams.rng), .kind = JM_OPERATION_DISPOSAL};
+    const jm_job *job = job_that_needs(self, path);
+    *out_operation = op.id;
+    if (job != NULL) {
+        wsl_error why = {0};
+        op.status = wsl_fail(&why, WSL_STATE,
+                             "job %s began with it and would go back to it after a failure: wait for a checkpoint of its own "
+                             "(wiesel checkpoint %.8s takes one), or end the job",
+                             job->id_text, job->id_text);
+        jm_operation_end(&op, NULL, why.text, wsl_now_ns(self->seams.clock));
+        jm_operations_add(self->operations, &op);
+        jm_keep_operations(self);
+        return;
+    }
     jm_operations_add(self->operations, &op);
     jm_keep_operations(self);
-    *out_operation = op.id;
     disposal *d = wsl_zalloc(sizeof *d);
     d->jm = self;
     d->operation = op.id;

@@ -405,7 +405,8 @@ static void decide(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t 
         }
         return;
     }
-    const bool again = job->state == JM_JOB_RUNNING && !final &&
+    const bool stopped = jm_coordinator_stopped_with(job->coordinator) != NULL;
+    const bool again = job->state == JM_JOB_RUNNING && !final && !stopped &&
                        jm_restart_on_failure(&job->restart, wsl_now_ns(job->jm->seams.clock), &job->restart_at_ns);
     if (job->state == JM_JOB_RUNNING) {
         jm_restart_describe(&job->restart, strategy, sizeof strategy);
@@ -431,6 +432,12 @@ void jm_job_fail(jm_job *job, jm_failure_kind kind, uint32_t vertex, uint32_t su
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    const char *saved = jm_coordinator_stopped_with(job->coordinator);
+    if (saved != NULL) {
+        const size_t n = strlen(text);
+        (void)snprintf(text + n, sizeof text - n, "; the job was being stopped, and all of it is in savepoint %s: go on with that",
+                       saved);
+    }
     wsl_log(job->log, job->state == JM_JOB_RUNNING || job->state == JM_JOB_CREATED ? WSL_LOG_ERROR : WSL_LOG_INFO,
             "job.failure", "state=%s reason=%s", jm_job_state_name(job->state), text);
     if (job->state != JM_JOB_CANCELLING) {

@@ -63,6 +63,9 @@ static bool deploy_task(jm_job *job, const jm_deploy_scene *scene, uint32_t v, u
     const char *base = NULL;
     const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(job->coordinator, &base);
     Wsl__Pb__TaskSnapshot *restore = meta == NULL ? NULL : wsl_deal_out(meta, base, job->plan, v, i);
+    if (restore != NULL && wsl_config_bool(job->config, "execution.state-recovery.ignore-unclaimed-state")) {
+        wsl_deal_out_may_leave_out(restore);
+    }
     deployment.message.restore = restore;
     deployment.message.restored_checkpoint = job->restored;
     deployment.message.checkpoint_dir = wsl_pb_text(jm_coordinator_dir(job->coordinator));

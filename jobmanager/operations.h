@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <wiesel/status.h>
+
 #include "base/id.h"
 
 enum { JM_OPERATIONS_MAX = 1000 };
@@ -29,6 +31,7 @@ typedef struct jm_operation {
     char *target;   /* of a savepoint that is under way: its directory; NULL: none */
     char *location; /* done and good */
     char *failure;  /* done and not */
+    wsl_status status; /* ... of what kind; WSL_OK: nothing is known of that */
 } jm_operation;
 
 typedef struct jm_operations jm_operations;

@@ -210,6 +210,9 @@ function drawJob(job) {
   $('job-note').hidden = !job.failure && !job.waiting;
   $('job-note').className = 'note' + (job.failure ? '' : ' wait');
   $('job-note').textContent = job.failure || (job.waiting ? 'Waits for slots: ' + job.waiting + '.' : '');
+  const repeating = job['repeating-sinks'].map((sink) => sink.name + ' (' + sink.connector + ')');
+  $('job-repeats').hidden = repeating.length === 0;
+  $('job-repeats').textContent = 'After a restart these sinks may write rows again: ' + repeating.join(', ') + '.';
   $('vertices').replaceChildren(...job.vertices.map((v) => el('tr', null,
     el('td', {class: 'name'}, v.name),
     el('td', {class: 'num'}, String(v.parallelism)),
@@ -236,6 +239,7 @@ async function refreshJob() {
       $('job').hidden = false;
       $('job-title').textContent = id;
       $('job-facts').replaceChildren();
+      $('job-repeats').hidden = true;
       $('job-note').hidden = false;
       $('job-note').className = 'note';
       $('job-note').textContent = e.message;

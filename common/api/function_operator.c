@@ -6,6 +6,7 @@
 
 #include "api/builder.h"
 #include "base/alloc.h"
+#include "data/evolution.h"
 #include "graph/graph_check.h"
 #include "graph/pb.h"
 
@@ -23,14 +24,17 @@ static bool sides_are_whole(wsl_env *env, const char *name, const wsl_function *
 static bool state_is_whole(wsl_env *env, const char *name, const wsl_function *fn, const wsl_state_desc *s)
 {
     const bool folds = s->kind == WSL_STATE_REDUCING || s->kind == WSL_STATE_AGGREGATING;
+    wsl_error why = {0};
     const char *lacks = s->name == NULL || s->value == NULL             ? "no name or no row type"
                         : s->kind == WSL_STATE_MAP && s->key == NULL    ? "no row type for its keys"
                         : folds && (s->fold == NULL || *s->fold == NULL) ? "no function that folds rows into it"
                                                                          : NULL;
     if (lacks != NULL) {
         (void)wsl_env_fail(env, "'%s': a state of '%s' has %s", name, fn->name, lacks);
+    } else if (wsl_field_pasts_check(s->value, s->pasts, &why) != WSL_OK) {
+        (void)wsl_env_fail(env, "'%s': state '%s': %s", name, s->name, why.text);
     }
-    return lacks == NULL;
+    return lacks == NULL && !wsl_env_failed(env);
 }
 
 static bool states_are_whole(wsl_env *env, const char *name, const wsl_function *fn,
@@ -48,6 +52,11 @@ static bool operator_states_are_whole(wsl_env *env, const char *name, const wsl_
     for (const wsl_operator_state *const *s = fn->operator_states; s != NULL && *s != NULL; s++) {
         if ((*s)->name == NULL || (*s)->element == NULL) {
             (void)wsl_env_fail(env, "'%s': an operator state of '%s' has no name or no row type", name, fn->name);
+            return false;
+        }
+        wsl_error why = {0};
+        if (wsl_field_pasts_check((*s)->element, (*s)->pasts, &why) != WSL_OK) {
+            (void)wsl_env_fail(env, "'%s': operator state '%s': %s", name, (*s)->name, why.text);
             return false;
         }
     }
@@ -91,6 +100,20 @@ void wsl_env_add_side(Wsl__Pb__Operator *op, const char *tag, const wsl_schema *
     *WSL_PB_APPEND(op->sides, op->n_sides) = side;
 }
 
+static void add_past(Wsl__Pb__StateDesc *state, const char *was, const wsl_field_past *pasts)
+{
+    wsl_pb_set(&state->was, was != NULL ? was : "");
+    for (; pasts != NULL && pasts->field != NULL; pasts++) {
+        Wsl__Pb__FieldPast *past = wsl_alloc(sizeof *past);
+        wsl__pb__field_past__init(past);
+        wsl_pb_set(&past->field, pasts->field);
+        wsl_pb_set(&past->was, pasts->was != NULL ? pasts->was : "");
+        wsl_pb_set(&past->value, pasts->value != NULL ? pasts->value : "");
+        past->has_value = pasts->value != NULL;
+        *WSL_PB_APPEND(state->pasts, state->n_pasts) = past;
+    }
+}
+
 Wsl__Pb__StateDesc *wsl_env_state(const wsl_state_desc *s)
 {
     Wsl__Pb__StateDesc *state = wsl_alloc(sizeof *state);
@@ -108,6 +131,7 @@ Wsl__Pb__StateDesc *wsl_env_state(const wsl_state_desc *s)
         state->ttl_return_expired = s->ttl.return_expired;
         state->ttl_event_time = s->ttl.event_time;
     }
+    add_past(state, s->was, s->pasts);
     return state;
 }
 
@@ -119,6 +143,7 @@ void wsl_env_add_operator_states(Wsl__Pb__Operator *op, const wsl_function *fn)
         wsl_pb_set(&state->name, (*s)->name);
         state->kind = (uint32_t)(*s)->kind;
         state->value = wsl_schema_to_pb((*s)->element);
+        add_past(state, (*s)->was, (*s)->pasts);
         *WSL_PB_APPEND(op->operator_states, op->n_operator_states) = state;
     }
 }

@@ -82,10 +82,12 @@ const wsl_option wsl_job_options[] = {
              "checkpoint directory of a job of the same name that does not run any more (run --resume latest)."},
     {.name = "execution.state-recovery.ignore-unclaimed-state", .type = WSL_OPT_BOOL, .default_value = "false",
      .also = "execution.savepoint.ignore-unclaimed-state",
-     .help = "Whether state of operators that the job does not have is left out (run -n). Otherwise it is refused."},
-    {.name = "execution.state-recovery.claim-mode", .type = WSL_OPT_ENUM, .default_value = "NO_CLAIM", .choices = "NO_CLAIM|CLAIM",
+     .help = "Whether state of operators that the job does not have, or that they do not declare any more, is left out (run -n). "
+             "Otherwise it is refused."},
+    {.name = "execution.state-recovery.claim-mode", .type = WSL_OPT_ENUM, .default_value = "NO_CLAIM", .choices = "NO_CLAIM|CLAIM|LEGACY",
      .also = "execution.savepoint-restore-mode",
-     .help = "CLAIM: what the job begins with becomes its own, and is removed when later checkpoints make it needless."},
+     .help = "CLAIM: what the job begins with becomes its own, and is removed when later checkpoints make it needless. NO_CLAIM, LEGACY: it "
+             "stays the user's."},
 
     /* ---- after a failure ---- */
     {.name = "restart-strategy.type", .type = WSL_OPT_ENUM,

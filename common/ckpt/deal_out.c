@@ -263,3 +263,12 @@ Wsl__Pb__TaskSnapshot *wsl_deal_out(const Wsl__Pb__CheckpointMeta *meta, const c
     }
     return d.out;
 }
+
+void wsl_deal_out_may_leave_out(Wsl__Pb__TaskSnapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->n_operators; i++) {
+        for (size_t k = 0; k < snapshot->operators[i]->n_sections; k++) {
+            snapshot->operators[i]->sections[k]->may_leave_out = true;
+        }
+    }
+}

@@ -23,6 +23,12 @@ void wsl_deal_out_adopt(const Wsl__Pb__CheckpointMeta *meta, wsl_job_plan *plan)
 /* Checks once that the plan can begin with the metadata. WSL_INVALID, or WSL_TYPE for keys. */
 WSL_MUST_CHECK wsl_status wsl_deal_out_check(const Wsl__Pb__CheckpointMeta *meta, const wsl_job_plan *plan,
                                              bool allow_non_restored, wsl_error *err);
+/* Of one operator, which has state there: all but its states (compat.h). */
+WSL_MUST_CHECK wsl_status wsl_deal_out_check_operator(const Wsl__Pb__CheckpointMeta *meta, const wsl_job_plan *plan,
+                                                      const Wsl__Pb__OperatorMeta *old, const Wsl__Pb__Operator *op,
+                                                      wsl_error *err);
+/* What was dealt out may have states that its operator does not have: allow_non_restored. */
+void wsl_deal_out_may_leave_out(Wsl__Pb__TaskSnapshot *snapshot);
 /*
  * What subtask `subtask` of that vertex begins with: a message that shares nothing with meta (free_unpacked); file paths are
  * made absolute with job_dir. NULL: it begins empty. The plan was checked.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ckpt/compat.h"
 #include "ckpt/deal_out.h"
 #include "ckpt/section_kind.h"
 #include "data/key.h"
@@ -168,8 +169,8 @@ static wsl_status check_groups(const Wsl__Pb__OperatorMeta *old, const Wsl__Pb__
     return WSL_OK;
 }
 
-static wsl_status check_operator(const wsl_job_plan *plan, const Wsl__Pb__OperatorMeta *old, const Wsl__Pb__Operator *op,
-                                 wsl_error *err)
+wsl_status wsl_deal_out_check_operator(const Wsl__Pb__CheckpointMeta *meta, const wsl_job_plan *plan,
+                                       const Wsl__Pb__OperatorMeta *old, const Wsl__Pb__Operator *op, wsl_error *err)
 {
     const wsl_vertex *v = &plan->vertices[plan->vertex_of[op->id]];
     const Wsl__Pb__Section *by_key = find_section(old, wsl_section_has_groups);
@@ -183,7 +184,43 @@ static wsl_status check_operator(const wsl_job_plan *plan, const Wsl__Pb__Operat
                         "that were on their way to its subtasks; begin with a savepoint or an aligned checkpoint",
                         op->name, old->uid, old->parallelism, v->parallelism);
     }
-    return WSL_OK;
+    const wsl_status status = wsl_compat_operator(meta, old, op, err);
+    return status == WSL_OK ? WSL_OK : wsl_fail_prefix(err, status, "operator '%.100s' (uid '%.100s')", op->name, old->uid);
+}
+
+/* ---- states ---- */
+
+typedef struct state_check {
+    const Wsl__Pb__OperatorMeta *old;
+    const Wsl__Pb__Operator *op;
+    bool may_leave_out;
+    wsl_status status;
+    wsl_error *err;
+} state_check;
+
+static void check_state(void *arg, const wsl_compat_state *state)
+{
+    state_check *c = arg;
+    if (c->status != WSL_OK) {
+        return;
+    }
+    if (state->verdict == WSL_COMPAT_INCOMPATIBLE) {
+        c->status = wsl_fail(c->err, WSL_TYPE, "operator '%.100s' (uid '%.100s') cannot take over its state '%.100s': %s",
+                             c->op->name, c->old->uid, state->name, state->text);
+    } else if (state->verdict == WSL_COMPAT_ORPHANED && !c->may_leave_out) {
+        c->status = wsl_fail(c->err, WSL_INVALID,
+                             "there is a state '%.100s' of operator '%.100s' (uid '%.100s'), which it does not declare any more; say "
+                             "what it is called now (.was), or allow state that is not restored to lose it",
+                             state->name, c->op->name, c->old->uid);
+    }
+}
+
+static wsl_status check_states(const wsl_job_plan *plan, const Wsl__Pb__OperatorMeta *old, const Wsl__Pb__Operator *op,
+                               bool may_leave_out, wsl_error *err)
+{
+    state_check c = {.old = old, .op = op, .may_leave_out = may_leave_out, .status = WSL_OK, .err = err};
+    wsl_compat_states(old, plan, op, NULL, check_state, &c);
+    return c.status;
 }
 
 wsl_status wsl_deal_out_check(const Wsl__Pb__CheckpointMeta *meta, const wsl_job_plan *plan, bool allow_non_restored,
@@ -194,7 +231,8 @@ wsl_status wsl_deal_out_check(const Wsl__Pb__CheckpointMeta *meta, const wsl_job
         const Wsl__Pb__Operator *op = operator_of(plan, old->uid);
         const bool has_state = find_section(old, any) != NULL || old->enumerator.len > 0;
         if (op != NULL) {
-            WSL_TRY(check_operator(plan, old, op, err));
+            WSL_TRY(wsl_deal_out_check_operator(meta, plan, old, op, err));
+            WSL_TRY(check_states(plan, old, op, allow_non_restored, err));
         } else if (has_state && !allow_non_restored) {
             return wsl_fail(err, WSL_INVALID,
                             "checkpoint %llu has state of operator '%.100s' (uid '%.100s'), which the job does not have; give "

@@ -8,6 +8,7 @@
 #include "data/migrate.h"
 
 #include "base/alloc.h"
+#include "data/evolution.h"
 #include "data/row_nested.h"
 
 struct wsl_migration {
@@ -15,8 +16,10 @@ struct wsl_migration {
     const wsl_schema *to;
     bool identity;
     struct {
-        int from;       /* field in the old schema, -1: null */
+        int from;       /* field in the old schema, -1: there is none */
         bool same_bits; /* slot or bytes are copied */
+        bool has_value; /* ... what it is then; else null */
+        wsl_past_value value;
     } field[];
 };
 
@@ -61,15 +64,25 @@ bool wsl_migration_is_identity(const wsl_migration *m) { return m->identity; }
 wsl_status wsl_migration_new(const wsl_schema *from, const wsl_schema *to, wsl_migration **out_migration,
                              wsl_error *err)
 {
-    WSL_TRY(wsl_schema_check_readable(from, to, err));
+    return wsl_migration_new_with(from, to, NULL, out_migration, err);
+}
+
+wsl_status wsl_migration_new_with(const wsl_schema *from, const wsl_schema *to, const wsl_field_past *pasts,
+                                  wsl_migration **out_migration, wsl_error *err)
+{
+    WSL_TRY(wsl_evolution_check(from, to, pasts, err));
     wsl_migration *m = wsl_zalloc(sizeof *m + to->n_fields * sizeof m->field[0]);
     m->from = from;
     m->to = to;
     m->identity = same_rows(from, to);
     for (uint32_t i = 0; i < to->n_fields; i++) {
-        m->field[i].from = wsl_schema_find(from, to->fields[i].name);
+        const wsl_field_past *past = wsl_field_past_find(pasts, to->fields[i].name);
+        m->field[i].from = wsl_evolution_source(from, to, i, pasts);
         m->field[i].same_bits =
             m->field[i].from >= 0 && same_bits(&from->fields[m->field[i].from].type, &to->fields[i].type);
+        m->field[i].has_value =
+            m->field[i].from < 0 && past != NULL && past->value != NULL &&
+            wsl_past_value_of(&to->fields[i].type, past->value, &m->field[i].value, NULL) == WSL_OK;
     }
     *out_migration = m;
     return WSL_OK;
@@ -197,6 +210,17 @@ static void convert_row(wsl_row_writer *w, const wsl_schema *to, const wsl_row *
     }
 }
 
+static void set_value(wsl_row_writer *w, uint32_t i, const wsl_type *type, const wsl_past_value *value)
+{
+    if (type->id == WSL_T_DECIMAL) {
+        wsl_row_set_decimal(w, i, type, value->number);
+    } else if (wsl_type_is_fixed(type)) {
+        wsl_row_set_slot(w, i, value->slot);
+    } else {
+        wsl_row_set_str(w, i, value->text);
+    }
+}
+
 uint32_t wsl_migration_run(const wsl_migration *m, const wsl_row *row, void *out, uint32_t capacity)
 {
     wsl_row_writer w;
@@ -207,6 +231,8 @@ uint32_t wsl_migration_run(const wsl_migration *m, const wsl_row *row, void *out
     for (uint32_t i = 0; i < m->to->n_fields && !w.overflow; i++) {
         if (m->field[i].from >= 0) {
             move_field(&w, i, &m->to->fields[i].type, row, (uint32_t)m->field[i].from, m->from, m->field[i].same_bits);
+        } else if (m->field[i].has_value) {
+            set_value(&w, i, &m->to->fields[i].type, &m->field[i].value);
         }
     }
     return w.overflow ? 0 : w.row->size;

@@ -1,9 +1,9 @@
 /*
- * migrate - rows written with one schema, read with another, by the rules of wsl_schema_check_readable: fields are
- * matched by name; new ones are null, missing ones are dropped, integers, floats and decimals are widened, at every
- * depth.
+ * migrate - rows written with one schema, read with another, by the rules of evolution.h: fields are matched by name, or by the
+ * name they had; new ones get the value declared for them or null, missing ones are dropped, integers, floats and decimals are
+ * widened, at every depth.
  *
- * Threads: a migration does not change after it was made. It borrows both schemas.
+ * Threads: a migration does not change after it was made. It borrows both schemas and what is declared about the past.
  */
 #pragma once
 #include <wiesel/row.h>
@@ -14,6 +14,9 @@ void wsl_migration_free(wsl_migration *m);
 WSL_DEFINE_AUTO(wsl_migration)
 WSL_MUST_CHECK wsl_status wsl_migration_new(const wsl_schema *from, const wsl_schema *to, wsl_migration **out_migration,
                                             wsl_error *err);
+/* pasts: ended by one without field; NULL: nothing is declared. */
+WSL_MUST_CHECK wsl_status wsl_migration_new_with(const wsl_schema *from, const wsl_schema *to, const wsl_field_past *pasts,
+                                                 wsl_migration **out_migration, wsl_error *err);
 /* Rows are the same bytes in both schemas: nothing to do. */
 bool wsl_migration_is_identity(const wsl_migration *m);
 

@@ -240,7 +240,7 @@ wsl_status wsl_schema_check_assignable(const wsl_schema *from, const wsl_schema 
 
 static bool is_integer(wsl_type_id id) { return id >= WSL_T_INT8 && id <= WSL_T_INT64; }
 
-static wsl_status check_type_readable(const char *name, const wsl_type *from, const wsl_type *to, wsl_error *err)
+wsl_status wsl_type_check_readable(const char *name, const wsl_type *from, const wsl_type *to, wsl_error *err)
 {
     bool fits = from->id == to->id;
     if (is_integer(from->id) && is_integer(to->id)) {
@@ -263,10 +263,10 @@ static wsl_status check_type_readable(const char *name, const wsl_type *from, co
         return status == WSL_OK ? WSL_OK : wsl_fail_prefix(err, status, "field '%s'", name);
     }
     if (from->id == WSL_T_MAP) {
-        WSL_TRY(check_type_readable(name, from->key, to->key, err));
+        WSL_TRY(wsl_type_check_readable(name, from->key, to->key, err));
     }
     if (from->id == WSL_T_ARRAY || from->id == WSL_T_MAP) {
-        WSL_TRY(check_type_readable(name, from->element, to->element, err));
+        WSL_TRY(wsl_type_check_readable(name, from->element, to->element, err));
     }
     return WSL_OK;
 }
@@ -277,7 +277,7 @@ wsl_status wsl_schema_check_readable(const wsl_schema *from, const wsl_schema *t
         const wsl_field *want = &to->fields[i];
         const int have = wsl_schema_find(from, want->name);
         if (have >= 0) {
-            WSL_TRY(check_type_readable(want->name, &from->fields[have].type, &want->type, err));
+            WSL_TRY(wsl_type_check_readable(want->name, &from->fields[have].type, &want->type, err));
         } else if (want->type.not_null) {
             return wsl_fail(err, WSL_TYPE,
                             "the new field '%s' is NOT NULL, but rows written before do not have it; make it nullable",

@@ -1,12 +1,14 @@
 /*
  * The second pass of graph_check.h: options, schemas, keys.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <wiesel/bad_record.h>
 #include <wiesel/poison_row.h>
 
 #include "base/alloc.h"
+#include "data/evolution.h"
 #include "data/key.h"
 #include "graph/graph_check.h"
 #include "graph/operator_kind.h"
@@ -314,11 +316,29 @@ static wsl_status check_state_type(const check *c, const Wsl__Pb__StateDesc *sta
     return status != WSL_OK ? wsl_fail_prefix(c->err, status, "state '%s' of '%s'", state->name, c->op->name) : WSL_OK;
 }
 
+static wsl_status check_state_past(const check *c, const Wsl__Pb__StateDesc *state)
+{
+    WSL_AUTO(wsl_schema) schema = NULL;
+    if (state->n_pasts == 0) {
+        return WSL_OK;
+    }
+    if (state->n_pasts > WSL_FIELDS_MAX) {
+        return wsl_fail(c->err, WSL_TOO_LARGE, "state '%s' of '%s' tells of the past of more fields than there can be", state->name,
+                        c->op->name);
+    }
+    WSL_TRY(wsl_schema_from_pb(state->value, &schema, c->err));
+    wsl_field_past *pasts = wsl_field_pasts_from_pb(state);
+    const wsl_status status = wsl_field_pasts_check(schema, pasts, c->err);
+    free(pasts);
+    return status != WSL_OK ? wsl_fail_prefix(c->err, status, "state '%s' of '%s'", state->name, c->op->name) : WSL_OK;
+}
+
 static wsl_status check_declared_states(const check *c, Wsl__Pb__StateDesc *const *states, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         WSL_TRY(check_state_type(c, states[i], states[i]->value));
         WSL_TRY(check_state_type(c, states[i], states[i]->key));
+        WSL_TRY(check_state_past(c, states[i]));
     }
     return WSL_OK;
 }

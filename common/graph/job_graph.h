@@ -35,6 +35,9 @@ void wsl_job_graph_encode(const wsl_job_graph *graph, uint8_t **out_bytes, size_
 
 wsl_status wsl_schema_from_pb(const Wsl__Pb__Schema *pb, wsl_schema **out_schema, wsl_error *err);
 Wsl__Pb__Schema *wsl_schema_to_pb(const wsl_schema *schema); /* free with wsl__pb__schema__free_unpacked */
+/* What is declared about the past of the state's fields: a list on the heap, ended by one without field; its texts are the
+ * state's. NULL: nothing is. */
+wsl_field_past *wsl_field_pasts_from_pb(const Wsl__Pb__StateDesc *state);
 
 typedef struct wsl_vertex {
     wsl_id id;  /* stable: from the head's uid or the topology */

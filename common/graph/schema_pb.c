@@ -127,3 +127,20 @@ wsl_status wsl_schema_from_pb(const Wsl__Pb__Schema *pb, wsl_schema **out_schema
 {
     return schema_from_pb(pb, 1, out_schema, err);
 }
+
+wsl_field_past *wsl_field_pasts_from_pb(const Wsl__Pb__StateDesc *state)
+{
+    if (state->n_pasts == 0) {
+        return NULL;
+    }
+    wsl_field_past *pasts = wsl_calloc(state->n_pasts + 1, sizeof *pasts);
+    for (size_t i = 0; i < state->n_pasts; i++) {
+        const Wsl__Pb__FieldPast *past = state->pasts[i];
+        pasts[i] = (wsl_field_past){
+            .field = past->field,
+            .was = wsl_pb_is_set(past->was) ? past->was : NULL,
+            .value = past->has_value ? past->value : NULL,
+        };
+    }
+    return pasts;
+}

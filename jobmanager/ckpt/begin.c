@@ -99,6 +99,16 @@ wsl_status jm_coordinator_begin_with(jm_coordinator *c, const char *path, bool c
     return WSL_OK;
 }
 
+bool jm_coordinator_began_with(const jm_coordinator *c, const char *dir)
+{
+    for (uint32_t i = 0; i < c->n_retained; i++) {
+        if (!c->retained[i].in_job && strcmp(c->retained[i].dir, dir) == 0) {
+            return !c->ended;
+        }
+    }
+    return false;
+}
+
 /* ---- the newest of a name ---- */
 
 typedef struct hunt {

@@ -91,6 +91,11 @@ static void work_publish(void *what)
 
 static void complete_savepoint(jm_coordinator *c, const jm_pending *p)
 {
+    if (p->kind == WSL__PB__CHECKPOINT_KIND__STOP_SAVEPOINT && c->stopped_with == NULL) {
+        c->stopped_with = wsl_strdup(p->target);
+        c->stopped_id = p->id;
+        c->running = false;
+    }
     if (p->asked) {
         c->job.asked_ended(c->job.arg, p->id, p->target, NULL);
     }

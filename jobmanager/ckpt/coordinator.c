@@ -115,6 +115,7 @@ void jm_coordinator_free(jm_coordinator *c)
     jm_history_fini(c);
     jm_registry_free(c->registry);
     free(c->restored_path);
+    free(c->stopped_with);
     free(c->savepoint_dir);
     free(c->dir);
     free(c->first);
@@ -146,6 +147,8 @@ bool jm_coordinator_is_stopping(const jm_coordinator *c)
     }
     return false;
 }
+
+const char *jm_coordinator_stopped_with(const jm_coordinator *c) { return c->stopped_with; }
 
 const Wsl__Pb__CheckpointMeta *jm_coordinator_latest(jm_coordinator *c, const char **out_base)
 {

@@ -100,6 +100,8 @@ const char *jm_coordinator_dir(const jm_coordinator *c);
  * Errors name the path and what does not fit. Reads the metadata here and now. */
 WSL_MUST_CHECK wsl_status jm_coordinator_begin_with(jm_coordinator *c, const char *path, bool claim,
                                                     bool allow_non_restored, wsl_error *err);
+/* Would the job go back to what is in that directory, which it was begun with? */
+bool jm_coordinator_began_with(const jm_coordinator *c, const char *dir);
 /* The newest complete checkpoint of an ended job of that name below the checkpoint directory: malloc'ed path.
  * WSL_NOT_FOUND: there is none. lives: is that job (32 hex digits) still going? */
 WSL_MUST_CHECK wsl_status jm_coordinator_find_latest(jm_coordinator *c, bool (*lives)(void *arg, const char *job),
@@ -138,6 +140,10 @@ bool jm_coordinator_is_publishing(const jm_coordinator *c);
 /* A stop-with-savepoint is under way: the job does not count as finished before it is complete. */
 bool jm_coordinator_is_stopping(const jm_coordinator *c);
 
+/* The savepoint that the job was stopped with, once it is complete; else NULL. No checkpoint is taken any more, and the job does not
+ * go back to one: what is behind it in sinks is committed. */
+const char *jm_coordinator_stopped_with(const jm_coordinator *c);
+
 /* What to go back to, and the directory its paths begin at; NULL: begin empty. Valid until the next completion. One that turns
  * out damaged (told by jm_coordinator_damaged) is left out, loudly. */
 const Wsl__Pb__CheckpointMeta *jm_coordinator_latest(jm_coordinator *c, const char **out_base);
@@ -150,7 +156,7 @@ bool jm_coordinator_all_damaged(const jm_coordinator *c);
 uint64_t jm_coordinator_last_id(const jm_coordinator *c); /* that was given */
 /* Ids up to this one were given by an earlier JobManager. */
 void jm_coordinator_go_on_behind(jm_coordinator *c, uint64_t id);
-/* The directory of the savepoint that the job is being stopped with, which is not complete; NULL: it is not being stopped. */
+/* The directory of the savepoint that the job is being stopped with, or was; NULL: neither. */
 const char *jm_coordinator_stops_with(const jm_coordinator *c, uint64_t *out_checkpoint, bool *out_drain);
 /* Where a savepoint goes that is not complete; NULL: it is over, or no savepoint. */
 const char *jm_coordinator_target(const jm_coordinator *c, uint64_t checkpoint);

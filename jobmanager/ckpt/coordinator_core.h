@@ -80,6 +80,8 @@ struct jm_coordinator {
     bool running;
     bool ended;
     bool keep; /* ended: what is retained stays */
+    char *stopped_with; /* a complete savepoint; NULL: the job was not stopped */
+    uint64_t stopped_id;
     bool hurried; /* the sources have ended, and a checkpoint was taken at once for it */
     uint64_t last_id;
     uint64_t first_of_attempt;

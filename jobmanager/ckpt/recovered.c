@@ -17,7 +17,9 @@ const char *jm_coordinator_stops_with(const jm_coordinator *c, uint64_t *out_che
             return p->target;
         }
     }
-    return NULL;
+    *out_checkpoint = c->stopped_id;
+    *out_drain = false; /* whatever it was: it is over */
+    return c->stopped_with;
 }
 
 const char *jm_coordinator_target(const jm_coordinator *c, uint64_t checkpoint)

@@ -123,6 +123,7 @@ static void add_operation(jm_json *j, const jm_operation *op)
     if (op->failure != NULL) {
         jm_json_open(j, "failure-cause", '{');
         jm_json_str(j, "class", "OperationFailed");
+        jm_json_str(j, "status", wsl_status_name(op->status));
         jm_json_str(j, "stack-trace", op->failure);
         jm_json_str(j, "serialized-throwable", "");
         jm_json_close(j);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "format/format.h"
 #include "graph/graph_json.h"
+#include "jobmanager/repeating.h"
 #include "jobmanager/rest/handlers.h"
 #include "jobmanager/rest/views.h"
 
@@ -172,6 +173,15 @@ void jm_h_wiesel_job(const jm_rest *rest, const jm_request *request, jm_response
     jm_json_open(&j, "collect", '[');
     for (uint32_t i = 0; i < job->n_collects; i++) {
         jm_json_int(&j, NULL, jm_collect_operator(job->collects[i]));
+    }
+    jm_json_close(&j);
+    jm_json_open(&j, "repeating-sinks", '[');
+    size_t at = 0;
+    for (const Wsl__Pb__Operator *op; (op = jm_repeating_next(job, &at)) != NULL;) {
+        jm_json_open(&j, NULL, '{');
+        jm_json_str(&j, "name", op->name);
+        jm_json_str(&j, "connector", op->connector);
+        jm_json_close(&j);
     }
     jm_json_close(&j);
     jm_json_close(&j);

@@ -88,8 +88,12 @@ wsl_status tm_restore_next(tm_restore *r, tm_restore_piece *out_piece)
     return WSL_OK;
 }
 
+/* A section that nobody takes: WSL_OK if the job was told to begin without it. */
 static wsl_status not_known(tm_restore *r, const Wsl__Pb__Section *section)
 {
+    if (section->may_leave_out) {
+        return WSL_OK;
+    }
     const bool list = section->kind == WSL__PB__SECTION_KIND__SECTION_LIST ||
                       section->kind == WSL__PB__SECTION_KIND__SECTION_UNION;
     return list ? tm_op_fail(r->op, WSL_INVALID,
@@ -112,7 +116,7 @@ wsl_status tm_restore_pieces(tm_restore *r, tm_restore_take take, void *arg)
             return tm_restore_failed(r, status);
         }
         if (!taken) {
-            return not_known(r, piece.section);
+            WSL_TRY(not_known(r, piece.section));
         }
     }
     return status == WSL_END ? WSL_OK : status;
@@ -181,8 +185,11 @@ static wsl_status restore_op(tm_restore *r, tm_op *op)
     }
     WSL_TRY(op->cls->restore(op, r));
     tm_restore_piece left;
-    const wsl_status status = tm_restore_next(r, &left);
-    return status == WSL_OK ? not_known(r, left.section) : status == WSL_END ? WSL_OK : status;
+    wsl_status status;
+    while ((status = tm_restore_next(r, &left)) == WSL_OK) {
+        WSL_TRY(not_known(r, left.section));
+    }
+    return status == WSL_END ? WSL_OK : status;
 }
 
 wsl_status tm_restore_chain(tm_restore *r, tm_chain *chain)

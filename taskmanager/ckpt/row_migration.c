@@ -6,12 +6,13 @@
 
 enum { FIRST_BYTES = 1024 };
 
-wsl_status tm_row_migration_init(tm_row_migration *m, const wsl_schema *from, const wsl_schema *to, wsl_error *err)
+wsl_status tm_row_migration_init(tm_row_migration *m, const wsl_schema *from, const wsl_schema *to,
+                                 const wsl_field_past *pasts, wsl_error *err)
 {
     if (from == NULL) {
         return wsl_fail(err, WSL_CORRUPT, "it was stored without the schema of its rows");
     }
-    WSL_TRY(wsl_migration_new(from, to, &m->migration, err));
+    WSL_TRY(wsl_migration_new_with(from, to, pasts, &m->migration, err));
     if (wsl_migration_is_identity(m->migration)) {
         wsl_migration_free(m->migration);
         m->migration = NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "data/evolution.h"
 #include "graph/job_graph.h"
 #include "taskmanager/ckpt/restore.h"
 #include "taskmanager/ckpt/row_migration.h"
@@ -62,15 +63,24 @@ static wsl_status add_entries(tm_broadcast_state *map, const tm_restore_piece *p
     }
 }
 
+/* Keys that only changed their names are the same rows. */
+static wsl_status init_keys(tm_row_migration *keys, const wsl_schema *from, const wsl_schema *to, wsl_error *err)
+{
+    bool same = false;
+    if (from != NULL) {
+        WSL_TRY(wsl_evolution_check_key(from, to, &same, err));
+    }
+    return same ? WSL_OK : tm_row_migration_init(keys, from, to, NULL, err);
+}
+
 static wsl_status restore_map(const wsl_state_desc *d, tm_broadcast_state *map, const tm_restore_piece *piece,
                               wsl_error *err)
 {
     tm_row_migration keys = {0};
     tm_row_migration values = {0};
-    wsl_status status =
-        tm_row_migration_init(&keys, wsl_section_map_key_schema(piece->reader, 0), d->key, err);
+    wsl_status status = init_keys(&keys, wsl_section_map_key_schema(piece->reader, 0), d->key, err);
     if (status == WSL_OK) {
-        status = tm_row_migration_init(&values, wsl_section_value_schema(piece->reader, 0), d->value, err);
+        status = tm_row_migration_init(&values, wsl_section_value_schema(piece->reader, 0), d->value, d->pasts, err);
     }
     if (status != WSL_OK) {
         status = wsl_fail_prefix(err, status, "the broadcast state '%s' cannot be read any more", d->name);
@@ -90,6 +100,12 @@ wsl_status tm_broadcast_restore_piece(tm_broadcast *b, const tm_restore_piece *p
     }
     for (uint32_t i = 0; i < b->n_maps; i++) {
         if (strcmp(desc_of(b, i)->name, piece->section->name) == 0) {
+            *out_taken = true;
+            return restore_map(desc_of(b, i), b->maps[i], piece, err);
+        }
+    }
+    for (uint32_t i = 0; i < b->n_maps; i++) {
+        if (desc_of(b, i)->was != NULL && strcmp(desc_of(b, i)->was, piece->section->name) == 0) {
             *out_taken = true;
             return restore_map(desc_of(b, i), b->maps[i], piece, err);
         }

@@ -406,7 +406,8 @@ wsl_status tm_keyed_states_open(tm_keyed *k, tm_op *op, const wsl_schema *value,
         const wsl_state_desc *d = k->descs[n];
         WSL_TRY(check_desc(k, n, err));
         specs[n] =
-            (tm_state_spec){.name = d->name, .kind = d->kind, .schema = d->value, .key = d->key, .ttl = d->ttl};
+            (tm_state_spec){.name = d->name, .kind = d->kind, .schema = d->value, .key = d->key, .ttl = d->ttl,
+                            .was = d->was, .pasts = d->pasts};
         k->states->mortal |= d->ttl.ttl_ms > 0 && n < TM_STATES_MAX ? UINT32_C(1) << n : 0;
     }
     WSL_TRY(tm_mem_state_new(&k->key, specs, n, k->namespaces, &k->state, err));

@@ -41,7 +41,8 @@ bool tm_op_lists_know(tm_op_lists *lists, const Wsl__Pb__Section *section)
 {
     const bool list = section->kind == WSL__PB__SECTION_KIND__SECTION_LIST ||
                       section->kind == WSL__PB__SECTION_KIND__SECTION_UNION;
-    return list && tm_op_lists_find(lists, section->name) != NULL;
+    const wsl_operator_state *desc = NULL;
+    return list && tm_op_lists_for(lists, section->name, &desc) != NULL;
 }
 
 static wsl_status add_elements(tm_op_list *list, const tm_restore_piece *piece, tm_row_migration *m, wsl_error *err)
@@ -63,7 +64,8 @@ static wsl_status add_elements(tm_op_list *list, const tm_restore_piece *piece, 
 
 wsl_status tm_op_lists_take(tm_op_lists *lists, const tm_restore_piece *piece, wsl_error *err)
 {
-    tm_op_list *list = tm_op_lists_find(lists, piece->section->name);
+    const wsl_operator_state *desc = NULL;
+    tm_op_list *list = tm_op_lists_for(lists, piece->section->name, &desc);
     if (kind_of(list) != piece->section->kind) {
         return wsl_fail(err, WSL_TYPE, "the operator state '%s' was a %s list when it was stored, and is a %s list now",
                         tm_op_list_name(list),
@@ -71,7 +73,8 @@ wsl_status tm_op_lists_take(tm_op_lists *lists, const tm_restore_piece *piece, w
                         tm_op_list_kind(list) == TM_OP_STATE_UNION ? "union" : "split");
     }
     tm_row_migration m = {0};
-    wsl_status status = tm_row_migration_init(&m, wsl_section_value_schema(piece->reader, 0), tm_op_list_schema(list), err);
+    wsl_status status =
+        tm_row_migration_init(&m, wsl_section_value_schema(piece->reader, 0), tm_op_list_schema(list), desc->pasts, err);
     if (status != WSL_OK) {
         status = wsl_fail_prefix(err, status, "the operator state '%s' cannot be read any more", tm_op_list_name(list));
     } else {

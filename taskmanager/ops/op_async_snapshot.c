@@ -191,7 +191,7 @@ static wsl_status take_rows(restoring *r, const tm_restore_piece *piece, wsl_err
 {
     tm_row_migration m = {0};
     wsl_status status =
-        tm_row_migration_init(&m, wsl_section_value_schema(piece->reader, 0), r->a->op.env.input[0], err);
+        tm_row_migration_init(&m, wsl_section_value_schema(piece->reader, 0), r->a->op.env.input[0], NULL, err);
     if (status == WSL_OK) {
         status = read_rows(r, piece, &m, err);
     }

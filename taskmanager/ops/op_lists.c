@@ -192,6 +192,23 @@ tm_op_list *tm_op_lists_find(tm_op_lists *l, const char *name)
     return NULL;
 }
 
+tm_op_list *tm_op_lists_for(tm_op_lists *l, const char *name, const wsl_operator_state **out_desc)
+{
+    one_list *found = NULL;
+    for (uint32_t i = 0; i < l->n; i++) {
+        one_list *one = &l->lists[i];
+        if (strcmp(one->desc->name, name) == 0) {
+            found = one;
+            break;
+        }
+        if (found == NULL && one->desc->was != NULL && strcmp(one->desc->was, name) == 0) {
+            found = one;
+        }
+    }
+    *out_desc = found == NULL ? NULL : found->desc;
+    return found == NULL ? NULL : found->list;
+}
+
 /* ---- snapshots ---- */
 
 wsl_status tm_op_lists_snapshot(tm_op_lists *l, uint64_t checkpoint_id)

@@ -35,6 +35,8 @@ uint32_t tm_op_lists_count(const tm_op_lists *lists);
 tm_op_list *tm_op_lists_at(tm_op_lists *lists, uint32_t i); /* in the order of declaration */
 /* NULL: there is none of that name. */
 tm_op_list *tm_op_lists_find(tm_op_lists *lists, const char *name);
+/* The one that takes what was kept under that name: which has it, or had it. *out_desc: its declaration. NULL: there is none. */
+tm_op_list *tm_op_lists_for(tm_op_lists *lists, const char *name, const wsl_operator_state **out_desc);
 /* Before open: what is in the lists came out of a checkpoint. */
 void tm_op_lists_set_restored(tm_op_lists *lists);
 

@@ -36,6 +36,8 @@ typedef struct tm_state_spec {
     /* A LIST with rows of two schemas: those whose op has the bit TM_STATE_SECOND are of this one. In snapshots they are of a state
      * of their own, among the others as they lie in the list, and without the bit. NULL: all are of `schema`. */
     const wsl_schema *second;
+    const char *was;             /* the name it had in what is restored; NULL: the same */
+    const wsl_field_past *pasts; /* of its fields; NULL: nothing is declared */
 } tm_state_spec;
 
 enum { TM_STATE_SECOND = 0x80 };

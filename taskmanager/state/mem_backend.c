@@ -186,6 +186,8 @@ static uint32_t lay_out(tm_mem_state *m, const tm_state_spec *states, uint32_t h
             .schema = states[i].schema,
             .key_schema = states[i].kind == WSL_STATE_MAP ? states[i].key : NULL,
             .second_schema = states[i].kind == WSL_STATE_LIST ? states[i].second : NULL,
+            .was = states[i].was,
+            .pasts = states[i].pasts,
             .kind = is_collection ? states[i].kind : WSL_STATE_VALUE,
             .offset = header + at,
             .value = states[i].second != NULL ? (tm_mem_shape){sizeof(wsl_row), true} : shape_of(states[i].schema),

@@ -41,6 +41,8 @@ typedef struct tm_mem_area {
     const wsl_schema *schema;     /* of the value, element or accumulator */
     const wsl_schema *key_schema; /* MAP; else NULL */
     const wsl_schema *second_schema; /* LIST of rows of two schemas; else NULL */
+    const char *was;                 /* of the state's declaration, as pasts */
+    const wsl_field_past *pasts;
     wsl_state_kind kind; /* VALUE, LIST or MAP */
     uint32_t offset;     /* in the entry */
     uint32_t size;       /* VALUE: of an inline row; 0: a pointer to it */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "data/evolution.h"
 #include "data/migrate.h"
 #include "taskmanager/ckpt/restore.h"
 #include "taskmanager/state/mem_changes.h"
@@ -14,6 +15,7 @@
 
 typedef struct old_state {
     uint32_t state;              /* today's */
+    bool left_out;               /* there is none, and the job may begin without it */
     bool second;                 /* ... of which these are the rows of the second schema */
     wsl_migration *value, *key;  /* NULL: rows are as they were */
 } old_state;
@@ -39,13 +41,13 @@ static void restoring_fini(restoring *r)
     free(r->scratch[1]);
 }
 
-static wsl_status migration_to(const wsl_schema *from, const wsl_schema *to, const char *state, const char *what,
-                               wsl_migration **out, wsl_error *err)
+static wsl_status migration_to(const wsl_schema *from, const wsl_schema *to, const wsl_field_past *pasts, const char *state,
+                               const char *what, wsl_migration **out, wsl_error *err)
 {
     if (from == NULL) {
         return wsl_fail(err, WSL_CORRUPT, "state '%s' was stored without the schema of its %s", state, what);
     }
-    const wsl_status status = wsl_migration_new(from, to, out, err);
+    const wsl_status status = wsl_migration_new_with(from, to, pasts, out, err);
     if (status != WSL_OK) {
         return wsl_fail_prefix(err, status, "the %s of state '%s' cannot be read any more", what, state);
     }
@@ -62,14 +64,45 @@ static bool is_second(const tm_mem_area *a, const Wsl__Pb__StateDesc *desc)
     return a->second_schema != NULL && strncmp(desc->name, a->name, n) == 0 && strcmp(desc->name + n, tm_second_suffix) == 0;
 }
 
+/* The state of that name, else the one that had it. */
+static uint32_t find_state(const tm_mem_state *m, const Wsl__Pb__StateDesc *desc, bool *out_second)
+{
+    uint32_t i = 0;
+    while (i < m->n_states && strcmp(m->areas[i].name, desc->name) != 0 && !(*out_second = is_second(&m->areas[i], desc))) {
+        i++;
+    }
+    if (i < m->n_states) {
+        return i;
+    }
+    i = 0;
+    while (i < m->n_states && (m->areas[i].was == NULL || strcmp(m->areas[i].was, desc->name) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+static wsl_status match_key(restoring *r, uint32_t old, const tm_mem_area *a, const char *name, wsl_error *err)
+{
+    const wsl_schema *from = wsl_section_map_key_schema(r->piece->reader, old);
+    bool same = false;
+    if (from != NULL) {
+        const wsl_status status = wsl_evolution_check_key(from, a->key_schema, &same, err);
+        if (status != WSL_OK) {
+            return wsl_fail_prefix(err, status, "the state '%s'", name);
+        }
+    }
+    return same ? WSL_OK : migration_to(from, a->key_schema, NULL, name, "key", &r->states[old].key, err);
+}
+
 static wsl_status match_state(restoring *r, uint32_t old, wsl_error *err)
 {
     const Wsl__Pb__StateDesc *desc = r->piece->section->states[old];
     const tm_mem_state *m = r->m;
-    uint32_t i = 0;
     bool second = false;
-    while (i < m->n_states && strcmp(m->areas[i].name, desc->name) != 0 && !(second = is_second(&m->areas[i], desc))) {
-        i++;
+    const uint32_t i = find_state(m, desc, &second);
+    if (i == m->n_states && r->piece->section->may_leave_out) {
+        r->states[old].left_out = true;
+        return WSL_OK;
     }
     if (i == m->n_states) {
         return wsl_fail(err, WSL_INVALID, "the state '%s' is stored, but not declared any more", desc->name);
@@ -80,13 +113,9 @@ static wsl_status match_state(restoring *r, uint32_t old, wsl_error *err)
     }
     r->states[old].state = i;
     r->states[old].second = second;
-    WSL_TRY(migration_to(wsl_section_value_schema(r->piece->reader, old), second ? a->second_schema : a->schema, desc->name, "value",
-                         &r->states[old].value, err));
-    if (a->key_schema == NULL) {
-        return WSL_OK;
-    }
-    return migration_to(wsl_section_map_key_schema(r->piece->reader, old), a->key_schema, desc->name, "key",
-                        &r->states[old].key, err);
+    WSL_TRY(migration_to(wsl_section_value_schema(r->piece->reader, old), second ? a->second_schema : a->schema,
+                         second ? NULL : a->pasts, desc->name, "value", &r->states[old].value, err));
+    return a->key_schema == NULL ? WSL_OK : match_key(r, old, a, desc->name, err);
 }
 
 static const wsl_row *migrated(restoring *r, const wsl_migration *m, const wsl_row *row, uint32_t place)
@@ -146,6 +175,9 @@ static wsl_status add_record(restoring *r, const wsl_record *record, wsl_error *
         add_key(r);
     }
     const old_state *old = &r->states[record->state];
+    if (old->left_out) {
+        return WSL_OK;
+    }
     const tm_mem_area *a = &m->areas[old->state];
     const wsl_row *row = wsl_record_row(record);
     wsl_status status = WSL_TYPE;

@@ -323,6 +323,9 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
 {
     *out_step = TM_STEP_RAN;
     t->no_room = false;
+    if (WSL_UNLIKELY(t->checkpoint.stop != 0)) {
+        return tm_task_step_stopped(t, out_step);
+    }
     WSL_TRY(take_poke(t));
     if (WSL_UNLIKELY(tm_task_checkpoint_waits(&t->checkpoint)) && tm_chain_can_snapshot(t->chain)) {
         return tm_task_take_snapshot(t);
@@ -360,7 +363,7 @@ static wsl_status step_once(tm_task *t, int64_t now_ns, tm_step *out_step)
         return WSL_OK; /* timers that were due left work behind */
     }
     if (t->is_source) {
-        if (t->source_waits || t->checkpoint.stopped) {
+        if (t->source_waits) {
             *out_step = TM_STEP_IDLE;
             return WSL_OK;
         }
@@ -508,7 +511,7 @@ bool tm_task_walk_idle(tm_task *t, int64_t *now_ns)
 
 void tm_task_flush(tm_task *t)
 {
-    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING || !t->wants_flush || t->ran) {
+    if (t->state != WSL__PB__TASK_STATE__TASK_RUNNING || !t->wants_flush || t->ran || t->checkpoint.stop != 0) {
         return;
     }
     const int64_t now = t->flush_interval_ns > 0 ? wsl_now_ns(t->seams.clock) : 0;
@@ -614,7 +617,9 @@ void tm_task_on_checkpoint_ended(tm_task *t, uint64_t checkpoint, bool complete)
     const wsl_status status = tm_task_tell_complete(t, checkpoint);
     if (status != WSL_OK) {
         fail_with_error(t, status);
+        return;
     }
+    t->checkpoint.stop_complete = t->checkpoint.stop_complete || checkpoint == t->checkpoint.stop;
 }
 
 /* ---- what the chain asks of us ---- */

@@ -156,6 +156,10 @@ void tm_task_on_trigger(tm_task *t, const Wsl__Pb__TriggerCheckpoint *trigger)
         decline(t, trigger->checkpoint, "the task is not running");
         return;
     }
+    if (t->checkpoint.stop != 0) {
+        decline(t, trigger->checkpoint, "the job is being stopped with a savepoint");
+        return;
+    }
     tm_task_checkpoint *c = &t->checkpoint;
     const uint64_t options = (uint64_t)trigger->kind | (trigger->drain ? (uint64_t)TM_BARRIER_DRAIN : 0) |
                              (trigger->alone ? (uint64_t)TM_BARRIER_ALONE : 0);
@@ -280,7 +284,7 @@ wsl_status tm_task_take_snapshot(tm_task *t)
         c->sync_ns = (uint64_t)(c->snapshot_ns - begin);
         c->next_walk_ns = c->idle_walk_ns = c->snapshot_ns;
     }
-    c->stopped = c->stopped || (is_stop(c->options) && t->is_source);
+    c->stop = is_stop(c->options) && (c->options & TM_BARRIER_DRAIN) == 0 ? checkpoint : c->stop;
     return WSL_OK;
 }
 

@@ -32,7 +32,8 @@ typedef struct tm_task_checkpoint {
     tm_writer *writer;
     bool written_out;      /* the writer has all of it */
     bool damaged;          /* what it was to begin with cannot be read */
-    bool stopped;          /* a source behind the barrier of a stop: reads no more */
+    uint64_t stop;         /* the savepoint of a stop without drain, behind whose barrier we are (task_stop.c); 0: none */
+    bool stop_complete;    /* ... and it is complete */
     int64_t aligning_since_ns;
     int64_t snapshot_ns;   /* when it was taken */
     int64_t next_walk_ns, idle_walk_ns; /* at the earliest; if the slot has nothing else to do */

@@ -129,6 +129,10 @@ WSL_MUST_CHECK wsl_status tm_task_restore_chain(tm_task *t, int64_t *out_waterma
 WSL_MUST_CHECK wsl_status tm_task_tell_complete(tm_task *t, uint64_t checkpoint);
 void tm_task_tell_aborted(tm_task *t, uint64_t checkpoint);
 
+/* ---- task_stop.c ---- */
+/* Instead of a step, behind the barrier of a stop without drain. */
+WSL_MUST_CHECK wsl_status tm_task_step_stopped(tm_task *t, tm_step *out_step);
+
 /* ---- task.c, for task_checkpoint.c ---- */
 /* Gives the source what was held back, but for what came behind that checkpoint; 0: all. */
 WSL_MUST_CHECK wsl_status tm_task_release_splits(tm_task *t, uint64_t not_behind);

@@ -337,7 +337,7 @@ class Scripts(E2ETest):
         port = cluster.rest_port.number
         began = time.monotonic()
         cluster.stop()  # judges processes, pid files, sockets and other temporary files
-        self.assert_time("stop-cluster.sh with a job at full speed", time.monotonic() - began, 3.0)
+        self.assert_time("stop-cluster.sh with a job at full speed", time.monotonic() - began, 6.0) # 0.6 s alone; other tests run beside it
         self.assertFalse(any(process.alive() for process in seen.values()))
         self.assertEqual(kit.cli(self.dir, "list", "-m", f"127.0.0.1:{port}").code, kit.EXIT_UNREACHABLE)
 

@@ -14,6 +14,17 @@
  * setting timers leave views alone); changing what you copied out of it changes nothing until it is put back.
  * wsl_value_update is the exception and says so.
  *
+ * Changing the rows of a state: a new version of a job reads what an old one kept. States are found by operator uid and name, fields by
+ * name. Fields may be added (null in what was kept), left out, reordered, widened (int32 to int64, float to double, decimals
+ * with more digits); what was called otherwise or is not null in old rows is declared:
+ *
+ *     WSL_ROW(account, (string, owner), (int64, cents), (string, currency));
+ *     WSL_VALUE_STATE_OF(balance, "balance", &account_schema, .was = "account",              // the state had another name
+ *                        .pasts = WSL_PASTS({"cents", .was = "amount"}, {"currency", .value = "EUR"}));
+ *
+ * Anything else is refused before the job starts, with the names of state and field; `wiesel plan --against SAVEPOINT` says it while
+ * the old job still runs. Declarations may stay: rows that are of today are not touched. Keys of map states may not change but in name.
+ *
  * Threads: only inside the function's callbacks.
  */
 #pragma once
@@ -59,7 +70,11 @@ struct wsl_state_desc {
     const wsl_schema *key;                 /* map: of an entry's key */
     const struct wsl_function *const *fold; /* reducing: a WSL_REDUCE, aggregating: a WSL_AGGREGATE function, by address */
     wsl_ttl ttl;
+    const char *was;             /* the name it had; NULL: always the same */
+    const wsl_field_past *pasts; /* of the value's fields: WSL_PASTS */
 };
+
+#define WSL_PASTS(...) ((const wsl_field_past[]){__VA_ARGS__, {NULL, NULL, NULL}})
 
 #define WSL_STATE_(symbol, ...) __attribute__((unused)) static const wsl_state_desc symbol = {__VA_ARGS__}
 
@@ -261,13 +276,16 @@ typedef struct wsl_operator_state {
     const char *name; /* unique in the operator; part of the checkpoint */
     wsl_state_kind kind; /* WSL_STATE_OPERATOR_LIST or WSL_STATE_OPERATOR_UNION */
     const wsl_schema *element;
+    const char *was;             /* as for keyed states */
+    const wsl_field_past *pasts;
 } wsl_operator_state;
 
 #define WSL_OPERATOR_STATE_(symbol, ...) __attribute__((unused)) static const wsl_operator_state symbol = {__VA_ARGS__}
-#define WSL_OPERATOR_LIST_STATE(symbol, state_name, element_schema)                                                    \
-    WSL_OPERATOR_STATE_(symbol, .name = state_name, .kind = WSL_STATE_OPERATOR_LIST, .element = element_schema)
-#define WSL_OPERATOR_UNION_STATE(symbol, state_name, element_schema)                                                   \
-    WSL_OPERATOR_STATE_(symbol, .name = state_name, .kind = WSL_STATE_OPERATOR_UNION, .element = element_schema)
+/* More members (.was, .pasts) may follow. */
+#define WSL_OPERATOR_LIST_STATE(symbol, state_name, element_schema, ...)                                               \
+    WSL_OPERATOR_STATE_(symbol, .name = state_name, .kind = WSL_STATE_OPERATOR_LIST, .element = element_schema, __VA_ARGS__)
+#define WSL_OPERATOR_UNION_STATE(symbol, state_name, element_schema, ...)                                              \
+    WSL_OPERATOR_STATE_(symbol, .name = state_name, .kind = WSL_STATE_OPERATOR_UNION, .element = element_schema, __VA_ARGS__)
 #define WSL_OPERATOR_STATES(...) ((const wsl_operator_state *const[]){__VA_ARGS__, NULL})
 
 typedef struct wsl_operator_iter {

@@ -92,6 +92,13 @@ wsl_status wsl_schema_check_assignable(const wsl_schema *from, const wsl_schema 
  * reordered, or widened (int8 < int16 < int32 < int64, float < double, decimal precision). */
 wsl_status wsl_schema_check_readable(const wsl_schema *from, const wsl_schema *to, wsl_error *err);
 
+/* What a field was before, for rows that an older version of a job kept (state.h, "Changing the rows of a state"). */
+typedef struct wsl_field_past {
+    const char *field; /* as it is called today; NULL ends a list */
+    const char *was;   /* what it was called; NULL: always the same */
+    const char *value; /* what it is in rows that have neither, as text: "0", "EUR", "2024-02-29"; NULL: null */
+} wsl_field_past;
+
 /* A deep copy on the heap. wsl_schema_free(NULL) is fine; never free a WSL_ROW constant. */
 void wsl_schema_free(wsl_schema *schema);
 wsl_schema *wsl_schema_copy(const wsl_schema *schema);

@@ -84,7 +84,7 @@ static void tear_down(bench *b)
 
 Test(checkpoint, wrong_usage_is_one_sentence)
 {
-    says(RUN("checkpoint"), 2, "say list DIR, show PATH or verify PATH");
+    says(RUN("checkpoint"), 2, "say list DIR, show PATH, verify PATH or the id of a job");
     says(RUN("checkpoint", "shwo", "x"), 2, "not 'shwo'");
     says(RUN("checkpoint", "show"), 2, "checkpoint show takes one argument: the directory of a checkpoint");
     says(RUN("checkpoint", "show", "/a", "/b"), 2, "checkpoint show takes one argument");
@@ -95,7 +95,7 @@ Test(checkpoint, wrong_usage_is_one_sentence)
     says(RUN("state"), 2, "say export PATH");
     says(RUN("state", "export"), 2, "state export takes one argument");
     says(RUN("state", "export", "/not/there"), 4, "there is no checkpoint");
-    says(RUN("checkpoint", "--help"), 0, "checkpoint list DIR|JOBID | show PATH | verify PATH");
+    says(RUN("checkpoint", "--help"), 0, "checkpoint list DIR|JOBID | show PATH | verify PATH | JOBID");
     says(RUN("state", "--help"), 0, "--state NAME");
 }
 

@@ -81,8 +81,8 @@ Test(cmd, version_is_printed_for_people_and_programs)
 {
     said text = RUN("--version"), json = RUN("version", "--json");
 
-    cr_assert_str_eq(text.out, "Version: 0.1.0, ABI: 4\n");
-    cr_assert_str_eq(json.out, "{\"version\":\"0.1.0\",\"abi\":4}\n");
+    cr_assert_str_eq(text.out, "Version: 0.1.0, ABI: 5\n");
+    cr_assert_str_eq(json.out, "{\"version\":\"0.1.0\",\"abi\":5}\n");
     drop(&text);
     drop(&json);
 }

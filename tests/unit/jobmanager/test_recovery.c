@@ -302,6 +302,56 @@ Test(recovery, a_stop_whose_tasks_finish_without_acknowledgement_still_ends)
     kit_fini(&k);
 }
 
+/* Going back to a checkpoint would write once more what the stop has committed. */
+Test(recovery, a_job_that_is_lost_behind_its_stop_does_not_restart_and_says_what_to_go_on_with)
+{
+    kit k;
+    fake_tm t;
+    kit_init(&k);
+    tm_join(&t, &k, "h:1-a", 1);
+    const wsl_id job = submit(&k, 1, "");
+    (void)run_all(&t, 1, 0);
+    (void)complete_one(&t, &job, 1, 1);
+    jm_operation *op = ask(&k, &job, &(jm_ask){.what = JM_ASK_STOP, .target = "/sp"});
+    const uint64_t id = next_trigger(&t);
+    ack(&t, &job, 1, id, 0, 0);
+    ack(&t, &job, 1, id, 1, 0);
+    cr_assert(op->done && op->failure == NULL);
+    tm_fini(&t);
+    kit_step(&k);
+    kit_expect_state(&k, &job, "FAILED");
+    cr_assert(has_text(kit_info(&k, &job).failure, "was lost"), "%s", kit_info(&k, &job).failure);
+    cr_assert(has_text(kit_info(&k, &job).failure, op->location), "%s", kit_info(&k, &job).failure);
+    kit_fini(&k);
+}
+
+Test(recovery, a_savepoint_is_not_disposed_of_while_a_job_would_go_back_to_it)
+{
+    kit k;
+    fake_tm t;
+    wsl_id disposal;
+    kit_init(&k);
+    tm_join(&t, &k, "h:1-a", 2);
+    const wsl_id job = submit(&k, 1, "");
+    (void)run_all(&t, 1, 0);
+    const jm_operation *op = ask(&k, &job, &(jm_ask){.what = JM_ASK_SAVEPOINT, .target = "/sp"});
+    const uint64_t id = next_trigger(&t);
+    ack(&t, &job, 1, id, 0, 0);
+    ack(&t, &job, 1, id, 1, 0);
+    cr_assert(op->done && op->failure == NULL);
+    char *path = wsl_strdup(op->location), more[200];
+    (void)snprintf(more, sizeof more, ",\"execution.state-recovery.path\":\"%s\"", path);
+    (void)submit(&k, 1, more);
+    (void)run_all(&t, 1, id);
+    jm_dispose_savepoint(k.jm, path, &disposal);
+    const jm_operation *d = jm_operations_find(k.jm->operations, &disposal);
+    cr_assert(d->done && has_text(d->failure, "began with it"), "%s", d->failure);
+    cr_assert_eq(d->status, WSL_STATE);
+    free(path);
+    tm_fini(&t);
+    kit_fini(&k);
+}
+
 Test(recovery, a_savepoint_can_be_taken_and_disposed)
 {
     kit k;

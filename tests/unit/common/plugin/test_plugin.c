@@ -106,7 +106,7 @@ Test(plugin, a_library_for_another_abi_is_refused_before_anything_of_it_runs)
     wsl_error err = {0};
     cr_assert(
         has_text(refused("other_abi", WSL_UNSUPPORTED, &err),
-                 "was built for ABI version 999 of Wiesel, this is version 4; compile it again against the headers of "
+                 "was built for ABI version 999 of Wiesel, this is version 5; compile it again against the headers of "
                  "Wiesel " WSL_VERSION),
         "%s", err.text);
 }

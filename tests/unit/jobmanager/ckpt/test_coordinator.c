@@ -797,6 +797,8 @@ Test(coordinator, stopping_takes_a_last_savepoint_and_commits_it)
     cr_assert_not(jm_coordinator_is_stopping(r.c));
     cr_assert(has_text(r.asked, "1 /sp/savepoint-"), "%s", r.asked);
     rig_expect(&r, "C1:0.1 C1:1.0 C1:1.1 ");
+    cr_assert(has_text(jm_coordinator_stopped_with(r.c), "/sp/savepoint-"));
+    cr_assert_eq(jm_coordinator_trigger(r.c, SAVEPOINT, "/sp", false, &other, &err), WSL_STATE, "there is nothing behind it");
     rig_fini(&r);
 }
 

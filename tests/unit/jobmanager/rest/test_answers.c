@@ -615,7 +615,7 @@ Test(answers, one_request_has_all_the_live_line_needs)
     expect_keys(j,
                 "id:s name:s state:s ended:b waiting:s failure:s start-time:i end-time:i duration:i now:i tasks:o "
                 "records-in:i records-out:i records-in-per-second:n records-out-per-second:n watermark-lag:z busiest:o "
-                "vertices:a collect:a");
+                "vertices:a collect:a repeating-sinks:a");
     expect_keys(item(j, "vertices", 0),
                 "id:s name:s parallelism:i status:s records-in:i records-out:i "
                 "records-in-per-second:n records-out-per-second:n busy:n backpressured:n idle:n "
