@@ -7,6 +7,7 @@
 #include "ckpt/compat.h"
 #include "ckpt/deal_out.h"
 #include "ckpt/section_kind.h"
+#include "data/evolution.h"
 #include "data/key.h"
 #include "graph/pb.h"
 
@@ -107,18 +108,6 @@ static wsl_status new_key(const wsl_job_plan *plan, const Wsl__Pb__Operator *op,
     return WSL_OK;
 }
 
-/* Keys are found again if they have the same types in the same order; names do not matter. */
-static bool same_key(const wsl_schema *a, const wsl_schema *b)
-{
-    bool same = a->n_fields == b->n_fields;
-    for (uint32_t i = 0; same && i < a->n_fields; i++) {
-        wsl_type left = a->fields[i].type, right = b->fields[i].type;
-        left.not_null = right.not_null = false;
-        same = wsl_type_equal(&left, &right);
-    }
-    return same;
-}
-
 static const char *key_text(const wsl_schema *key, char out[KEY_SHOWN])
 {
     if (key->n_fields == 0) {
@@ -141,7 +130,7 @@ static wsl_status check_key(const wsl_job_plan *plan, const Wsl__Pb__OperatorMet
     WSL_TRY(new_key(plan, op, &has, err));
     const wsl_schema *from = had != NULL ? had : &none, *to = has != NULL ? has : &none;
     char from_text[KEY_SHOWN], to_text[KEY_SHOWN];
-    return same_key(from, to)
+    return wsl_evolution_same_key(from, to)
                ? WSL_OK
                : wsl_fail(err, WSL_TYPE,
                           "operator '%.100s' (uid '%.100s') has state by %s and now reads by %s: what was kept could not be "

@@ -251,7 +251,7 @@ wsl_status wsl_evolution_check(const wsl_schema *from, const wsl_schema *to, con
 
 /* ---- keys ---- */
 
-static bool same_types(const wsl_schema *a, const wsl_schema *b)
+bool wsl_evolution_same_key(const wsl_schema *a, const wsl_schema *b)
 {
     bool same = a->n_fields == b->n_fields;
     for (uint32_t i = 0; same && i < a->n_fields; i++) {
@@ -274,7 +274,7 @@ static bool same_names(const wsl_schema *a, const wsl_schema *b)
 wsl_status wsl_evolution_check_key(const wsl_schema *from, const wsl_schema *to, bool *out_same, wsl_error *err)
 {
     char have[TYPE_SHOWN], want[TYPE_SHOWN];
-    *out_same = same_types(from, to);
+    *out_same = wsl_evolution_same_key(from, to);
     if (*out_same) {
         return WSL_OK;
     }

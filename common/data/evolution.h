@@ -44,6 +44,8 @@ void wsl_evolution_each(const wsl_schema *from, const wsl_schema *to, const wsl_
 /* The first IMPOSSIBLE change: WSL_TYPE. */
 WSL_MUST_CHECK wsl_status wsl_evolution_check(const wsl_schema *from, const wsl_schema *to, const wsl_field_past *pasts,
                                               wsl_error *err);
+/* The same types in the same order, whether null or not: keys are found again; names do not matter. */
+bool wsl_evolution_same_key(const wsl_schema *a, const wsl_schema *b);
 /* Keys of map entries are found again if they have the same types in the same order, whatever the fields are called; or the same
  * names, some of them widened. *out_same: the first, so rows are taken as they are. WSL_TYPE. */
 WSL_MUST_CHECK wsl_status wsl_evolution_check_key(const wsl_schema *from, const wsl_schema *to, bool *out_same, wsl_error *err);

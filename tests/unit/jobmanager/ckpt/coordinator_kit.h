@@ -308,3 +308,22 @@ RIG const char *rig_chk(uint64_t id, const char *name)
     (void)snprintf(path, sizeof path, RIG_DIR "/chk-%" PRIu64 "%s", id, name);
     return path;
 }
+
+#define RUNNING WSL__PB__TASK_STATE__TASK_RUNNING
+#define SAVEPOINT WSL__PB__CHECKPOINT_KIND__SAVEPOINT
+#define STOP WSL__PB__CHECKPOINT_KIND__STOP_SAVEPOINT
+
+static inline uint64_t latest_id(rig *r)
+{
+    const char *base = NULL;
+    const Wsl__Pb__CheckpointMeta *meta = jm_coordinator_latest(r->c, &base);
+    return meta == NULL ? 0 : meta->checkpoint;
+}
+
+static inline uint64_t complete_one(rig *r)
+{
+    const uint64_t id = rig_next(r);
+    rig_ack_all(r, id);
+    cr_assert_eq(latest_id(r), id, "%s", jm_coordinator_history(r->c, 0)->reason);
+    return id;
+}
